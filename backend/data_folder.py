@@ -1,0 +1,58 @@
+"""Where fetched data lives on this computer, and how files get there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from backend.errors import BadInputError
+
+ENVIRONMENT_VARIABLE = "SYNERGYFACE_DATA"
+
+
+def data_folder() -> Path:
+    """Folder of fetched data: ``$SYNERGYFACE_DATA``, else the platform's user data folder."""
+    chosen = os.environ.get(ENVIRONMENT_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("synergyface", appauthor=False)
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target` that replaces it only if the block succeeds.
+
+    The temporary name keeps the suffix of `target`, because writers choose formats by it.
+
+    Raises
+    ------
+    BadInputError
+        The folder cannot be made or written to.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+        )
+    except OSError as error:
+        raise BadInputError(
+            f"Cannot write {target}: {error.strerror or error}.",
+            "Choose a folder that you may write to.",
+            code="unwritable",
+        ) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()

@@ -1,0 +1,113 @@
+"""The Basel Face Model in 3DDFA's form: 53,215 vertices, 40 shape, 10 expression coefficients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_VERTICES = 53_215
+N_TRIANGLES = 105_840
+N_LANDMARKS = 68
+N_POSE = 12
+N_SHAPE = 40
+N_EXPRESSION = 10
+N_PARAMETERS = N_POSE + N_SHAPE + N_EXPRESSION
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class MorphableModel:
+    """Arrays of the model. Lengths are millimetres in the model frame.
+
+    The model frame is right-handed: +x to the image's right (the subject's left), +y up, +z out
+    of the face, origin inside the head. Coefficients are those of the 62 parameters, not whitened.
+
+    Attributes
+    ----------
+    mean
+        (V, 3) float32.
+    shape_basis
+        (V, 3, 40) float32, millimetres per unit of `alpha_shape`.
+    expression_basis
+        (V, 3, 10) float32, millimetres per unit of `alpha_exp`.
+    triangles
+        (T, 3) int32, anticlockwise seen from outside.
+    uv
+        (V, 2) float32 in [0, 1], u right, v up; one chart without a seam.
+    landmark_indices
+        (68,) int32, iBUG-68 order.
+    mirror_indices
+        (V,) int32: the vertex on the other side of the face (itself where it has no partner).
+    parameter_mean, parameter_std
+        (62,) float32, the whitening of 300W-LP's parameters; ``[12:]`` are the spreads of the
+        coefficients in that data set.
+    mean_texture
+        (V, 3) float32 RGB in [0, 1], or None unless BFM 2009's own file was imported.
+    texture_basis
+        (V, 3, 199) float32 RGB per standard deviation, or None likewise.
+    """
+
+    mean: Float
+    shape_basis: Float
+    expression_basis: Float
+    triangles: Int
+    uv: Float
+    landmark_indices: Int
+    mirror_indices: Int
+    parameter_mean: Float
+    parameter_std: Float
+    mean_texture: Float | None = None
+    texture_basis: Float | None = None
+
+    @property
+    def shape_sigma(self) -> Float:
+        """(40,) standard deviations of `alpha_shape`."""
+        return self.parameter_std[N_POSE : N_POSE + N_SHAPE]
+
+    @property
+    def expression_sigma(self) -> Float:
+        """(10,) standard deviations of `alpha_exp`."""
+        return self.parameter_std[N_POSE + N_SHAPE :]
+
+    @cached_property
+    def _basis(self) -> Float:
+        """(3V, 50): both bases side by side, so that a head is one matrix product."""
+        both = np.concatenate([self.shape_basis, self.expression_basis], axis=2)
+        return np.ascontiguousarray(both.reshape(-1, N_SHAPE + N_EXPRESSION))
+
+    def vertices(self, alpha_shape: Float, alpha_exp: Float | None = None) -> Float:
+        """Head with the given coefficients, without pose.
+
+        Parameters
+        ----------
+        alpha_shape
+            (40,) float32.
+        alpha_exp
+            (10,) float32; None is the neutral face.
+
+        Returns
+        -------
+        (V, 3) float32, millimetres in the model frame.
+        """
+        if alpha_exp is None:
+            alpha_exp = np.zeros(N_EXPRESSION, np.float32)
+        alpha = np.concatenate([alpha_shape, alpha_exp]).astype(np.float32, copy=False)
+        vertices = self._basis @ alpha
+        vertices += self.mean.reshape(-1)
+        return vertices.reshape(-1, 3)
+
+    @cached_property
+    def landmark_mean(self) -> Float:
+        """(68, 3) mean positions of the landmarks."""
+        return self.mean[self.landmark_indices]
+
+    @cached_property
+    def landmark_basis(self) -> Float:
+        """(68, 3, 50): shape then expression."""
+        at = self.landmark_indices
+        return np.concatenate([self.shape_basis[at], self.expression_basis[at]], axis=2)
