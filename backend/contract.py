@@ -4,7 +4,8 @@ One body is one container, little-endian throughout::
 
     4 bytes   magic b"SFC1"
     uint32    length of the header in bytes
-    header    UTF-8 JSON: {"envelope": {...}, "arrays": [{"name", "dtype", "shape"}, ...]}
+    header    UTF-8 JSON: {"envelope": {...}, "arrays": [{"name", "dtype", "shape"}, ...]},
+              padded with spaces so that the payload begins at a multiple of 8 bytes
     payload   the arrays' bytes in the order of the header, without gaps
 
 The module needs the standard library and numpy only, because the add-on carries a copy of it
@@ -31,10 +32,12 @@ MAGIC = b"SFC1"
 DTYPES = ("<f4", "<i4", "|u1")
 MAX_HEADER_BYTES = 4 * 2**20
 MAX_PAYLOAD_BYTES = 2**30
+MAX_PHOTO_BYTES = 64 * 2**20
 MAX_ARRAYS = 4096
 MAX_DIMENSIONS = 4
 
 _PREFIX = struct.Struct("<4sI")
+_ALIGNMENT = 8
 
 
 class ContractError(ValueError):
@@ -130,15 +133,25 @@ class FacesResult:
 
 
 def encode(envelope: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
-    """Pack a JSON envelope and named arrays into one body."""
-    packed = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    """Pack a JSON envelope and named arrays into one body.
+
+    Raises
+    ------
+    ContractError
+        An array has another dtype than `DTYPES`, or the envelope is not JSON.
+    """
+    packed = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     entries = []
     for name, array in packed.items():
         dtype = array.dtype.newbyteorder("<").str
         if dtype not in DTYPES:
             raise ContractError(f"Array {name!r} has dtype {array.dtype}, not one of {DTYPES}.")
         entries.append({"name": name, "dtype": dtype, "shape": list(array.shape)})
-    header = json.dumps({"envelope": envelope, "arrays": entries}, allow_nan=False).encode()
+    try:
+        header = json.dumps({"envelope": envelope, "arrays": entries}, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"The envelope is not JSON: {error}.") from error
+    header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
     payload = [array.astype(array.dtype.newbyteorder("<"), copy=False) for array in packed.values()]
     return b"".join(
         (_PREFIX.pack(MAGIC, len(header)), header, *(array.tobytes() for array in payload))
@@ -163,7 +176,7 @@ def decode(body: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         raise ContractError("The header is longer than the body or the limit.")
     start = _PREFIX.size + header_length
     try:
-        header = json.loads(body[_PREFIX.size : start].decode("utf-8"))
+        header = json.loads(body[_PREFIX.size : start].decode("utf-8"), parse_constant=_not_json)
     except (ValueError, RecursionError) as error:
         raise ContractError("The header is not UTF-8 JSON.") from error
     envelope, entries = _header_parts(header)
@@ -175,13 +188,18 @@ def decode(body: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             raise ContractError(f"Array {name!r} appears twice.")
         count = math.prod(shape)
         nbytes = count * np.dtype(dtype).itemsize
-        if nbytes > len(body) - offset:
+        # The second test is for shapes such as (0, 2**30, 2**30), which numpy cannot express.
+        if nbytes > len(body) - offset or math.prod(filter(None, shape)) > MAX_PAYLOAD_BYTES:
             raise ContractError(f"Array {name!r} is longer than the body.")
         arrays[name] = np.frombuffer(body, dtype, count, offset).reshape(shape)
         offset += nbytes
     if offset != len(body):
         raise ContractError("Bytes are left over after the last array.")
     return envelope, arrays
+
+
+def _not_json(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _header_parts(header: Any) -> tuple[dict[str, Any], list[Any]]:
@@ -263,10 +281,11 @@ def encode_faces(result: FacesResult) -> bytes:
             {"roi_box": list(face.roi_box), "pose": asdict(face.pose)} for face in result.faces
         ],
     }
+    # Field by field, PNGs last: every float then lies at a multiple of its size.
     arrays = {
         f"{index}/{name}": getattr(face, name)
-        for index, face in enumerate(result.faces)
         for name in _FACE_ARRAYS
+        for index, face in enumerate(result.faces)
     }
     return encode(envelope, arrays)
 
@@ -281,6 +300,8 @@ def decode_faces(body: bytes) -> FacesResult:
     """
     envelope, arrays = decode(body)
     _expect_kind(envelope, "faces")
+    if not isinstance(envelope.get("faces"), list):
+        raise ContractError("The envelope's 'faces' is not a list.")
     try:
         faces = tuple(
             FaceResult(
@@ -293,11 +314,13 @@ def decode_faces(body: bytes) -> FacesResult:
             )
             for index, entry in enumerate(envelope["faces"])
         )
-        width, height = (int(n) for n in envelope["image_size"])
+        width, height = envelope["image_size"]
+    except ContractError:
+        raise
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, ContractError):
-            raise
         raise ContractError(f"The envelope lacks a field or has a bad one: {error}.") from error
+    if type(width) is not int or type(height) is not int or min(width, height) < 1:
+        raise ContractError(f"An image cannot measure {width!r} x {height!r} pixels.")
     return FacesResult(faces, (width, height))
 
 
@@ -309,9 +332,11 @@ def _pose(fields: dict[str, Any]) -> FacePose:
 
 
 def _floats(values: Any, count: int) -> tuple[Any, ...]:
+    if not isinstance(values, list) or any(type(v) not in (int, float) for v in values):
+        raise ContractError("Expected a list of numbers.")
     numbers = tuple(float(v) for v in values)
     if len(numbers) != count or not all(math.isfinite(v) for v in numbers):
-        raise ContractError(f"Expected {count} finite numbers, found {values!r}.")
+        raise ContractError(f"Expected {count} finite numbers, found {len(numbers)}.")
     return numbers
 
 
