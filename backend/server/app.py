@@ -1,0 +1,178 @@
+"""The HTTP application: routes, and what happens behind each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from enum import IntEnum
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+
+from backend import contract
+from backend.server.jobs import JobQueue, JobStatus, Progress
+from backend.server.limits import Limits
+from backend.server.models import Models, Reconstructor
+from backend.server.problems import answer_with_problems
+from backend.server.security import Guard, read_body
+from backend.version import VERSION
+
+STOP_SECONDS = 2.0
+
+
+class TextureSize(IntEnum):
+    """Pixels along a side; 0 is no texture."""
+
+    NONE = 0
+    SMALL = 512
+    MEDIUM = 1024
+    LARGE = 2048
+
+
+def create_app(
+    load_reconstructor: Callable[[], Reconstructor],
+    token: str,
+    *,
+    device: str = "auto",
+    limits: Limits | None = None,
+    jobs: JobQueue | None = None,
+) -> FastAPI:
+    """Application that answers at once and loads the models in its worker thread.
+
+    Parameters
+    ----------
+    load_reconstructor
+        Called once, in the worker thread.
+    token
+        Secret that every request must carry.
+    device
+        The device asked for, shown until the models are loaded.
+    limits
+        Bounds on bodies, jobs and waiting.
+    jobs
+        The queue; made by default.
+    """
+    limits = limits or Limits()
+    jobs = jobs or JobQueue(limits)
+    models = Models(load_reconstructor, device)
+
+    def work() -> None:
+        models.load()
+        jobs.run()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # A daemon: a native call that cannot be interrupted must not keep the process alive.
+        worker = threading.Thread(target=work, name="worker", daemon=True)
+        worker.start()
+        yield
+        jobs.close()
+        await asyncio.to_thread(worker.join, STOP_SECONDS)
+
+    app = FastAPI(
+        title="SynergyFace",
+        version=VERSION,
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.stop = jobs.close
+    app.add_middleware(Guard, token=token)
+    answer_with_problems(app)
+    app.include_router(_static_routes(models))
+    app.include_router(_face_routes(models, jobs, limits))
+    app.include_router(_job_routes(jobs, limits))
+    return app
+
+
+def _static_routes(models: Models) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/health")
+    async def health() -> dict[str, Any]:
+        return models.health()
+
+    @router.get("/v1/model")
+    async def model(request: Request) -> Response:
+        etag, body = models.static_model()
+        known = request.headers.get("if-none-match", "")
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if known.strip() == "*" or etag in (tag.strip() for tag in known.split(",")):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(body, media_type=contract.MEDIA_TYPE, headers=headers)
+
+    return router
+
+
+def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/faces", status_code=HTTPStatus.ACCEPTED)
+    async def faces(
+        request: Request,
+        which: Literal["all", "largest"] = "largest",
+        texture_size: TextureSize = TextureSize.MEDIUM,
+    ) -> dict[str, str]:
+        photo = await read_body(request, limits.photo_bytes)
+        models.refuse_if_failed()
+        return {"job": jobs.submit(partial(reconstruct, photo, which, int(texture_size) or None))}
+
+    def reconstruct(
+        photo: bytes,
+        which: Literal["all", "largest"],
+        texture_size: int | None,
+        progress: Progress,
+    ) -> bytes:
+        reconstructor = models.reconstructor()
+        return contract.encode_faces(reconstructor.faces(photo, which, texture_size, progress))
+
+    return router
+
+
+def _job_routes(jobs: JobQueue, limits: Limits) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/jobs/{job_id}")
+    async def status(
+        job_id: str,
+        wait: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0,
+        since: int | None = None,
+    ) -> dict[str, Any]:
+        seconds = min(wait, limits.wait_seconds)
+        return (await _status_after_change(jobs, job_id, seconds, since)).document()
+
+    @router.get("/v1/jobs/{job_id}/result")
+    async def result(job_id: str) -> Response:
+        return Response(jobs.result(job_id), media_type=contract.MEDIA_TYPE)
+
+    @router.delete("/v1/jobs/{job_id}")
+    async def cancel(job_id: str) -> dict[str, Any]:
+        return jobs.cancel(job_id).document()
+
+    return router
+
+
+async def _status_after_change(
+    jobs: JobQueue, job_id: str, seconds: float, since: int | None
+) -> JobStatus:
+    """Status once it has changed (from revision `since`, else from now), or `seconds` are over."""
+    changed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def listener() -> None:
+        # The loop may have closed while the worker was busy.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(changed.set)
+
+    with jobs.listening(job_id, listener):
+        status = jobs.status(job_id)
+        if status.finished or (since is not None and since != status.revision) or not seconds:
+            return status
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await changed.wait()
+        return jobs.status(job_id)

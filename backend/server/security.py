@@ -1,0 +1,173 @@
+"""Who may speak to the backend: programs of this computer that know the token.
+
+A page in a browser can reach 127.0.0.1 as well. It does not know the token; beyond that, a name
+that was rebound to 127.0.0.1 shows in ``Host``, and another site's script shows in ``Origin``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import os
+import secrets
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.contract import TOKEN_VARIABLE
+from backend.errors import BadInputError
+from backend.server.problems import Problem, ProblemError, problem_response
+
+MIN_TOKEN_LENGTH = 16
+
+
+def token_from_environment() -> str | None:
+    """Token that the parent process chose; taken out of the environment, so that no child sees it.
+
+    Raises
+    ------
+    BadInputError
+        It is too short to be a secret, or not printable ASCII.
+    """
+    token = os.environ.pop(TOKEN_VARIABLE, None)
+    if token is None:
+        return None
+    if len(token) < MIN_TOKEN_LENGTH or not all("!" <= character <= "~" for character in token):
+        raise BadInputError(
+            f"{TOKEN_VARIABLE} needs at least {MIN_TOKEN_LENGTH} printable ASCII characters.",
+            "Leave it unset to have a token made.",
+            code="bad-token",
+        )
+    return token
+
+
+def new_token() -> str:
+    """256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def is_loopback(authority: str) -> bool:
+    """Whether ``host`` or ``host:port`` names this computer and nothing else."""
+    try:
+        parts = urlsplit(f"//{authority}")
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.netloc != authority or "@" in authority:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """ASGI middleware that answers a request of a stranger with a problem document."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._authorization = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        error = self._refusal(Headers(scope=scope))
+        if error is None:
+            await self._app(scope, receive, send)
+        else:
+            await problem_response(error.problem, error.headers)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> ProblemError | None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not is_loopback(hosts[0]):
+            return ProblemError(
+                Problem(
+                    HTTPStatus.MISDIRECTED_REQUEST,
+                    "bad-host",
+                    "The request's Host is not an address of this computer.",
+                    "Use http://127.0.0.1 and the backend's port; reach a backend on another "
+                    "computer through an SSH tunnel.",
+                )
+            )
+        if not all(_is_loopback_origin(origin) for origin in headers.getlist("origin")):
+            return ProblemError(
+                Problem(
+                    HTTPStatus.FORBIDDEN,
+                    "bad-origin",
+                    "The request comes from a web page of another site.",
+                    "Pages in a browser may not use the backend.",
+                )
+            )
+        given = headers.getlist("authorization")
+        if len(given) != 1 or not hmac.compare_digest(given[0].encode(), self._authorization):
+            return ProblemError(
+                Problem(
+                    HTTPStatus.UNAUTHORIZED,
+                    "unauthorized",
+                    "The request lacks the backend's token or has another one.",
+                    "Let the add-on start the backend, or copy the token from the server.json of "
+                    "the backend that you started.",
+                ),
+                {"WWW-Authenticate": "Bearer"},
+            )
+        return None
+
+
+def _is_loopback_origin(origin: str) -> bool:
+    scheme, separator, authority = origin.partition("://")
+    return bool(separator) and scheme in ("http", "https") and is_loopback(authority)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Body of a request, read no further than `limit` bytes, whatever length it claims.
+
+    Raises
+    ------
+    ProblemError
+        The body is longer (413), empty (422), or broke off (400).
+    """
+    too_large = ProblemError(
+        Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too-large",
+            f"The request's body is larger than {limit:,} bytes.",
+            "Send a smaller file, a JPEG for example.",
+        ),
+        {"Connection": "close"},
+    )
+    # h11 has checked that the header, where there is one, is one whole number.
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            if len(body) + len(piece) > limit:
+                raise too_large
+            body += piece
+    except ClientDisconnect as error:
+        raise ProblemError(
+            Problem(
+                HTTPStatus.BAD_REQUEST,
+                "incomplete",
+                "The connection broke before the whole body had come.",
+                "Send it again.",
+            )
+        ) from error
+    if not body:
+        raise ProblemError(
+            Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "bad-input",
+                "The request has no body.",
+                "Send the bytes of a picture file.",
+            )
+        )
+    return bytes(body)

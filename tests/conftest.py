@@ -1,0 +1,188 @@
+"""A backend in this process, with a reconstructor small enough to see through."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from backend import contract
+    from backend.server.limits import Limits
+
+TOKEN = "a-token-that-only-the-tests-know"
+
+
+class FakeReconstructor:
+    """Knows four vertices. What it does is written in the photo.
+
+    ``fast`` returns a face whose first expression is the photo's length; ``slow`` goes on until
+    `release` is set, reporting progress; ``no face`` and ``bug`` fail.
+    """
+
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.slow_ones_started = threading.Semaphore(0)
+        self.slow_ones_stopped = threading.Semaphore(0)
+        self.calls: list[tuple[str, int | None]] = []
+
+    def static_model(self) -> contract.StaticModel:
+        import numpy as np
+
+        from backend import contract
+
+        return contract.StaticModel(
+            mean=np.eye(4, 3, dtype=np.float32),
+            triangles=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+            uv=np.eye(4, 2, dtype=np.float32),
+            expression_basis=np.ones((10, 4, 3), np.float32),
+        )
+
+    def faces(
+        self,
+        photo: bytes,
+        which: Literal["all", "largest"],
+        texture_size: int | None,
+        progress: Callable[[float, str], None],
+    ) -> contract.FacesResult:
+        from backend.errors import NoFaceError
+
+        self.calls.append((which, texture_size))
+        progress(0.25, "detecting")
+        if photo.startswith(b"no face"):
+            raise NoFaceError("There is no face in the photo.", "Take another one.")
+        if photo.startswith(b"bug"):
+            raise ZeroDivisionError("the secret of /home/somebody")
+        if photo.startswith(b"slow"):
+            self._be_slow(progress)
+        return a_result(first_expression=len(photo))
+
+    def _be_slow(self, progress: Callable[[float, str], None]) -> None:
+        self.slow_ones_started.release()
+        try:
+            while not self.release.wait(0.005):
+                progress(0.5, "fitting")
+        finally:
+            self.slow_ones_stopped.release()
+
+
+def a_result(first_expression: float) -> contract.FacesResult:
+    """One face of four vertices."""
+    import numpy as np
+
+    from backend import contract
+
+    expression = np.zeros(10, np.float32)
+    expression[0] = first_expression
+    face = contract.FaceResult(
+        neutral=np.arange(12, dtype=np.float32).reshape(4, 3),
+        expression=expression,
+        parameters=np.linspace(-1, 1, 62, dtype=np.float32),
+        landmarks=np.full((68, 3), 2.5, np.float32),
+        landmarks_coarse=np.full((68, 3), 3.5, np.float32),
+        texture_png=np.frombuffer(b"\x89PNG\r\n", np.uint8),
+        roi_box=(1.0, 2.0, 101.0, 102.0),
+        pose=contract.FacePose(10.0, -5.0, 2.0, 1.5, (50.0, 60.0, 0.0), (1.0, 0.0, 0.0, 0.0)),
+    )
+    return contract.FacesResult((face,), (640, 480))
+
+
+@dataclass
+class Answer:
+    """Of the backend under test."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+@dataclass
+class RunningBackend:
+    """A real server on a real port, in a thread."""
+
+    port: int
+    reconstructor: FakeReconstructor
+    stop: Callable[[], None]
+    token: str = TOKEN
+    headers: dict[str, str] = field(default_factory=lambda: {"Authorization": f"Bearer {TOKEN}"})
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send with the token unless `headers` says otherwise."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, body, self.headers if headers is None else headers)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def submit(self, photo: bytes) -> str:
+        """Id of a new job."""
+        answer = self.request("POST", "/v1/faces", photo)
+        assert answer.status == 202, answer.body
+        return answer.json()["job"]
+
+    def finished(self, job: str, seconds: float = 10) -> dict[str, Any]:
+        """Status of a job once it has ended."""
+        deadline = time.monotonic() + seconds
+        while True:
+            status = self.request("GET", f"/v1/jobs/{job}?wait=1").json()
+            if status["state"] in ("done", "failed", "cancelled"):
+                return status
+            assert time.monotonic() < deadline, status
+
+
+@contextmanager
+def _running(
+    load: Callable[[], FakeReconstructor] | None, limits: Limits | None
+) -> Iterator[RunningBackend]:
+    from backend.server.app import create_app
+    from backend.server.process import Server, listen
+
+    reconstructor = FakeReconstructor()
+    ready = threading.Event()
+    app = create_app(load or (lambda: reconstructor), TOKEN, limits=limits)
+    with listen(0) as listener:
+        server = Server(app, on_ready=lambda _: ready.set())
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            assert ready.wait(10)
+            yield RunningBackend(listener.getsockname()[1], reconstructor, server.stop)
+        finally:
+            reconstructor.release.set()
+            server.stop()
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def start_backend() -> Iterator[Callable[..., RunningBackend]]:
+    """Start backends in the test's process: ``start_backend(load=None, limits=None)``."""
+    with ExitStack() as stack:
+        yield lambda load=None, limits=None: stack.enter_context(_running(load, limits))
+
+
+@pytest.fixture(scope="module")
+def shared_backend() -> Iterator[RunningBackend]:
+    """One backend for the tests of a module that leave nothing behind."""
+    with _running(None, None) as running:
+        yield running
