@@ -14,6 +14,7 @@ N_LANDMARKS = 68
 N_POSE = 12
 N_SHAPE = 40
 N_EXPRESSION = 10
+N_TEXTURE = 199
 N_PARAMETERS = N_POSE + N_SHAPE + N_EXPRESSION
 
 Float = NDArray[np.float32]
@@ -31,10 +32,9 @@ class MorphableModel:
     ----------
     mean
         (V, 3) float32.
-    shape_basis
-        (V, 3, 40) float32, millimetres per unit of `alpha_shape`.
-    expression_basis
-        (V, 3, 10) float32, millimetres per unit of `alpha_exp`.
+    basis
+        (50, V, 3) float32, millimetres per unit of `alpha_shape` (the first 40) and `alpha_exp`.
+        Coefficients come first because a head is then one fast matrix product.
     triangles
         (T, 3) int32, anticlockwise seen from outside.
     uv
@@ -53,8 +53,7 @@ class MorphableModel:
     """
 
     mean: Float
-    shape_basis: Float
-    expression_basis: Float
+    basis: Float
     triangles: Int
     uv: Float
     landmark_indices: Int
@@ -74,11 +73,15 @@ class MorphableModel:
         """(10,) standard deviations of `alpha_exp`."""
         return self.parameter_std[N_POSE + N_SHAPE :]
 
-    @cached_property
-    def _basis(self) -> Float:
-        """(3V, 50): both bases side by side, so that a head is one matrix product."""
-        both = np.concatenate([self.shape_basis, self.expression_basis], axis=2)
-        return np.ascontiguousarray(both.reshape(-1, N_SHAPE + N_EXPRESSION))
+    @property
+    def shape_basis(self) -> Float:
+        """(V, 3, 40) view of `basis`, millimetres per unit of `alpha_shape`."""
+        return np.moveaxis(self.basis[:N_SHAPE], 0, -1)
+
+    @property
+    def expression_basis(self) -> Float:
+        """(V, 3, 10) view of `basis`, millimetres per unit of `alpha_exp`."""
+        return np.moveaxis(self.basis[N_SHAPE:], 0, -1)
 
     def vertices(self, alpha_shape: Float, alpha_exp: Float | None = None) -> Float:
         """Head with the given coefficients, without pose.
@@ -94,10 +97,9 @@ class MorphableModel:
         -------
         (V, 3) float32, millimetres in the model frame.
         """
-        if alpha_exp is None:
-            alpha_exp = np.zeros(N_EXPRESSION, np.float32)
-        alpha = np.concatenate([alpha_shape, alpha_exp]).astype(np.float32, copy=False)
-        vertices = self._basis @ alpha
+        alpha = alpha_shape if alpha_exp is None else np.concatenate([alpha_shape, alpha_exp])
+        columns = self.basis[: len(alpha)].reshape(len(alpha), -1)
+        vertices = alpha.astype(np.float32, copy=False) @ columns
         vertices += self.mean.reshape(-1)
         return vertices.reshape(-1, 3)
 
@@ -109,5 +111,4 @@ class MorphableModel:
     @cached_property
     def landmark_basis(self) -> Float:
         """(68, 3, 50): shape then expression."""
-        at = self.landmark_indices
-        return np.concatenate([self.shape_basis[at], self.expression_basis[at]], axis=2)
+        return np.ascontiguousarray(np.moveaxis(self.basis[:, self.landmark_indices], 0, -1))
