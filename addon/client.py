@@ -285,12 +285,14 @@ class BackendClient:
                 "Try again; if it stays silent, stop and start it in the add-on's preferences.",
                 "timeout",
             ) from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.IncompleteRead) as error:
             raise BackendError(
                 "The connection to the backend broke: it may have stopped.",
                 "Look at the backend's log, start it again, and try once more.",
                 "connection-lost",
             ) from error
+        except http.client.HTTPException as error:
+            raise _bad_response("it is not HTTP as a backend speaks it") from error
         finally:
             connection.close()
         if not success:
