@@ -1,0 +1,72 @@
+"""The `synergyface` command. Commands are imported only when they are used."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from backend.errors import BadInputError, MissingAssetError, SynergyFaceError
+from backend.version import VERSION
+
+COMMANDS = {
+    "assets": "backend.commands.assets",
+    "face": "backend.commands.face",
+    "serve": "backend.commands.serve",
+    "info": "backend.commands.info",
+    "bench": "backend.commands.bench",
+}
+ENTRY_POINT_GROUP = "synergyface.commands"
+
+EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def command_modules() -> dict[str, str]:
+    """Names of the commands and of the modules that hold them, other packages' included."""
+    found = entry_points(group=ENTRY_POINT_GROUP)
+    return COMMANDS | {entry.name: entry.value for entry in found}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="synergyface", description="A real person's face in Blender."
+    )
+    parser.add_argument("--version", action="version", version=f"synergyface {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module_name in command_modules().items():
+        module = import_module(module_name)
+        subparser = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(subparser)
+        subparser.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    0 ok, 1 a job failed, 2 bad input or something missing, 130 interrupted.
+    """
+    args = build_parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except (BadInputError, MissingAssetError) as error:
+        return _report(error, EXIT_BAD_INPUT)
+    except SynergyFaceError as error:
+        return _report(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_FAILED
+
+
+def _report(error: SynergyFaceError, exit_code: int) -> int:
+    print(f"synergyface: {error}", file=sys.stderr)
+    return exit_code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,44 @@
+"""The reverse direction: 3DMM parameters read back from 68 landmarks (SynergyNet, section 3.3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from backend.synergynet.parameter_heads import N_EXPRESSION, N_POSE, N_SHAPE, ParameterHeads
+from backend.synergynet.point_mlp import PointLayer, point_mlp
+
+HOLISTIC = 1024
+
+
+class LandmarkTo3DMM(nn.Module):
+    """(N, 3, 68) normalised landmarks -> (N, 62) whitened parameters.
+
+    Parameters
+    ----------
+    output_activation
+        Put batch normalisation and ReLU behind the outputs, as the authors' published code does.
+    """
+
+    def __init__(self, output_activation: bool = False) -> None:
+        super().__init__()
+        self.encoder = point_mlp(3, 64, 64, 64, 128, HOLISTIC)
+        self.heads = ActivatedHeads(HOLISTIC) if output_activation else ParameterHeads(HOLISTIC)
+
+    def forward(self, points: Tensor) -> Tensor:
+        return self.heads(self.encoder(points).amax(dim=2))
+
+
+class ActivatedHeads(nn.Module):
+    """The authors' outputs: each head is an affine map with batch normalisation and ReLU."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.pose = PointLayer(features, N_POSE)
+        self.shape = PointLayer(features, N_SHAPE)
+        self.expression = PointLayer(features, N_EXPRESSION)
+
+    def forward(self, z: Tensor) -> Tensor:
+        point = z.unsqueeze(2)
+        heads = (self.pose, self.shape, self.expression)
+        return torch.cat([head(point) for head in heads], dim=1).squeeze(2)

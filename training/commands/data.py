@@ -1,0 +1,70 @@
+"""`synergyface data`: make the data that networks are trained from."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from backend.errors import BadInputError
+
+HELP = "make training data from photos"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    pack = steps.add_parser("pack", help="crop fitted photos and store them as one array")
+    pack.add_argument(
+        "--photos",
+        action="append",
+        nargs=2,
+        type=Path,
+        required=True,
+        metavar=("DIR", "FITS"),
+        help="folder of images and .npz of their fits (names, boxes, params, lm68_3d); repeatable",
+    )
+    pack.add_argument(
+        "--points",
+        action="append",
+        nargs=2,
+        type=Path,
+        default=[],
+        metavar=("DIR", "NPZ"),
+        help="annotated points (names, pts) of one of the folders; repeatable",
+    )
+    pack.add_argument(
+        "--one-based", action="store_true", help="the annotated points count pixels from 1"
+    )
+    pack.add_argument(
+        "--identity",
+        default=r"^(.*)\.[^.]+$",
+        help="regular expression whose first group is the person in a file name",
+    )
+    pack.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
+    pack.set_defaults(run_step=_pack)
+
+
+def run(args: argparse.Namespace) -> int:
+    return args.run_step(args)
+
+
+def _pack(args: argparse.Namespace) -> int:
+    from training.data.pack import pack, read_fitted_photos
+
+    try:
+        pattern = re.compile(args.identity)
+    except re.error as error:
+        raise BadInputError(f"--identity is not a regular expression: {error}.") from error
+
+    def identity_of(name: str) -> str:
+        found = pattern.search(name)
+        return found.group(1) if found and found.groups() else name
+
+    points = {folder.resolve(): path for folder, path in args.points}
+    sets = [
+        read_fitted_photos(folder, fits, points.get(folder.resolve()), identity_of, args.one_based)
+        for folder, fits in args.photos
+    ]
+    count = pack(sets, args.output)
+    print(f"{count} faces packed in {args.output}")
+    return 0
