@@ -24,7 +24,7 @@ class FakeReconstructor:
     """Knows four vertices. What it does is written in the photo.
 
     ``fast`` returns a face whose first expression is the photo's length; ``slow`` goes on until
-    `release` is set, reporting progress; ``no face`` and ``bug`` fail.
+    `release` is set, reporting progress, and ``silent`` without; ``no face`` and ``bug`` fail.
     """
 
     device = "cpu"
@@ -64,6 +64,9 @@ class FakeReconstructor:
             raise ZeroDivisionError("the secret of /home/somebody")
         if photo.startswith(b"slow"):
             self._be_slow(progress)
+        if photo.startswith(b"silent"):
+            self.slow_ones_started.release()
+            self.release.wait(10)
         return a_result(first_expression=len(photo))
 
     def _be_slow(self, progress: Callable[[float, str], None]) -> None:

@@ -220,15 +220,16 @@ def test_long_poll_ends_when_its_time_is_over(start_backend: Start) -> None:
 
 def test_no_change_is_missed_between_two_long_polls(start_backend: Start) -> None:
     backend = start_backend()
-    backend.submit(b"slow")
+    job = backend.submit(b"silent")
     assert backend.reconstructor.slow_ones_started.acquire(timeout=5)
-    job = backend.submit(b"slow too")
-    known = backend.request("GET", f"/v1/jobs/{job}").json()["revision"]
-    backend.request("DELETE", f"/v1/jobs/{job}")
     began = time.monotonic()
-    status = backend.request("GET", f"/v1/jobs/{job}?wait=8&since={known}").json()
-    assert status["state"] == "cancelled" and status["revision"] > known
+    status = backend.request("GET", f"/v1/jobs/{job}?wait=8&since=0").json()
+    assert (status["state"], status["stage"]) == ("running", "detecting")
     assert time.monotonic() - began < 2
+    known = status["revision"]
+    status = backend.request("GET", f"/v1/jobs/{job}?wait=0.3&since={known}").json()
+    assert status["revision"] == known
+    assert time.monotonic() - began > 0.25
 
 
 def test_progress_is_seen(start_backend: Start) -> None:
