@@ -1,0 +1,38 @@
+"""SynergyFace: a photo becomes a textured head in Blender."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import operators, panels, preferences, settings
+from .runtime import close_runtime, open_runtime
+
+MANIFEST = Path(__file__).with_name("blender_manifest.toml")
+
+CLASSES = (
+    *settings.CLASSES,
+    *preferences.CLASSES,
+    *operators.CLASSES,
+    *panels.CLASSES,
+)
+
+
+def register() -> None:
+    """Called by Blender when the add-on is switched on."""
+    scene: Any = bpy.types.Scene
+    version = tomllib.loads(MANIFEST.read_text("utf-8"))["version"]
+    open_runtime(Path(bpy.utils.extension_path_user(str(__package__), create=True)), version)
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    scene.synergyface = bpy.props.PointerProperty(type=settings.SYNERGYFACE_PG_settings)
+
+
+def unregister() -> None:
+    """Called by Blender when the add-on is switched off, and when Blender ends."""
+    scene: Any = bpy.types.Scene
+    del scene.synergyface
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    close_runtime()

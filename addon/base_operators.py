@@ -1,0 +1,146 @@
+"""The two base operators: one that reports every failure, one that also works off the main thread.
+
+They are mix-ins: combine them with ``bpy.types.Operator``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from .client import BackendError
+from .problems import Problem
+from .runtime import runtime
+from .tasks import CancelledError, Reporter, Task
+
+TIMER_SECONDS = 0.1
+
+log = logging.getLogger(__package__)
+
+# Blender's stubs list what an operator may return; a base class need not.
+Outcome = set[Any]
+
+
+class ReportingOperator:
+    """Runs `run`; catches what it raises, logs it with the versions, and tells the user."""
+
+    report: Callable[[set[str], str], None]
+    bl_label: str
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Called by Blender."""
+        return self.guard(self.run, context)
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """What the operator does; may raise."""
+        raise NotImplementedError
+
+    def guard(
+        self, action: Callable[[bpy.types.Context], Outcome], context: bpy.types.Context
+    ) -> Outcome:
+        """Result of `action`, or a report of why there is none."""
+        try:
+            return action(context)
+        except CancelledError:
+            self.report({"INFO"}, f"{self.bl_label}: cancelled")
+        except (BackendError, Problem) as error:
+            log.error("%s: %s [%s]", self.bl_label, error, runtime().diagnostics.versions)
+            self.report({"ERROR"}, str(error))
+        except Exception:
+            log.exception("%s failed [%s]", self.bl_label, runtime().diagnostics.versions)
+            self.report(
+                {"ERROR"},
+                f"{self.bl_label} failed for a reason that the add-on does not know. "
+                "Copy Diagnostics in its preferences holds what to report.",
+            )
+        return {"CANCELLED"}
+
+
+class TaskOperator(ReportingOperator):
+    """Does its work in a worker thread and finishes on the main thread.
+
+    Invoked by a person it is modal: a timer pumps the task, the user goes on working, Esc
+    cancels. Executed by a script, or without a user interface, it waits for the task.
+    """
+
+    _task: Task[Any] | None = None
+    _timer: Any = None
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """Collect what the worker needs as plain values; what is returned runs in the worker."""
+        raise NotImplementedError
+
+    def finish(self, context: bpy.types.Context, value: Any) -> None:
+        """Use the worker's result, on the main thread."""
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Called by Blender."""
+        return self.guard(self.run if bpy.app.background else self.begin, context)
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Start the task and wait for it."""
+        self.finish(context, Task(self.work(context)).run_to_end())
+        return {"FINISHED"}
+
+    def begin(self, context: bpy.types.Context) -> Outcome:
+        """Start the task, and let `modal` look after it."""
+        if runtime().busy:
+            raise Problem("SynergyFace is still at work.", "Wait for it, or press Esc.")
+        self._task = runtime().task = Task(self.work(context))
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(TIMER_SECONDS, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Called by Blender for every event."""
+        task = self._task
+        assert task is not None
+        if event.type == "ESC":
+            task.cancel()
+            task.pump()
+            return self.guard(self._end, context)
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if task.pump():
+            return self.guard(self._end, context)
+        _show(context, f"{self.bl_label}: {_text(task)} (Esc cancels)")
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Called by Blender when it ends the operator, as when another file is opened."""
+        if self._task is not None:
+            self._task.cancel()
+        self._leave(context)
+
+    def _end(self, context: bpy.types.Context) -> Outcome:
+        self._leave(context)
+        assert self._task is not None
+        self.finish(context, self._task.result())
+        return {"FINISHED"}
+
+    def _leave(self, context: bpy.types.Context) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        if runtime().task is self._task:
+            runtime().task = None
+        _show(context, None)
+
+
+def _text(task: Task[Any]) -> str:
+    progress = task.progress
+    return f"{progress.stage} {progress.fraction:.0%}" if progress.fraction else progress.stage
+
+
+def _show(context: bpy.types.Context, text: str | None) -> None:
+    """Status bar, and the panels that show the progress."""
+    if context.workspace is not None:
+        context.workspace.status_text_set(text)
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            area.tag_redraw()

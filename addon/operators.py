@@ -1,0 +1,339 @@
+"""Operators: what the buttons do. The work itself is elsewhere."""
+
+# Blender reads property annotations as they stand, so they may not be postponed here.
+# pyright: reportInvalidTypeForm=false
+# Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from .base_operators import Outcome, ReportingOperator, TaskOperator
+from .preferences import backend_location
+from .problems import Problem
+from .reconstruction import Order, Reconstruction, reconstruct
+from .runtime import runtime
+from .scene import identity
+from .scene.build import put_faces
+from .scene.photo import Photo, photo_of_file, photo_of_image
+from .scene.pose import apply_photo_pose, is_applied, reset_photo_pose
+from .settings import TEXTURE_SIZES, WHICH
+from .tasks import Reporter
+
+log = logging.getLogger(__package__)
+
+# The stubs of bpy know Blender's own operators only.
+blender_operators: Any = bpy.ops
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+class PhotoOperator(TaskOperator):
+    """Base of the operators that turn a photo into heads."""
+
+    which: bpy.props.EnumProperty(
+        name="Faces",
+        description="Which faces of the photo become heads",
+        items=WHICH,
+        options={"SKIP_SAVE"},
+    )
+    texture_size: bpy.props.EnumProperty(
+        name="Texture",
+        description="Side of the square texture",
+        items=TEXTURE_SIZES,
+        default="1024",
+        options={"SKIP_SAVE"},
+    )
+
+    def photo(self, context: bpy.types.Context) -> Photo:
+        """The photo to reconstruct."""
+        raise NotImplementedError
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """Collect photo, order and connection."""
+        photo = self.photo(context)
+        self._source, self._name = photo.source, photo.name
+        size: Any = int(self._choice(context, "texture_size"))
+        order = Order(self._choice(context, "which"), size)
+        connection, location = runtime().connection, backend_location(context)
+        log.info("Face from Image: %s, %s", photo.source, order)
+        return lambda report: reconstruct(connection, location, photo.read, order, report)
+
+    def finish(self, context: bpy.types.Context, value: Reconstruction) -> None:
+        """Write the heads into the scene, all at once."""
+        heads = put_faces(
+            context.scene,
+            context.collection,
+            self._source,
+            self._name,
+            value.model,
+            value.result,
+        )
+        if context.mode == "OBJECT":
+            _select(context, heads)
+        count = len(heads)
+        self.report({"INFO"}, f"{count} head{'s' if count != 1 else ''} from {self._name}")
+
+    def _choice(self, context: bpy.types.Context, name: str) -> Any:
+        """Value given to the operator, else that of the scene's settings."""
+        operator: Any = self
+        given = operator.properties.is_property_set(name)
+        return getattr(operator if given else context.scene.synergyface, name)
+
+
+# No REGISTER on these two: it would offer to run the whole reconstruction again, and to freeze
+# Blender for it, whenever a value in "Adjust Last Operation" changes.
+class SYNERGYFACE_OT_face_from_image(PhotoOperator, bpy.types.Operator):
+    """Reconstruct the face in a photo as a textured head; run again to update it"""
+
+    bl_idname = "synergyface.face_from_image"
+    bl_label = "Face from Image"
+    bl_options = {"UNDO"}
+
+    filepath: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Called by the file handler with a file, by menus without."""
+        if not self.filepath:
+            blender_operators.synergyface.choose_photo("INVOKE_DEFAULT")
+            return {"CANCELLED"}
+        return super().invoke(context, event)
+
+    def photo(self, context: bpy.types.Context) -> Photo:
+        """The file."""
+        if not self.filepath:
+            raise Problem("No photo is given.", "Set filepath to an image file.")
+        return photo_of_file(self.filepath)
+
+
+class SYNERGYFACE_OT_choose_photo(ReportingOperator, bpy.types.Operator):
+    """Choose a photo, and reconstruct the face in it as a textured head"""
+
+    bl_idname = "synergyface.choose_photo"
+    bl_label = "Face from Image"
+    bl_options = {"INTERNAL"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(
+        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while another photo is at work."""
+        return not runtime().busy
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Open the file browser, which calls `execute`."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Hand the file over to an operator that may be modal: a file browser's own may not."""
+        blender_operators.synergyface.face_from_image("INVOKE_DEFAULT", filepath=self.filepath)
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_face_from_active_image(PhotoOperator, bpy.types.Operator):
+    """Reconstruct the face in the image that is open in an image editor"""
+
+    bl_idname = "synergyface.face_from_active_image"
+    bl_label = "Face from Active Image"
+    bl_options = {"UNDO"}
+
+    image: bpy.props.StringProperty(
+        name="Image",
+        description="Name of the image; empty takes the one that is open",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while another photo is at work."""
+        return not runtime().busy
+
+    def photo(self, context: bpy.types.Context) -> Photo:
+        """The named image, or the open one."""
+        image = bpy.data.images.get(self.image) if self.image else open_image(context)
+        if image is None:
+            raise Problem("No image is open.", "Open a photo in an image editor, and try again.")
+        return photo_of_image(image, context.scene)
+
+
+class SYNERGYFACE_OT_cancel(ReportingOperator, bpy.types.Operator):
+    """Stop the work on the photo"""
+
+    bl_idname = "synergyface.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """The modal operator notices at its next tick."""
+        task = runtime().task
+        if task is not None:
+            task.cancel()
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_apply_photo_pose(ReportingOperator, bpy.types.Operator):
+    """Give the head the pose that it has in the photo, or take that pose away again"""
+
+    bl_idname = "synergyface.apply_photo_pose"
+    bl_label = "Apply Photo Pose"
+    bl_options = {"REGISTER", "UNDO"}
+
+    action: bpy.props.EnumProperty(
+        name="Action",
+        items=(
+            ("TOGGLE", "Toggle", "Apply it where it is not applied, else reset it"),
+            ("APPLY", "Apply", "Give the head the photo's pose"),
+            ("RESET", "Reset", "Give the head the transform that it had before"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """A head must be active or selected."""
+        if chosen_heads(context):
+            return True
+        cls.poll_message_set("Select a head that SynergyFace made, or its Empty")
+        return False
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Apply or reset for every chosen head."""
+        for head in chosen_heads(context):
+            toggled = "RESET" if is_applied(head) else "APPLY"
+            if (toggled if self.action == "TOGGLE" else self.action) == "APPLY":
+                apply_photo_pose(head, context.scene)
+            else:
+                reset_photo_pose(head)
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_start_backend(TaskOperator, bpy.types.Operator):
+    """Start the backend, or connect to the one that the preferences name"""
+
+    bl_idname = "synergyface.start_backend"
+    bl_label = "Start Backend"
+    bl_options = {"INTERNAL"}
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """Connect."""
+        connection, location = runtime().connection, backend_location(context)
+        return lambda report: connection.client(location, report)
+
+    def finish(self, context: bpy.types.Context, value: Any) -> None:
+        """Tell."""
+        self.report({"INFO"}, "The backend is ready")
+
+
+class SYNERGYFACE_OT_stop_backend(TaskOperator, bpy.types.Operator):
+    """Stop the backend that the add-on started"""
+
+    bl_idname = "synergyface.stop_backend"
+    bl_label = "Stop Backend"
+    bl_options = {"INTERNAL"}
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """Stopping may take seconds too."""
+        connection = runtime().connection
+        return lambda _: connection.stop()
+
+    def finish(self, context: bpy.types.Context, value: Any) -> None:
+        """Tell."""
+        self.report({"INFO"}, "The backend is stopped")
+
+
+class SYNERGYFACE_OT_open_log(ReportingOperator, bpy.types.Operator):
+    """Open the log of the add-on and the backend"""
+
+    bl_idname = "synergyface.open_log"
+    bl_label = "Open Log"
+    bl_options = {"INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Open it with the system's program for text files."""
+        path = runtime().diagnostics.log_file
+        if not path.exists():
+            raise Problem("There is no log yet.")
+        bpy.ops.wm.path_open(filepath=str(path))
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_copy_diagnostics(ReportingOperator, bpy.types.Operator):
+    """Copy versions, the backend's state and the last errors, to paste into a report"""
+
+    bl_idname = "synergyface.copy_diagnostics"
+    bl_label = "Copy Diagnostics"
+    bl_options = {"INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Copy."""
+        current = runtime()
+        context.window_manager.clipboard = current.diagnostics.report(current.connection)
+        self.report({"INFO"}, "The diagnostics are in the clipboard")
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_FH_photo(bpy.types.FileHandler):
+    """Lets a photo be dropped on the 3D viewport"""
+
+    bl_idname = "SYNERGYFACE_FH_photo"
+    bl_label = "Face from Image"
+    bl_import_operator = SYNERGYFACE_OT_face_from_image.bl_idname
+    bl_file_extensions = ";".join(PHOTO_SUFFIXES)
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context | None) -> bool:
+        """Only there."""
+        area = context.area if context else None
+        return area is not None and area.type == "VIEW_3D"
+
+
+def open_image(context: bpy.types.Context) -> bpy.types.Image | None:
+    """Image of the image editor under the mouse, else of any that is open on the screen."""
+    image = getattr(context, "edit_image", None)
+    if image is not None or context.screen is None:
+        return image
+    editors = (area.spaces.active for area in context.screen.areas if area.type == "IMAGE_EDITOR")
+    return next((editor.image for editor in editors if editor.image is not None), None)
+
+
+def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """Heads that are active or selected, themselves or by their Empties."""
+    active = context.view_layer.objects.active
+    chosen = [*context.view_layer.objects.selected, *([active] if active else [])]
+    heads = {}
+    for object in chosen:
+        for candidate in (object, *object.children):
+            if identity.is_head(candidate):
+                heads[candidate.name] = candidate
+    return list(heads.values())
+
+
+def _select(context: bpy.types.Context, heads: list[bpy.types.Object]) -> None:
+    for object in context.view_layer.objects.selected:
+        object.select_set(False)
+    visible = context.view_layer.objects
+    for head in heads:
+        if head.name in visible:
+            head.select_set(True)
+            visible.active = head
+
+
+CLASSES = (
+    SYNERGYFACE_OT_face_from_image,
+    SYNERGYFACE_OT_choose_photo,
+    SYNERGYFACE_OT_face_from_active_image,
+    SYNERGYFACE_OT_cancel,
+    SYNERGYFACE_OT_apply_photo_pose,
+    SYNERGYFACE_OT_start_backend,
+    SYNERGYFACE_OT_stop_backend,
+    SYNERGYFACE_OT_open_log,
+    SYNERGYFACE_OT_copy_diagnostics,
+    SYNERGYFACE_FH_photo,
+)

@@ -1,0 +1,55 @@
+"""What lives from `register` to `unregister`: the one place where the add-on keeps state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .connection import Connection
+from .diagnostics import Diagnostics
+from .tasks import Task
+
+JOIN_SECONDS = 2.0
+
+
+class Runtime:
+    """Connection to the backend, log, and the task that runs at the moment."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self.diagnostics = Diagnostics(folder, version)
+        self.connection = Connection(folder)
+        self.task: Task[Any] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs that the user waits for."""
+        return self.task is not None
+
+    def close(self) -> None:
+        """Stop everything."""
+        task, self.task = self.task, None
+        if task is not None:
+            task.cancel()
+        self.connection.stop()
+        if task is not None:
+            task.join(JOIN_SECONDS)
+        self.diagnostics.close()
+
+
+_runtimes: list[Runtime] = []
+
+
+def runtime() -> Runtime:
+    """The registered add-on's runtime."""
+    return _runtimes[-1]
+
+
+def open_runtime(folder: Path, version: str) -> None:
+    """Begin; called by `register`."""
+    _runtimes.append(Runtime(folder, version))
+
+
+def close_runtime() -> None:
+    """End; called by `unregister`."""
+    while _runtimes:
+        _runtimes.pop().close()

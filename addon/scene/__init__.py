@@ -1,0 +1,1 @@
+"""What the add-on does to Blender's data, without any user interface."""

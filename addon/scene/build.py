@@ -1,0 +1,113 @@
+"""Put reconstructed faces into the scene: make new heads, or update those of the same photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from ..contract import FaceResult, FacesResult, StaticModel
+from ..problems import Problem
+from . import head as head_mesh
+from . import identity, material
+
+EMPTY_SIZE = 0.15
+
+
+def put_faces(
+    scene: bpy.types.Scene,
+    collection: bpy.types.Collection,
+    source: str,
+    name: str,
+    model: StaticModel,
+    result: FacesResult,
+) -> list[bpy.types.Object]:
+    """Make or update one head per face.
+
+    Parameters
+    ----------
+    scene
+        Heads of the same photo are looked for in it.
+    collection
+        Takes new objects.
+    source
+        Identity of the photo: its absolute path, or ``image:`` and a data-block's name.
+    name
+        Stem of the names of new data-blocks.
+    model, result
+        From the backend.
+
+    Returns
+    -------
+    The heads, in the order of the faces: mesh objects with identity transform, each under a pose
+    Empty. The Empty of an updated head keeps its transform.
+
+    Raises
+    ------
+    Problem
+        A head that should be updated is being edited, or the data cannot be used. The scene is
+        then as before.
+    """
+    heads = {head[identity.UUID]: head for head in identity.heads_of(scene.objects, source)}
+    matches = identity.match_faces(
+        [identity.known_face(head) for head in heads.values()],
+        [face.roi_box for face in result.faces],
+    )
+    for match in matches:
+        if match is not None and heads[match].mode != "OBJECT":
+            raise Problem(
+                f"The head {heads[match].name!r} is being edited.",
+                "Go back to Object Mode, and try again.",
+            )
+    placed = []
+    for index, (face, match) in enumerate(zip(result.faces, matches, strict=True)):
+        stem = name if len(result.faces) == 1 else f"{name} face {index}"
+        if match is None:
+            head = _new_head(collection, stem, model, face)
+        else:
+            head = _update_head(heads[match], stem, model, face)
+        identity.write_properties(head, head[identity.UUID], source, index, face, result.image_size)
+        placed.append(head)
+    return placed
+
+
+def _new_head(
+    collection: bpy.types.Collection, name: str, model: StaticModel, face: FaceResult
+) -> bpy.types.Object:
+    key = identity.new_uuid()
+    made: list[Callable[[], None]] = []
+    try:
+        image = material.set_texture(f"{name} texture", key, face.texture_png)
+        if image is not None:
+            made.append(lambda: bpy.data.images.remove(image))
+        mesh = head_mesh.new_mesh(f"{name} head", model, face.neutral)
+        made.append(lambda: bpy.data.meshes.remove(mesh))
+        material.set_material(mesh, f"{name} skin", key, image)
+        head = bpy.data.objects.new(f"{name} head", mesh)
+        head_mesh.set_expression(head, model, face.neutral, face.expression)
+    except Exception:
+        for undo in reversed(made):
+            undo()
+        raise
+    head[identity.UUID] = key
+    empty = bpy.data.objects.new(f"{name} pose", None)
+    empty[identity.UUID] = key
+    empty.empty_display_type = "ARROWS"
+    empty.empty_display_size = EMPTY_SIZE
+    empty.rotation_mode = "QUATERNION"
+    head.parent = empty
+    collection.objects.link(empty)
+    collection.objects.link(head)
+    return head
+
+
+def _update_head(
+    head: bpy.types.Object, name: str, model: StaticModel, face: FaceResult
+) -> bpy.types.Object:
+    key = head[identity.UUID]
+    image = material.set_texture(f"{name} texture", key, face.texture_png)
+    head_mesh.update_mesh(head, model, face.neutral)
+    head_mesh.set_expression(head, model, face.neutral, face.expression)
+    assert isinstance(head.data, bpy.types.Mesh)
+    material.set_material(head.data, f"{name} skin", key, image)
+    return head

@@ -1,0 +1,156 @@
+"""The head's mesh: vertices, UV map and expression keys, written in bulk."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import StaticModel
+from ..problems import Problem
+
+UV_MAP = "UVMap"
+BASIS_KEY = "Basis"
+# Three standard deviations hold almost everybody's expressions.
+SLIDER_SIGMAS = 3.0
+# Blender allows no shape-key slider beyond this.
+HARD_LIMIT = 10.0
+
+
+def expression_key_name(index: int) -> str:
+    """Name of the shape key of an expression component."""
+    return f"Expression_{index:02d}"
+
+
+def new_mesh(name: str, model: StaticModel, neutral: NDArray[np.float32]) -> bpy.types.Mesh:
+    """Mesh with the model's triangles and UV map.
+
+    Parameters
+    ----------
+    name
+        Of the data-block.
+    model
+        Triangles (T, 3) and UV coordinates (V, 2).
+    neutral
+        (V, 3) float32 metres.
+
+    Raises
+    ------
+    Problem
+        Blender finds the mesh invalid.
+    """
+    mesh = bpy.data.meshes.new(name)
+    try:
+        _fill(mesh, model, neutral)
+    except Exception:
+        bpy.data.meshes.remove(mesh)
+        raise
+    return mesh
+
+
+def has_topology(mesh: bpy.types.Mesh, model: StaticModel) -> bool:
+    """Whether the mesh still has the model's vertices and triangles, in the model's order."""
+    if len(mesh.vertices) != len(model.mean) or len(mesh.loops) != model.triangles.size:
+        return False
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    return np.array_equal(corners, model.triangles.reshape(-1))
+
+
+def update_mesh(head: bpy.types.Object, model: StaticModel, neutral: NDArray[np.float32]) -> None:
+    """Give an existing head another shape, in the same data-block.
+
+    Vertex groups, attributes and materials stay, unless the user changed the topology: then the
+    mesh is built anew.
+    """
+    mesh = _mesh_of(head)
+    if has_topology(mesh, model):
+        mesh.vertices.foreach_set("co", _flat(neutral))
+        mesh.update()
+        return
+    head.shape_key_clear()
+    mesh.clear_geometry()
+    _fill(mesh, model, neutral)
+
+
+def set_expression(
+    head: bpy.types.Object,
+    model: StaticModel,
+    neutral: NDArray[np.float32],
+    expression: NDArray[np.float32],
+) -> None:
+    """Make or refresh the shape keys, and set the sliders to an expression.
+
+    Parameters
+    ----------
+    head
+        Mesh object.
+    model
+        Its ``expression_basis`` (10, V, 3): metres per standard deviation.
+    neutral
+        (V, 3) float32 metres.
+    expression
+        (10,) standard deviations.
+
+    Notes
+    -----
+    A slider counts standard deviations and reaches at least three to both sides, further if the
+    expression needs it. Beyond Blender's limit of ten the excess moves into the key: it then
+    holds more than one standard deviation per unit, and the evaluated mesh stays right.
+    """
+    _set_key(head, BASIS_KEY, neutral)
+    for index, (offsets, sigmas) in enumerate(
+        zip(model.expression_basis, expression.tolist(), strict=True)
+    ):
+        unit = max(1.0, abs(sigmas) / HARD_LIMIT)
+        key = _set_key(head, expression_key_name(index), neutral + offsets * np.float32(unit))
+        value = sigmas / unit
+        reach = max(SLIDER_SIGMAS, float(math.ceil(abs(value))))
+        key.slider_min, key.slider_max = -reach, reach
+        key.value = value
+
+
+def _fill(mesh: bpy.types.Mesh, model: StaticModel, neutral: NDArray[np.float32]) -> None:
+    corners = model.triangles.reshape(-1)
+    count = len(model.triangles)
+    mesh.vertices.add(len(neutral))
+    mesh.vertices.foreach_set("co", _flat(neutral))
+    mesh.loops.add(corners.size)
+    mesh.loops.foreach_set("vertex_index", corners)
+    mesh.polygons.add(count)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
+    layer: Any = mesh.uv_layers.new(name=UV_MAP, do_init=False)
+    layer.uv.foreach_set("vector", _flat(model.uv[corners]))
+    mesh.shade_smooth()
+    mesh.update(calc_edges=True)
+    # validate() silently drops what it does not like; a head without a triangle is wrong.
+    if mesh.validate():
+        raise Problem(
+            "Blender found the head's mesh invalid.",
+            "Update the add-on and the backend to the same version.",
+        )
+
+
+def _set_key(
+    head: bpy.types.Object, name: str, coordinates: NDArray[np.float32]
+) -> bpy.types.ShapeKey:
+    keys = _mesh_of(head).shape_keys
+    key = keys.key_blocks.get(name) if keys else None
+    if key is None:
+        key = head.shape_key_add(name=name, from_mix=False)
+    key.data.foreach_set("co", _flat(coordinates))
+    return key
+
+
+def _mesh_of(head: bpy.types.Object) -> bpy.types.Mesh:
+    mesh = head.data
+    assert isinstance(mesh, bpy.types.Mesh)
+    return mesh
+
+
+def _flat(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Contiguous view that ``foreach_set`` copies without converting."""
+    return np.ascontiguousarray(array, np.float32).reshape(-1)

@@ -1,0 +1,136 @@
+"""Custom properties by which the add-on knows its own objects, and which they carry for users.
+
+No Blender object is held from one tick to the next, because Blender may move it: objects are
+looked up by these properties whenever they are needed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ..contract import FaceResult
+
+PREFIX = "synergyface_"
+UUID = PREFIX + "uuid"
+SOURCE = PREFIX + "source"
+FACE_INDEX = PREFIX + "face_index"
+PARAMETERS = PREFIX + "parameters"
+ROI_BOX = PREFIX + "roi_box"
+EXPRESSION = PREFIX + "expression"
+YAW, PITCH, ROLL = PREFIX + "yaw", PREFIX + "pitch", PREFIX + "roll"
+POSE_QUATERNION = PREFIX + "pose_quaternion"
+POSE_SCALE = PREFIX + "pose_scale"
+POSE_TRANSLATION = PREFIX + "pose_translation"
+IMAGE_SIZE = PREFIX + "image_size"
+
+SAME_FACE_OVERLAP = 0.5
+
+Box = Sequence[float]
+
+
+def new_uuid() -> str:
+    """A fresh identity for a head and what belongs to it."""
+    return uuid.uuid4().hex
+
+
+def is_head(object: bpy.types.Object | None) -> bool:
+    """Whether the add-on made this mesh object."""
+    return object is not None and object.type == "MESH" and UUID in object
+
+
+def owned(candidates: Iterable[Any], identity: str) -> Any | None:
+    """The first of the data-blocks that belongs to the head `identity`."""
+    return next((block for block in candidates if block.get(UUID) == identity), None)
+
+
+def heads_of(objects: Iterable[bpy.types.Object], source: str) -> list[bpy.types.Object]:
+    """Heads among `objects` that came from the photo `source`."""
+    return [
+        object
+        for object in objects
+        if is_head(object) and object.library is None and object.get(SOURCE) == source
+    ]
+
+
+@dataclass(frozen=True)
+class KnownFace:
+    """What is remembered of a face that is already in the scene."""
+
+    uuid: str
+    face_index: int
+    roi_box: Box
+
+
+def match_faces(known: Sequence[KnownFace], boxes: Sequence[Box]) -> list[str | None]:
+    """For each face's box the head that shows the same face, or None.
+
+    The same face is the one whose box overlaps most: "largest" and "all" count the faces of one
+    photo differently. A head left over is taken by the face of its number, so that a photo that
+    was replaced by another updates its heads too.
+    """
+    free = list(known)
+    matches: list[str | None] = [None] * len(boxes)
+    for rule in (_same_place, _same_number):
+        for index, box in enumerate(boxes):
+            if matches[index] is not None or not free:
+                continue
+            best = max(free, key=lambda face: rule(face, index, box))
+            if rule(best, index, box) > SAME_FACE_OVERLAP:
+                matches[index] = best.uuid
+                free.remove(best)
+    return matches
+
+
+def _same_number(face: KnownFace, index: int, box: Box) -> float:
+    return float(face.face_index == index)
+
+
+def _same_place(face: KnownFace, index: int, box: Box) -> float:
+    """Intersection over union of two boxes (x0, y0, x1, y1)."""
+    a, b = face.roi_box, box
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height
+    return width * height / union
+
+
+def known_face(head: bpy.types.Object) -> KnownFace:
+    """What the custom properties of a head say."""
+    box = tuple(float(v) for v in head.get(ROI_BOX, (0, 0, 0, 0)))
+    return KnownFace(str(head[UUID]), int(head.get(FACE_INDEX, 0)), box)
+
+
+def write_properties(
+    head: bpy.types.Object,
+    identity: str,
+    source: str,
+    face_index: int,
+    face: FaceResult,
+    image_size: tuple[int, int],
+) -> None:
+    """Store on the object what the photo said about the face."""
+    pose = face.pose
+    values: dict[str, Any] = {
+        UUID: identity,
+        SOURCE: source,
+        FACE_INDEX: face_index,
+        PARAMETERS: face.parameters.tolist(),
+        ROI_BOX: list(face.roi_box),
+        EXPRESSION: face.expression.tolist(),
+        YAW: pose.yaw,
+        PITCH: pose.pitch,
+        ROLL: pose.roll,
+        POSE_QUATERNION: list(pose.quaternion),
+        POSE_SCALE: pose.scale,
+        POSE_TRANSLATION: list(pose.translation),
+        IMAGE_SIZE: list(image_size),
+    }
+    for name, value in values.items():
+        head[name] = value

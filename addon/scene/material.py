@@ -1,0 +1,81 @@
+"""Skin: a Principled material with the texture packed into the .blend file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problems import Problem
+from .compat import node_tree
+from .identity import UUID, owned
+
+# Skin is neither matt nor shiny; measured faces lie around here.
+ROUGHNESS = 0.55
+TEXTURE_NODE = "SynergyFace Texture"
+
+
+def set_texture(name: str, identity: str, png: NDArray[np.uint8]) -> bpy.types.Image | None:
+    """Image of a head, made or refreshed in its data-block; None if there is no texture.
+
+    Raises
+    ------
+    Problem
+        Blender cannot read the texture.
+    """
+    if not png.size:
+        return None
+    image: Any = owned(bpy.data.images, identity)
+    made = image is None
+    if image is None:
+        image = bpy.data.images.new(name, 1, 1)
+    data = png.tobytes()
+    image.pack(data=data, data_len=len(data))
+    image.source = "FILE"
+    image.reload()
+    if not image.has_data and tuple(image.size) == (0, 0):
+        if made:
+            bpy.data.images.remove(image)
+        raise Problem(
+            "Blender cannot read the texture that the backend made.",
+            "Update the add-on and the backend to the same version.",
+        )
+    image.colorspace_settings.name = "sRGB"
+    image[UUID] = identity
+    return image
+
+
+def set_material(
+    mesh: bpy.types.Mesh, name: str, identity: str, image: bpy.types.Image | None
+) -> bpy.types.Material:
+    """Material of a head with its texture: made if the mesh has none of ours, else kept.
+
+    Other materials on the mesh, and what the user did to ours, stay as they are.
+    """
+    material = owned((slot for slot in mesh.materials if slot), identity)
+    if material is None:
+        material = bpy.data.materials.new(name)
+        material[UUID] = identity
+        mesh.materials.append(material)
+        _add_nodes(material)
+    if image is not None:
+        node: Any = node_tree(material).nodes.get(TEXTURE_NODE)
+        if node is not None and node.image != image:
+            node.image = image
+    return material
+
+
+def _add_nodes(material: bpy.types.Material) -> None:
+    tree = node_tree(material)
+    tree.nodes.clear()
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    shader: Any = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    texture: Any = tree.nodes.new("ShaderNodeTexImage")
+    texture.name = texture.label = TEXTURE_NODE
+    shader.inputs["Roughness"].default_value = ROUGHNESS
+    shader.location = (-300, 0)
+    texture.location = (-650, 0)
+    tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])

@@ -1,0 +1,101 @@
+"""Photos as the backend takes them: the bytes of an image file, and a name to know them by."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..problems import Problem
+from .compat import png_output
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo, not yet read if it is a file.
+
+    Attributes
+    ----------
+    source
+        Identity: absolute path, or ``image:`` and the name of an image without a file.
+    name
+        Short name for objects.
+    content
+        Where to read it, or its bytes.
+    """
+
+    source: str
+    name: str
+    content: Path | bytes
+
+    def read(self) -> bytes:
+        """Bytes of the image file; safe in a worker thread.
+
+        Raises
+        ------
+        Problem
+            The file cannot be read.
+        """
+        if isinstance(self.content, bytes):
+            return self.content
+        path = self.content
+        if path.is_dir():
+            raise Problem(f"{path} is a folder.", "Choose an image file in it.")
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise Problem(f"There is no file {path}.", "Choose another photo.") from error
+        except OSError as error:
+            raise Problem(
+                f"{path} cannot be read: {error.strerror}.", "Check the rights of the file."
+            ) from error
+
+
+def photo_of_file(filepath: str) -> Photo:
+    """Photo in a file; `filepath` may be relative to the .blend file (``//``)."""
+    path = Path(bpy.path.abspath(filepath)).expanduser().resolve()
+    return Photo(str(path), path.stem, path)
+
+
+def photo_of_image(image: bpy.types.Image, scene: bpy.types.Scene) -> Photo:
+    """Photo in an image data-block: packed, from a file, painted, generated or rendered.
+
+    Raises
+    ------
+    Problem
+        The image is a video or has no pixels.
+    """
+    if image.source in ("MOVIE", "SEQUENCE", "TILED"):
+        raise Problem(
+            f"The image {image.name!r} is not a single picture.", "Choose a single photo."
+        )
+    on_disk = image.source == "FILE" and image.filepath
+    if on_disk and not image.is_dirty:
+        photo = photo_of_file(bpy.path.abspath(image.filepath, library=image.library))
+        if image.packed_file is None:
+            return photo
+        return Photo(photo.source, photo.name, bytes(image.packed_file.data))
+    stem = Path(image.name).stem or "image"
+    source = f"image:{image.name}"
+    if image.packed_file is not None and not image.is_dirty:
+        return Photo(source, stem, bytes(image.packed_file.data))
+    return Photo(source, stem, _encoded_pixels(image, scene))
+
+
+def _encoded_pixels(image: bpy.types.Image, scene: bpy.types.Scene) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="synergyface-") as folder:
+        path = Path(folder) / "photo.png"
+        try:
+            if image.type == "RENDER_RESULT":
+                with png_output(scene.render.image_settings):
+                    image.save_render(str(path), scene=scene)
+            else:
+                image.save(filepath=str(path), save_copy=True)
+            return path.read_bytes()
+        except (RuntimeError, OSError) as error:
+            raise Problem(
+                f"The image {image.name!r} has no pixels to look at.",
+                "Open a photo in it, or render it first.",
+            ) from error

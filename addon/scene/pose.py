@@ -1,0 +1,95 @@
+"""The photo's pose, applied to a head's Empty when the user asks for it.
+
+A weak-perspective pose knows the head's direction, its place in the picture and its size there,
+but no distance. The rule:
+
+* If the scene's camera is a perspective one, the head goes in front of it, to where the camera
+  sees it as the photo does, when the photo is as wide as the camera's frame. The scale in the
+  photo then gives the distance: ``focal length in pixels / pixels per metre``.
+* Otherwise the head stays in the plane ``y = 0`` of the world, at its true size, as an orthographic
+  camera that looks along +Y sees it; the centre of the photo is the world's origin, and the scale
+  serves only to turn the place from pixels into metres.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import bpy
+from mathutils import Matrix, Quaternion, Vector
+
+from ..problems import Problem
+from . import identity
+
+BEFORE = identity.PREFIX + "transform_before_photo_pose"
+
+
+def pose_empty(head: bpy.types.Object) -> bpy.types.Object:
+    """Empty that carries the pose of a head.
+
+    Raises
+    ------
+    Problem
+        The head is no longer under it.
+    """
+    parent = head.parent
+    if parent is None or parent.get(identity.UUID) != head.get(identity.UUID):
+        raise Problem(
+            f"The head {head.name!r} is no longer under its pose Empty.",
+            "Run Face from Image on a new scene, or parent the head to it again.",
+        )
+    return parent
+
+
+def is_applied(head: bpy.types.Object) -> bool:
+    """Whether the photo's pose is on the Empty of a head."""
+    return head.parent is not None and BEFORE in head.parent
+
+
+def apply_photo_pose(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Move the Empty of a head to where the photo shows the face; `reset_photo_pose` undoes it."""
+    empty = pose_empty(head)
+    if BEFORE not in empty:
+        empty[BEFORE] = [value for row in empty.matrix_basis for value in row]
+    empty.matrix_basis = photo_matrix(head, scene)
+
+
+def reset_photo_pose(head: bpy.types.Object) -> None:
+    """Give the Empty the transform that it had before the photo's pose was applied."""
+    empty = pose_empty(head)
+    values = empty.get(BEFORE)
+    if values is None:
+        return
+    empty.matrix_basis = Matrix([values[i : i + 4] for i in range(0, 16, 4)])
+    del empty[BEFORE]
+
+
+def photo_matrix(head: bpy.types.Object, scene: bpy.types.Scene) -> Matrix:
+    """World matrix of the photo's pose, by the rule at the top of this module."""
+    x, y, _ = head[identity.POSE_TRANSLATION]
+    width, height = head[identity.IMAGE_SIZE]
+    pixels_per_metre = head[identity.POSE_SCALE] * 1000
+    right, up = _from_centre(x, y, width, height)
+    location = Vector((right, 0, up)) / pixels_per_metre
+    rotation = Quaternion(head[identity.POSE_QUATERNION]).to_matrix().to_4x4()
+    camera = scene.camera
+    lens = camera.data if camera else None
+    if camera is None or not isinstance(lens, bpy.types.Camera) or lens.type != "PERSP":
+        return Matrix.Translation(location) @ rotation
+    location.y = _focal_pixels(lens.view_frame(scene=scene), width) / pixels_per_metre
+    # A camera looks along its own -Z with +Y up; the pose is for one that looks along +Y.
+    look_along_y = Matrix.Rotation(-math.pi / 2, 4, "X")
+    eye = camera.matrix_world.normalized()
+    return eye @ look_along_y @ Matrix.Translation(location) @ rotation
+
+
+def _from_centre(x: float, y: float, width: float, height: float) -> tuple[float, float]:
+    """Pixels to the right and upwards of the photo's centre (pixel centres are at integers)."""
+    return x - (width - 1) / 2, (height - 1) / 2 - y
+
+
+def _focal_pixels(frame: Sequence[Vector], width: float) -> float:
+    """Focal length in the photo's pixels; `frame` are the corners of the camera's view."""
+    frame_width = max(corner.x for corner in frame) - min(corner.x for corner in frame)
+    return width * abs(frame[0].z) / frame_width

@@ -1,0 +1,146 @@
+"""Long work off the main thread: a worker, a queue, and a `pump` that the main thread calls.
+
+Only the main thread may touch ``bpy``, so the worker gets and returns plain values. Timers fire
+neither under ``-b`` nor in the bpy module; that is why `Task.pump` is called by whoever waits:
+a modal operator's timer, or the loop of `Task.run_to_end`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+T = TypeVar("T")
+
+PUMP_SECONDS = 0.05
+
+
+class CancelledError(Exception):
+    """Raised inside the work when it was asked to stop."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work is: `fraction` in [0, 1], and `stage` for a person to read."""
+
+    fraction: float = 0.0
+    stage: str = ""
+
+
+class Reporter:
+    """The work's side of a task: reports progress, learns that it should stop."""
+
+    def __init__(self, messages: queue.SimpleQueue[Progress], cancelled: threading.Event) -> None:
+        self._messages = messages
+        self._cancelled = cancelled
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        """Report progress.
+
+        Raises
+        ------
+        CancelledError
+            The task was asked to stop.
+        """
+        self.check()
+        self._messages.put(Progress(min(max(fraction, 0.0), 1.0), stage))
+
+    def check(self) -> None:
+        """Raise `CancelledError` if the task was asked to stop."""
+        if self._cancelled.is_set():
+            raise CancelledError
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until the task is asked to stop."""
+        self._cancelled.wait(seconds)
+        self.check()
+
+
+class Task(Generic[T]):
+    """Work that has begun in a thread of its own.
+
+    Parameters
+    ----------
+    work
+        Called in the worker with a `Reporter`; what it returns becomes `result`.
+
+    Attributes
+    ----------
+    state
+        As of the last `pump`.
+    progress
+        Likewise.
+    """
+
+    def __init__(self, work: Callable[[Reporter], T]) -> None:
+        self.state: Literal["running", "done", "failed", "cancelled"] = "running"
+        self.progress = Progress()
+        self._outcome: tuple[T | None, BaseException | None] = (None, None)
+        self._messages: queue.SimpleQueue[Progress] = queue.SimpleQueue()
+        self._cancelled = threading.Event()
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Callable[[Reporter], T]) -> None:
+        try:
+            self._outcome = (work(Reporter(self._messages, self._cancelled)), None)
+        except BaseException as error:  # it is raised again on the main thread, by `result`
+            self._outcome = (None, error)
+        finally:
+            self._finished.set()
+
+    def pump(self) -> bool:
+        """Take over what the worker has said; True once the task is finished."""
+        finished = self._finished.is_set()
+        while not self._messages.empty():
+            self.progress = self._messages.get_nowait()
+        if finished and self.state == "running":
+            error = self._outcome[1]
+            if isinstance(error, CancelledError):
+                self.state = "cancelled"
+            else:
+                self.state = "done" if error is None else "failed"
+        return self.state != "running"
+
+    def cancel(self) -> None:
+        """Ask the work to stop, and do not wait for it: its result is dropped."""
+        self._cancelled.set()
+        if self.state == "running":
+            self.state = "cancelled"
+
+    def result(self) -> T:
+        """What the work returned.
+
+        Raises
+        ------
+        CancelledError
+            The task was cancelled.
+        Exception
+            Whatever the work raised.
+        """
+        value, error = self._outcome
+        if self.state == "cancelled":
+            raise CancelledError
+        if error is not None:
+            raise error
+        assert self.state == "done", "result() before pump() returned True"
+        return value  # type: ignore[return-value]
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the worker to end; True when it has."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def run_to_end(self) -> T:
+        """Pump until the task is finished, for scripts and tests; then as `result`."""
+        try:
+            while not self.pump():
+                self._finished.wait(PUMP_SECONDS)
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        return self.result()

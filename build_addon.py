@@ -1,0 +1,138 @@
+"""Build the Blender extension: ``python build_addon.py`` writes ``dist/synergyface-<version>.zip``.
+
+The zip is the same, byte for byte, whenever the sources are. If a bpy wheel is installed under
+``.venvs/``, Blender's own validator judges it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+SOURCE = ROOT / "addon"
+# Nothing else is shipped: no caches, and above all no arrays of the Basel Face Model.
+ALLOWED = ("LICENSE", "blender_manifest.toml", "*.py", "scene/*.py")
+MAX_FILE_BYTES = 100_000
+# The earliest time that a zip can hold; the real ones would make every build differ.
+TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+VALIDATOR = "lib/python3*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
+
+
+class BuildError(Exception):
+    """The extension must not be built from what is there."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Build the Blender extension.")
+    parser.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the zip")
+    options = parser.parse_args(arguments)
+    try:
+        path = build(options.output)
+        validated = validate(path)
+    except BuildError as error:
+        print(f"build_addon: {error}", file=sys.stderr)
+        return 1
+    by = "validated by Blender" if validated else "not validated: there is no bpy under .venvs"
+    print(f"{path} ({path.stat().st_size:,} bytes; {by})")
+    return 0
+
+
+def build(output: Path, source: Path = SOURCE, version: str | None = None) -> Path:
+    """Write the zip.
+
+    Parameters
+    ----------
+    output
+        Its folder, made if need be.
+    source
+        The add-on's folder.
+    version
+        What the manifest must say; default the project's.
+
+    Raises
+    ------
+    BuildError
+        The versions differ, or a file may not be shipped.
+    """
+    expected = version or project_version()
+    manifest = tomllib.loads((source / "blender_manifest.toml").read_text("utf-8"))
+    if manifest["version"] != expected:
+        raise BuildError(
+            f"blender_manifest.toml says version {manifest['version']}, backend/version.py "
+            f"{expected}. Make them equal."
+        )
+    files = collect(source)
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"synergyface-{expected}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for file in files:
+            entry = zipfile.ZipInfo(file.relative_to(source).as_posix(), TIMESTAMP)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, file.read_bytes())
+    return path
+
+
+def collect(source: Path) -> list[Path]:
+    """Files to ship, sorted.
+
+    Raises
+    ------
+    BuildError
+        The folder holds a file that is not on the allow-list, or one too large to be source.
+    """
+    there = {
+        path
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.relative_to(source).parts
+    }
+    allowed = {path for pattern in ALLOWED for path in source.glob(pattern)}
+    strangers = sorted(path.relative_to(source).as_posix() for path in there - allowed)
+    if strangers:
+        raise BuildError(f"addon/ holds files that may not be shipped: {', '.join(strangers)}.")
+    for path in allowed:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise BuildError(f"{path.name} is too large to be source code: is there data in it?")
+    return sorted(allowed)
+
+
+def project_version() -> str:
+    """``VERSION`` of backend/version.py, read without importing the backend."""
+    tree = ast.parse((ROOT / "backend" / "version.py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERSION":
+            return ast.literal_eval(node.value)
+    raise BuildError("backend/version.py has no VERSION.")
+
+
+def validate(path: Path) -> bool:
+    """Whether Blender's validator has passed the zip; False if there is no Blender to ask.
+
+    Raises
+    ------
+    BuildError
+        The validator refuses it.
+    """
+    scripts = sorted((ROOT / ".venvs").glob(f"bpy-*/{VALIDATOR}"))
+    for script in scripts:
+        run = subprocess.run(
+            [sys.executable, str(script), "validate", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode != 0:
+            raise BuildError(f"Blender's validator refuses {path}:\n{run.stdout}{run.stderr}")
+    return bool(scripts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Tests in a real Blender module. They never import the backend: they start it as a process.
+
+``$SYNERGYFACE_PYTHON`` names the Python that has the backend (default: the ``.venv`` beside).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+MODULE = "bl_ext.user_default.synergyface"
+PYTHON = os.environ.get("SYNERGYFACE_PYTHON") or str(ROOT / ".venv/bin/python")
+
+# Blender reads this when it is imported: the tests must not touch the user's own settings.
+_resources = tempfile.TemporaryDirectory(prefix="synergyface-blender-")
+os.environ["BLENDER_USER_RESOURCES"] = _resources.name
+# The search for a backend must not find one that the person who runs the tests has installed.
+os.environ.pop("SYNERGYFACE_PYTHON", None)
+
+try:
+    import bpy
+except ImportError as error:
+    under_ci = bool(os.environ.get("CI"))
+    pytest.exit(
+        f"{'FAILED' if under_ci else 'SKIPPED'}: the tests in Blender need the bpy module "
+        f"({error}), on Python 3.11: run `make blender-envs`.",
+        returncode=1 if under_ci else 0,
+    )
+
+
+# The stubs of bpy know Blender's own operators only.
+ops: Any = bpy.ops
+
+
+def pytest_report_header() -> str:
+    """Which Blender."""
+    return f"Blender {bpy.app.version_string}, backend of {PYTHON}"
+
+
+def pytest_unconfigure() -> None:
+    """Remove the settings that Blender wrote."""
+    _resources.cleanup()
+
+
+def submodule(name: str) -> Any:
+    """A module of the installed add-on."""
+    return importlib.import_module(f"{MODULE}.{name}")
+
+
+def backend_python(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the Python that has the backend."""
+    run = subprocess.run(
+        [PYTHON, *arguments], capture_output=True, text=True, check=False, **options
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run
+
+
+@pytest.fixture(scope="session")
+def addon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The extension, built, installed from its zip and switched on."""
+    folder = tmp_path_factory.mktemp("dist")
+    backend_python(str(ROOT / "build_addon.py"), "--output", str(folder))
+    [package] = folder.glob("*.zip")
+    bpy.ops.extensions.package_install_files(
+        filepath=str(package), repo="user_default", enable_on_install=True
+    )
+    assert MODULE in bpy.context.preferences.addons
+    yield sys.modules[MODULE]
+    bpy.ops.preferences.addon_disable(module=MODULE)
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The astronaut of scikit-image, a public-domain portrait by NASA."""
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    code = (
+        "import sys; from PIL import Image; from skimage.data import astronaut; "
+        "Image.fromarray(astronaut()).save(sys.argv[1])"
+    )
+    backend_python("-c", code, str(path))
+    return path
+
+
+@pytest.fixture
+def scene(addon: ModuleType) -> bpy.types.Scene:
+    """An empty scene; the add-on stays on."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+    return bpy.context.scene
+
+
+@pytest.fixture
+def preferences(addon: ModuleType) -> Iterator[Any]:
+    """The add-on's preferences; as they were, and the backend stopped, afterwards."""
+    chosen = bpy.context.preferences.addons[MODULE].preferences
+    yield chosen
+    ops.synergyface.stop_backend()
+    for name in ("mode", "python", "address", "token"):
+        chosen.property_unset(name)
+
+
+@pytest.fixture
+def fake_backend(preferences: Any, tmp_path: Path) -> Callable[[str], None]:
+    """Have the add-on start the fake backend with a fault."""
+
+    def choose(fault: str) -> None:
+        command = shlex.join([sys.executable, str(HERE / "fake_backend.py"), fault])
+        program = tmp_path / f"python-{fault}"
+        program.write_text(f"#!/bin/sh\nexec {command}\n")
+        program.chmod(0o755)
+        preferences.mode, preferences.python = "python", str(program)
+
+    return choose
+
+
+@pytest.fixture
+def any_file(tmp_path: Path) -> str:
+    """A file that the fake backend takes for a photo."""
+    path = tmp_path / "somebody.png"
+    path.write_bytes(b"not looked at")
+    return str(path)

@@ -1,0 +1,208 @@
+"""A backend for faults that a healthy one does not have: ``python fake_backend.py FAULT``.
+
+It speaks the wire contract with the standard library and numpy, and reconstructs every photo as
+the same small dome. Faults: ``none``; ``old-protocol``, ``new-protocol``; ``dies`` and ``hangs``
+(in the middle of a job); ``silent`` (never ready); ``no-models`` (asset missing); ``no-package``
+(an import fails at start).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import struct
+import sys
+import threading
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+COLUMNS, ROWS = 24, 17
+IMAGE_SIZE = (640, 480)
+
+
+def load_contract() -> ModuleType:
+    """The add-on's own copy, loaded without the add-on, which needs bpy."""
+    path = Path(__file__).resolve().parents[2] / "addon" / "contract.py"
+    spec = importlib.util.spec_from_file_location("wire_contract", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+contract = load_contract()
+
+
+def dome() -> Any:
+    """Static model: half an ellipsoid that bulges towards -Y, 0.18 m wide."""
+    u, v = np.meshgrid(np.linspace(0, 1, COLUMNS), np.linspace(0, 1, ROWS))
+    across, up = np.pi * (u - 0.5) * 0.9, np.pi * (v - 0.5) * 0.9
+    mean = np.stack(
+        [
+            0.09 * np.sin(across) * np.cos(up),
+            -0.13 * np.cos(across) * np.cos(up),
+            0.11 * np.sin(up),
+        ],
+        axis=-1,
+    ).reshape(-1, 3)
+    corner = (np.arange(ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS - 1)).reshape(-1)
+    lower = np.stack([corner, corner + 1, corner + COLUMNS + 1], axis=1)
+    upper = np.stack([corner, corner + COLUMNS + 1, corner + COLUMNS], axis=1)
+    basis = 0.002 * np.random.default_rng(0).standard_normal((10, len(mean), 3))
+    return contract.StaticModel(
+        mean=mean.astype(np.float32),
+        triangles=np.concatenate([lower, upper]).astype(np.int32),
+        uv=np.stack([u, v], axis=-1).reshape(-1, 2).astype(np.float32),
+        expression_basis=basis.astype(np.float32),
+    )
+
+
+def png(size: int, rgb: tuple[int, int, int]) -> np.ndarray:
+    """Bytes of a PNG of one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    pixels = (b"\0" + bytes(rgb) * size) * size
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    return np.frombuffer(b"\x89PNG\r\n\x1a\n" + body, np.uint8)
+
+
+def face(left: float, *, width: float = 1.0, expression: float = 0.0) -> Any:
+    """A face whose box begins at `left` pixels."""
+    parameters = np.arange(62, dtype=np.float32)
+    return contract.FaceResult(
+        neutral=dome().mean * np.array([width, 1, 1], np.float32),
+        expression=np.full(10, expression, np.float32),
+        parameters=parameters,
+        landmarks=np.zeros((68, 3), np.float32),
+        landmarks_coarse=np.zeros((68, 3), np.float32),
+        texture_png=png(64, (200, 150, 120)),
+        roi_box=(left, 100.0, left + 200, 300.0),
+        pose=contract.FacePose(
+            yaw=20.0,
+            pitch=0.0,
+            roll=0.0,
+            scale=1.6,
+            translation=(left + 100, 200.0, 0.0),
+            quaternion=(0.9848077530, 0.0, 0.0, 0.1736481777),
+        ),
+    )
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the backend would, but for the fault."""
+
+    protocol_version = "HTTP/1.1"
+    fault = "none"
+    polls = 0
+
+    def do_GET(self) -> None:
+        """Health, model, job or result."""
+        if self.path == "/v1/health":
+            self.answer(health(self.fault))
+        elif self.path == "/v1/model":
+            self.answer(contract.encode_model(dome()))
+        elif self.path.endswith("/result"):
+            self.answer(contract.encode_faces(contract.FacesResult((face(100),), IMAGE_SIZE)))
+        else:
+            self.job()
+
+    def do_POST(self) -> None:
+        """Take a photo."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer({"job": "j"}, 202)
+
+    def do_DELETE(self) -> None:
+        """Cancel."""
+        print("cancelled by the client", flush=True)
+        self.answer(job_status("cancelled", 0))
+
+    def job(self) -> None:
+        """Progress of the one job."""
+        Handler.polls += 1
+        if self.fault == "dies" and Handler.polls > 1:
+            os._exit(3)
+        if self.fault == "hangs":
+            threading.Event().wait(0.2)
+        running = self.fault in ("dies", "hangs")
+        self.answer(job_status("running" if running else "done", Handler.polls))
+
+    def answer(self, content: bytes | dict[str, Any], status: int = 200) -> None:
+        """Send bytes, or JSON."""
+        authorized = (
+            self.headers["Authorization"] == f"Bearer {os.environ[contract.TOKEN_VARIABLE]}"
+        )
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status if authorized else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet."""
+
+
+def health(fault: str) -> dict[str, Any]:
+    """Body of ``GET /v1/health``."""
+    shift = {"old-protocol": -1, "new-protocol": 1}.get(fault, 0)
+    fields: dict[str, Any] = {
+        "state": "ready",
+        "protocol": contract.PROTOCOL + shift,
+        "version": "9.9.9",
+        "device": "fake",
+        "versions": {"numpy": np.__version__},
+    }
+    if fault == "no-models":
+        fields["state"] = "failed"
+        fields["problem"] = {
+            "detail": "The Basel Face Model is missing.",
+            "remedy": "Run `synergyface assets fetch`.",
+            "code": "missing-asset",
+        }
+    return fields
+
+
+def job_status(state: str, revision: int) -> dict[str, Any]:
+    """Body of ``GET /v1/jobs/j``."""
+    return {
+        "id": "j",
+        "state": state,
+        "progress": 0.4,
+        "stage": "Fitting",
+        "revision": revision,
+        "problem": None,
+    }
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    Handler.fault = sys.argv[1]
+    if Handler.fault == "no-package":
+        raise ModuleNotFoundError("No module named 'onnxruntime'")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    if Handler.fault != "silent":
+        ready = {
+            "ready": True,
+            "port": server.server_port,
+            "protocol": contract.PROTOCOL,
+            "version": "9.9.9",
+            "pid": os.getpid(),
+        }
+        print(json.dumps(ready), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""What the user is told when the backend is missing, old, dying or stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+from conftest import ops, submodule
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("old-protocol", "backend is older .* Update the backend"),
+        ("new-protocol", "add-on is older .* Install the add-on of version 9.9.9"),
+        ("dies", "backend stopped unexpectedly .exit code 3.* log"),
+        ("no-models", "Basel Face Model is missing.*assets fetch"),
+        ("no-package", "lacks the Python package onnxruntime.* Install the backend again"),
+    ],
+)
+def test_a_faulty_backend_is_explained(
+    fake_backend: Callable[[str], None],
+    any_file: str,
+    scene: bpy.types.Scene,
+    fault: str,
+    message: str,
+) -> None:
+    fake_backend(fault)
+    with pytest.raises(RuntimeError, match=message):
+        ops.synergyface.face_from_image(filepath=any_file)
+    assert not scene.objects
+    assert not bpy.data.meshes
+
+
+def test_a_silent_backend_is_given_up(
+    fake_backend: Callable[[str], None],
+    any_file: str,
+    scene: bpy.types.Scene,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(submodule("connection"), "START_SECONDS", 1.0)
+    fake_backend("silent")
+    with pytest.raises(RuntimeError, match="did not get ready within 1 seconds"):
+        ops.synergyface.face_from_image(filepath=any_file)
+
+
+def test_without_a_backend_the_user_learns_how_to_get_one(
+    preferences: Any,
+    any_file: str,
+    scene: bpy.types.Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name in ("HOME", "PATH", "SYNERGYFACE_DATA", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with pytest.raises(RuntimeError, match=r"backend was not found\. Install the backend"):
+        ops.synergyface.face_from_image(filepath=any_file)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "python", "python": "/nowhere/python"}, "does not exist: /nowhere/python"),
+        ({"mode": "address", "address": "10.0.0.7:80", "token": "t"}, "not an address of this"),
+        ({"mode": "address", "address": "127.0.0.1:9", "token": "t"}, "No backend answers on"),
+    ],
+)
+def test_a_wrong_location_is_explained(
+    preferences: Any,
+    any_file: str,
+    scene: bpy.types.Scene,
+    settings: dict[str, str],
+    message: str,
+) -> None:
+    for name, value in settings.items():
+        setattr(preferences, name, value)
+    with pytest.raises(RuntimeError, match=message):
+        ops.synergyface.face_from_image(filepath=any_file)
+
+
+def test_a_missing_photo_is_named(
+    fake_backend: Callable[[str], None], scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    fake_backend("none")
+    with pytest.raises(RuntimeError, match=r"There is no file .*gone\.jpg"):
+        ops.synergyface.face_from_image(filepath=str(tmp_path / "gone.jpg"))
+    with pytest.raises(RuntimeError, match="is a folder"):
+        ops.synergyface.face_from_image(filepath=str(tmp_path))
+    with pytest.raises(RuntimeError, match="No image is open"):
+        ops.synergyface.face_from_active_image(image="gone")
+
+
+def test_a_backend_that_died_is_started_again(
+    fake_backend: Callable[[str], None], any_file: str, scene: bpy.types.Scene
+) -> None:
+    fake_backend("none")
+    ops.synergyface.start_backend()
+    connection = submodule("runtime").runtime().connection
+    first = connection._process
+    first._process.kill()
+    first._process.wait()
+    assert connection.status.state == "failed"
+    assert ops.synergyface.face_from_image(filepath=any_file) == {"FINISHED"}
+    assert connection._process.pid != first.pid
+
+
+def test_esc_ends_a_stuck_job_at_once(
+    fake_backend: Callable[[str], None],
+    preferences: Any,
+    addon: Any,
+    scene: bpy.types.Scene,
+) -> None:
+    fake_backend("hangs")
+    probe, context = modal_probe(preferences)
+    assert probe.begin(context) == {"RUNNING_MODAL"}
+    task = submodule("runtime").runtime().task
+    with pytest.raises(submodule("problems").Problem, match="still at work"):
+        probe.begin(context)
+    while "Fitting 40%" not in context.shown:
+        assert probe.modal(context, SimpleNamespace(type="TIMER")) == {"PASS_THROUGH"}
+    assert probe.modal(context, SimpleNamespace(type="LEFTMOUSE")) == {"PASS_THROUGH"}
+    assert probe.modal(context, SimpleNamespace(type="ESC")) == {"CANCELLED"}
+    assert probe.reports == [({"INFO"}, "Probe: cancelled")]
+    assert context.timers == 0
+    assert context.shown == ""
+    assert submodule("runtime").runtime().task is None
+    assert task.join(5), "the worker goes on"
+    log = submodule("runtime").runtime().diagnostics.log_file.read_text()
+    assert "cancelled by the client" in log
+
+
+def test_a_finished_task_ends_the_modal_operator(
+    fake_backend: Callable[[str], None], preferences: Any, scene: bpy.types.Scene
+) -> None:
+    fake_backend("none")
+    probe, context = modal_probe(preferences)
+    probe.begin(context)
+    while (outcome := probe.modal(context, SimpleNamespace(type="TIMER"))) == {"PASS_THROUGH"}:
+        pass
+    assert outcome == {"FINISHED"}
+    assert len(probe.values) == 1
+    assert context.timers == 0
+
+
+def modal_probe(preferences: Any) -> tuple[Any, Any]:
+    """The modal base operator on a photo, and a context without a user interface."""
+    reconstruction, runtime = submodule("reconstruction"), submodule("runtime").runtime()
+    location = submodule("connection").Location("python", preferences.python)
+
+    class Probe(submodule("base_operators").TaskOperator):
+        bl_label = "Probe"
+
+        def __init__(self) -> None:
+            self.reports: list[Any] = []
+            self.values: list[Any] = []
+
+        def report(self, kind: set[str], text: str) -> None:
+            self.reports.append((kind, text))
+
+        def work(self, context: Any) -> Any:
+            return lambda report: reconstruction.reconstruct(
+                runtime.connection, location, lambda: b"photo", reconstruction.Order(), report
+            )
+
+        def finish(self, context: Any, value: Any) -> None:
+            self.values.append(value)
+
+    return Probe(), FakeContext()
+
+
+class FakeContext:
+    """As much of a context with a window as the modal operator uses."""
+
+    def __init__(self) -> None:
+        self.timers = 0
+        self.shown = ""
+        self.window = None
+        self.window_manager = self
+        self.workspace = self
+        self.windows: list[Any] = []
+
+    def event_timer_add(self, seconds: float, window: Any) -> str:
+        self.timers += 1
+        return "timer"
+
+    def event_timer_remove(self, timer: str) -> None:
+        assert timer == "timer"
+        self.timers -= 1
+
+    def modal_handler_add(self, operator: Any) -> None:
+        pass
+
+    def status_text_set(self, text: str | None) -> None:
+        self.shown = text or ""
+
+
+def test_diagnostics_hold_the_error_and_no_personal_path(
+    preferences: Any, addon: Any, any_file: str, scene: bpy.types.Scene
+) -> None:
+    preferences.mode = "python"
+    preferences.python = str(Path.home() / "somewhere/python")
+    with pytest.raises(RuntimeError, match="does not exist"):
+        ops.synergyface.face_from_image(filepath=any_file)
+    runtime = submodule("runtime").runtime()
+    text = runtime.diagnostics.report(runtime.connection)
+    assert f"Blender {bpy.app.version_string}" in text
+    assert "does not exist: ~/somewhere/python" in text
+    assert str(Path.home()) not in text
+
+
+def test_an_unknown_failure_is_reported_without_a_traceback(
+    fake_backend: Callable[[str], None],
+    any_file: str,
+    scene: bpy.types.Scene,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_backend("none")
+
+    def fail(*arguments: Any) -> None:
+        raise ZeroDivisionError("surprise")
+
+    monkeypatch.setattr(submodule("operators"), "put_faces", fail)
+    with pytest.raises(RuntimeError) as caught:
+        ops.synergyface.face_from_image(filepath=any_file)
+    assert "surprise" not in str(caught.value)
+    assert "Copy Diagnostics" in str(caught.value)
+    runtime = submodule("runtime").runtime()
+    assert "ZeroDivisionError: surprise" in runtime.diagnostics.report(runtime.connection)
