@@ -280,7 +280,7 @@ class SYNERGYFACE_OT_copy_diagnostics(ReportingOperator, bpy.types.Operator):
 
 
 class SYNERGYFACE_FH_photo(bpy.types.FileHandler):
-    """Lets a photo be dropped on the 3D viewport"""
+    """Lets a photo be dropped on the 3D viewport or its sidebar"""
 
     bl_idname = "SYNERGYFACE_FH_photo"
     bl_label = "Face from Image"
@@ -289,7 +289,7 @@ class SYNERGYFACE_FH_photo(bpy.types.FileHandler):
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context | None) -> bool:
-        """Only there."""
+        """Only there; over the scene itself some versions of Blender take the image first."""
         area = context.area if context else None
         return area is not None and area.type == "VIEW_3D"
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ..problems import Problem
 from .compat import png_output
@@ -88,14 +91,38 @@ def _encoded_pixels(image: bpy.types.Image, scene: bpy.types.Scene) -> bytes:
     with tempfile.TemporaryDirectory(prefix="synergyface-") as folder:
         path = Path(folder) / "photo.png"
         try:
-            if image.type == "RENDER_RESULT":
+            if image.source == "VIEWER":
                 with png_output(scene.render.image_settings):
                     image.save_render(str(path), scene=scene)
             else:
-                image.save(filepath=str(path), save_copy=True)
+                _save_copy(image, path)
             return path.read_bytes()
         except (RuntimeError, OSError) as error:
             raise Problem(
                 f"The image {image.name!r} has no pixels to look at.",
                 "Open a photo in it, or render it first.",
             ) from error
+
+
+def _save_copy(image: Any, path: Path) -> None:
+    """Save the pixels of an image, which before 4.3 would become a file itself if it were saved."""
+    width, height = image.size
+    if not image.has_data or not width:
+        raise OSError("no pixels")
+    copy: Any = bpy.data.images.new(path.stem, width, height, float_buffer=image.is_float)
+    try:
+        pixels = np.empty(width * height * image.channels, np.float32)
+        image.pixels.foreach_get(pixels)
+        copy.pixels.foreach_set(_rgba(pixels, image.channels))
+        copy.file_format = "PNG"
+        copy.save(filepath=str(path))
+    finally:
+        bpy.data.images.remove(copy)
+
+
+def _rgba(pixels: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    """Flat RGBA of flat pixels with 1 (grey), 3 or 4 channels."""
+    rows = pixels.reshape(-1, channels)
+    rgba = np.ones((len(rows), 4), np.float32)
+    rgba[:, :3] = rows[:, :3]
+    return rgba.reshape(-1)

@@ -1,0 +1,148 @@
+"""Make the virtual environments of the Blender modules, and run the tests in each of them.
+
+``python environments.py make|test VERSION...``: ``make`` creates ``.venvs/bpy-<version>`` where
+it does not exist yet, and says which system libraries are missing; ``test`` runs the tests in
+each. Blender's modules need Python 3.11: without it both say so and do nothing, but fail where
+``$CI`` is set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+ENVIRONMENTS = ROOT / ".venvs"
+# What the module does not bring itself, and Debian's and Ubuntu's package of it.
+LIBRARIES = {
+    "libGL.so.1": "libgl1",
+    "libICE.so.6": "libice6",
+    "libSM.so.6": "libsm6",
+    "libX11.so.6": "libx11-6",
+    "libXext.so.6": "libxext6",
+    "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6",
+    "libXrender.so.1": "libxrender1",
+    "libXxf86vm.so.1": "libxxf86vm1",
+    "libgomp.so.1": "libgomp1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+}
+LOAD_EACH = """
+import ctypes, sys
+for name in sys.argv[1:]:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        print(name)
+"""
+
+
+class EnvironmentProblem(Exception):
+    """The tests cannot run here; the message says what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Blender modules to test in.")
+    parser.add_argument("action", choices=("make", "test"))
+    parser.add_argument("versions", nargs="+", metavar="VERSION")
+    options = parser.parse_args(arguments)
+    try:
+        python = find_python()
+        if python is None:
+            return skip("Blender's modules need Python 3.11 (python3.11 with venv) on the PATH.")
+        if options.action == "make":
+            for version in options.versions:
+                make(python, version)
+            check_libraries(python)
+            return 0
+        return max(run_tests(version) for version in options.versions)
+    except EnvironmentProblem as problem:
+        print(f"tests/blender: {problem}", file=sys.stderr)
+        return 1
+
+
+def find_python() -> str | None:
+    """A Python 3.11 that works, if there is one."""
+    for candidate in (sys.executable, shutil.which("python3.11")):
+        code = "import sys; sys.exit(sys.version_info[:2] != (3, 11))"
+        if candidate and not subprocess.run([candidate, "-c", code], check=False).returncode:
+            return candidate
+    return None
+
+
+def skip(reason: str) -> int:
+    """Say loudly that nothing is tested; an error under CI."""
+    under_ci = bool(os.environ.get("CI"))
+    word = "FAILED" if under_ci else "SKIPPED"
+    print(f"\n*** {word}: the tests in Blender. {reason} ***\n", file=sys.stderr)
+    return int(under_ci)
+
+
+def make(python: str, version: str) -> None:
+    """Virtual environment with the module of one Blender version, unless it is there."""
+    folder = environment(version)
+    requirements = [f"bpy=={version}", "numpy<2", "pytest>=8,<10"]
+    finished = folder / "requirements.txt"
+    if finished.exists() and finished.read_text("utf-8").split("\n") == requirements:
+        return
+    print(f"Installing Blender {version} as a module into {folder.relative_to(ROOT)}", flush=True)
+    subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
+    pip = [str(interpreter(version)), "-m", "pip", "--disable-pip-version-check"]
+    run = subprocess.run([*pip, "install", "--quiet", *requirements], check=False)
+    if run.returncode:
+        raise EnvironmentProblem(
+            f"Blender {version} could not be installed (see above); it needs PyPI, 1.5 GB of "
+            "disk and a 64-bit Linux, macOS or Windows."
+        )
+    finished.write_text("\n".join(requirements), "utf-8")
+
+
+def check_libraries(python: str) -> None:
+    """Name the system libraries that are missing, with the line that installs them.
+
+    Raises
+    ------
+    EnvironmentProblem
+        Some are.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    run = subprocess.run(
+        [python, "-c", LOAD_EACH, *LIBRARIES], capture_output=True, text=True, check=True
+    )
+    packages = " ".join(LIBRARIES[name] for name in run.stdout.split())
+    if packages:
+        raise EnvironmentProblem(
+            f"Blender's modules lack system libraries. Run: apt-get install -y {packages}"
+        )
+
+
+def run_tests(version: str) -> int:
+    """Exit code of the tests in one Blender version."""
+    print(f"\nBlender {version}", flush=True)
+    variables = os.environ | {"SYNERGYFACE_PYTHON": str(ROOT / ".venv/bin/python")}
+    variables |= {k: v for k, v in os.environ.items() if k == "SYNERGYFACE_PYTHON"}
+    command = [str(interpreter(version)), "-m", "pytest", str(HERE), "-q"]
+    return subprocess.run(command, env=variables, check=False, cwd=HERE).returncode
+
+
+def environment(version: str) -> Path:
+    """Folder of the virtual environment."""
+    return ENVIRONMENTS / f"bpy-{version}"
+
+
+def interpreter(version: str) -> Path:
+    """Its Python."""
+    inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+    return environment(version) / inside
+
+
+if __name__ == "__main__":
+    sys.exit(main())
