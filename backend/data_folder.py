@@ -40,11 +40,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
             prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
         )
     except OSError as error:
-        raise BadInputError(
-            f"Cannot write {target}: {error.strerror or error}.",
-            "Choose a folder that you may write to.",
-            code="unwritable",
-        ) from error
+        raise _unwritable(target, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -56,3 +52,21 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def require_writable(folder: Path) -> None:
+    """Raise `BadInputError` unless files can be made in a folder (which is made if need be)."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> BadInputError:
+    return BadInputError(
+        f"Cannot write {path}: {error.strerror or error}.",
+        "Choose a folder that you may write to.",
+        code="unwritable",
+    )

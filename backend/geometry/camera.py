@@ -88,3 +88,18 @@ def blender_from_model(vertices: Array) -> Array:
     """Millimetres of the model frame to metres, Z up, the face looking along -Y."""
     metres = vertices * vertices.dtype.type(0.001)
     return np.stack([metres[..., 0], -metres[..., 2], metres[..., 1]], axis=-1)
+
+
+def turn_upright(parameters: Array, roi_box: RoiBox) -> Array:
+    """Parameters found in a turned crop, for the upright crop with the same centre and side.
+
+    A rotation of the crop acts exactly on the 3x4 matrix. (62,) -> (62,).
+    """
+    c, s = np.cos(np.radians(roi_box.roll)), np.sin(np.radians(roi_box.roll))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    matrix = parameters[:12].reshape(3, 4)
+    # The middle of the crop in the y-up, 1-based crop frame.
+    centre = np.array([CROP_SIZE / 2 + 1, CROP_SIZE / 2, 0])
+    translation = turn @ (matrix[:, 3] - centre) + centre
+    turned = np.column_stack([turn @ matrix[:, :3], translation])
+    return np.concatenate([turned.reshape(-1), parameters[12:]]).astype(parameters.dtype)

@@ -112,3 +112,16 @@ def _official_euler_angles(r: Array) -> tuple[float, float, float]:
     if r[2, 0] < 0:
         return -np.pi / 2, np.arctan2(r[0, 1], r[0, 2]), 0.0
     return np.pi / 2, np.arctan2(-r[0, 1], -r[0, 2]), 0.0
+
+
+def blender_quaternion(rotation: Array) -> tuple[float, float, float, float]:
+    """(w, x, y, z), w >= 0, of a rotation of the model frame, in Blender's frame.
+
+    The camera that sees the photo's pose looks along +Y with Z up.
+    """
+    blender_from_model = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+    r = blender_from_model @ rotation @ blender_from_model.T
+    from scipy.spatial.transform import Rotation
+
+    x, y, z, w = Rotation.from_matrix(r).as_quat(canonical=True)
+    return float(w), float(x), float(y), float(z)

@@ -66,3 +66,9 @@ def normalise_landmarks(landmarks: Tensor) -> Tensor:
     plane = landmarks[:, :2] / CROP_SIZE - 0.5
     depth = landmarks[:, 2:] / CROP_SIZE
     return torch.cat([plane, depth - depth.mean(dim=2, keepdim=True)], dim=1)
+
+
+def official_landmarks(landmarks: Tensor) -> Tensor:
+    """What the authors' code hands to its point networks: pixels, y turned to 121 - y."""
+    x, y, z = landmarks.unbind(dim=1)
+    return torch.stack([x, CROP_SIZE + 1 - y, z], dim=1)

@@ -9,7 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.synergynet.landmark_decoder import LandmarkDecoder, normalise_landmarks
+from backend.synergynet.landmark_decoder import (
+    LandmarkDecoder,
+    normalise_landmarks,
+    official_landmarks,
+)
 from backend.synergynet.landmark_to_3dmm import LandmarkTo3DMM
 from backend.synergynet.mobilenet_v2 import FEATURES, MobileNetV2
 from backend.synergynet.parameter_heads import ParameterHeads
@@ -81,17 +85,29 @@ class SynergyNet(nn.Module):
         whitened = self.heads(z)
         parameters = self.decoder.parameters_from(whitened)
         coarse = self.decoder(parameters)
+        if self.architecture.variant == "official" and not self.training:
+            # What the authors publish answers with the coarse landmarks; the refinement in their
+            # checkpoint serves training alone.
+            return Prediction(whitened, parameters, coarse, coarse)
         residual = self.refinement(
-            normalise_landmarks(coarse),
+            self.point_input(coarse),
             z,
             whitened[:, N_POSE : N_POSE + N_SHAPE],
             whitened[:, N_POSE + N_SHAPE :],
         )
+        if self.architecture.variant == "official":
+            residual = residual * residual.new_tensor([1.0, -1.0, 1.0])[:, None]
         return Prediction(whitened, parameters, coarse, coarse + residual)
 
     def reverse(self, landmarks: Tensor) -> Tensor:
         """(N, 3, 68) landmarks in the crop frame -> (N, 62) whitened parameters (training only)."""
-        return self.landmark_to_3dmm(normalise_landmarks(landmarks))
+        return self.landmark_to_3dmm(self.point_input(landmarks))
+
+    def point_input(self, landmarks: Tensor) -> Tensor:
+        """What the point networks see of (N, 3, 68) landmarks of the crop frame."""
+        if self.architecture.variant == "official":
+            return official_landmarks(landmarks)
+        return normalise_landmarks(landmarks)
 
 
 def normalise_image(crops: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.data_folder import atomic_path
+from backend.data_folder import atomic_path, data_folder
 from backend.errors import MissingAssetError
 
 if TYPE_CHECKING:
@@ -14,16 +14,44 @@ if TYPE_CHECKING:
 
 SHIPPED_WEIGHTS = Path(__file__).with_name("synergynet.safetensors")
 ARCHITECTURE_KEY = "architecture"
+REMEDY = "Reinstall SynergyFace, or import weights with `synergyface assets import`."
 
 
-def save_weights(network: SynergyNet, path: Path) -> None:
-    """Write weights (float16; the whitening stays float32) with their architecture."""
+def require_weights(path: Path) -> None:
+    """Raise `MissingAssetError` unless the file is there."""
+    if not path.is_file():
+        raise MissingAssetError(f"The weights {path} are missing.", REMEDY)
+
+
+def imported_weights_path(folder: Path) -> Path:
+    """Where weights that the user imported lie in the data folder."""
+    return folder / "synergynet.safetensors"
+
+
+def active_weights() -> Path:
+    """The user's imported weights if there are any, else those that we ship."""
+    imported = imported_weights_path(data_folder())
+    return imported if imported.is_file() else SHIPPED_WEIGHTS
+
+
+def save_weights(network: SynergyNet, path: Path, half: bool = True) -> None:
+    """Write weights with their architecture.
+
+    Parameters
+    ----------
+    network
+        Its morphable model is left out.
+    path
+        Target, replaced atomically.
+    half
+        Store float16 (the whitening stays float32).
+    """
     import torch
     from safetensors.torch import save_file
 
     tensors = {}
     for name, tensor in network.state_dict().items():
-        keep = not tensor.is_floating_point() or name.startswith("decoder.")
+        keep = not (half and tensor.is_floating_point()) or name.startswith("decoder.")
         tensors[name] = tensor.detach().cpu().to(tensor.dtype if keep else torch.float16)
         tensors[name] = tensors[name].contiguous()
     metadata = {ARCHITECTURE_KEY: json.dumps(network.architecture.as_dict())}
@@ -43,9 +71,7 @@ def load_weights(path: Path) -> SynergyNet:
 
     from backend.synergynet.network import Architecture, SynergyNet
 
-    remedy = "Reinstall SynergyFace, or import other weights with `synergyface assets import`."
-    if not path.is_file():
-        raise MissingAssetError(f"The weights {path} are missing.", remedy)
+    require_weights(path)
     try:
         with safe_open(path, framework="pt") as stored:
             architecture = Architecture(**json.loads(stored.metadata()[ARCHITECTURE_KEY]))
@@ -56,5 +82,5 @@ def load_weights(path: Path) -> SynergyNet:
         )
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise MissingAssetError(f"The weights {path} are damaged: {reason}", remedy) from error
+        raise MissingAssetError(f"The weights {path} are damaged: {reason}.", REMEDY) from error
     return network.eval()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from backend.geometry.camera import CROP_SIZE
-from backend.morphable_model.model import N_POSE, MorphableModel
-from training.data.mirror import MIRRORED_LANDMARKS, mirror_coefficients
+from backend.morphable_model.model import N_POSE
+from training.data.mirror import MIRRORED_LANDMARKS
 from training.data.packed import CONTEXT, PackedBatch
 from training.data.photometric import PhotometricSettings, distort
 
@@ -91,8 +93,8 @@ class Augmentation(nn.Module):
 
     Parameters
     ----------
-    model
-        The morphable model, for the mirror map of the coefficients.
+    mirror
+        Matrix (50, 50) and offset (50,) from `training.data.mirror.mirror_coefficients`.
     settings
         Ranges in training.
     """
@@ -101,9 +103,13 @@ class Augmentation(nn.Module):
     mirror_offset: Tensor
     mirror_order: Tensor
 
-    def __init__(self, model: MorphableModel, settings: AugmentationSettings) -> None:
+    def __init__(
+        self,
+        mirror: tuple[NDArray[np.float32], NDArray[np.float32]],
+        settings: AugmentationSettings,
+    ) -> None:
         super().__init__()
-        matrix, offset = mirror_coefficients(model)
+        matrix, offset = mirror
         self.settings = settings
         self.register_buffer("mirror_matrix", torch.from_numpy(matrix), persistent=False)
         self.register_buffer("mirror_offset", torch.from_numpy(offset), persistent=False)

@@ -27,27 +27,46 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def mirror_coefficients(
-    model: MorphableModel, stride: int = 7
+    model: MorphableModel,
+    mean: NDArray[np.floating],
+    spread: NDArray[np.floating],
+    tolerance: float = 1.0,
+    stride: int = 47,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Affine map that takes a face's coefficients to those of its mirror image.
 
-    Least squares over every `stride`-th vertex: ``alpha' = matrix @ alpha + offset``.
+    A mirrored face is not in the span of the bases. The map gives the coefficients that are most
+    probable: least squares over every `stride`-th vertex with a prior on the coefficients.
+
+    Parameters
+    ----------
+    model
+        The morphable model.
+    mean, spread
+        (50,) mean and standard deviation of the coefficients (shape, then expression).
+    tolerance
+        Standard deviation in millimetres of what the bases cannot express, per coordinate.
+    stride
+        Distance of the vertices that are compared; far enough for their residuals to be nearly
+        independent.
 
     Returns
     -------
-    matrix (50, 50) and offset (50,), float32, for shape and expression side by side.
+    matrix (50, 50) and offset (50,), float32: ``alpha' = matrix @ alpha + offset``.
     """
-    sigma = np.concatenate([model.shape_sigma, model.expression_sigma]).astype(np.float64)
     here = np.arange(0, len(model.mean), stride)
     there = model.mirror_indices[here]
+    sigma = spread.astype(np.float64)
 
     def basis(at: NDArray[np.integer]) -> NDArray[np.float64]:
-        both = np.concatenate([model.shape_basis[at], model.expression_basis[at]], axis=2)
-        return both.astype(np.float64) * sigma
+        return np.moveaxis(model.basis[:, at], 0, -1).astype(np.float64)
 
-    design = basis(here).reshape(-1, len(sigma))
+    design = basis(here).reshape(-1, len(sigma)) * sigma
     mirrored = (MIRROR[:, None] * basis(there)).reshape(design.shape)
-    shift = (MIRROR * model.mean[there] - model.mean[here]).reshape(-1, 1)
-    solution = np.linalg.lstsq(design, np.hstack([mirrored, shift]), rcond=None)[0]
-    matrix = sigma[:, None] * solution[:, :-1] / sigma
-    return matrix.astype(np.float32), (sigma * solution[:, -1]).astype(np.float32)
+    shift = (MIRROR * model.mean[there] - model.mean[here]).reshape(-1)
+    normal = design.T @ design / tolerance**2 + np.eye(len(sigma))
+    project = sigma[:, None] * np.linalg.solve(normal, design.T / tolerance**2)
+    matrix = project @ mirrored
+    # The prior pulls to the mean coefficients, not to zero.
+    offset = mean + project @ (shift - basis(here).reshape(design.shape) @ mean)
+    return matrix.astype(np.float32), offset.astype(np.float32)

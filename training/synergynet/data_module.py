@@ -19,7 +19,7 @@ def is_held_out(identity: str, one_in: int) -> bool:
     return int.from_bytes(digest[:4], "little") % one_in == 0
 
 
-def training_whitening(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDArray, NDArray]:
+def parameter_statistics(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDArray, NDArray]:
     """(62,) mean and (62,) standard deviation of the parameters of the chosen faces.
 
     What never varies (the depth of the model's origin) gets a standard deviation of 1.

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.model import N_POSE
 from backend.morphable_model.storage import load_model
 from backend.synergynet.network import Architecture, SynergyNet
 from training.data.augmentation import (
@@ -20,9 +21,10 @@ from training.data.augmentation import (
     to_network,
     warp,
 )
+from training.data.mirror import mirror_coefficients
 from training.data.packed import PackedBatch
 from training.evaluation.nme import normalised_mean_error
-from training.synergynet.data_module import PackedFacesModule, training_whitening
+from training.synergynet.data_module import PackedFacesModule, parameter_statistics
 from training.synergynet.losses import LossWeights, synergy_losses
 from training.synergynet.schedule import (
     OptimiserSettings,
@@ -66,14 +68,14 @@ class SynergyModule(L.LightningModule):
         self.loss_weights = loss_weights
         self.optimiser = optimiser
         self.resolutions = resolutions
-        model = load_model()
+        self.augmentation_settings = augmentation
+        self.model = load_model()
         self.network = SynergyNet(Architecture(variant))
-        self.network.attach(model)
+        self.network.attach(self.model)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True
         )
-        self.augmentation = Augmentation(model, augmentation)
 
     @property
     def averaged_network(self) -> SynergyNet:
@@ -86,7 +88,13 @@ class SynergyModule(L.LightningModule):
         """Take the whitening from the training data (a resumed run restores its own)."""
         data = getattr(self.trainer, "datamodule", None)
         if stage == "fit" and isinstance(data, PackedFacesModule):
-            mean, std = training_whitening(data.labels, data.training_indices)
+            mean, std = parameter_statistics(data.labels, data.training_indices)
+            mirror = mirror_coefficients(self.model, mean[N_POSE:], std[N_POSE:])
+            self.augmentation = Augmentation(mirror, self.augmentation_settings)
+            # The fits shrink what their points say little about. With the spreads of 300W-LP, from
+            # which the published whitening comes, such coefficients weigh as little as they move
+            # the face.
+            std[N_POSE:] = self.model.parameter_std[N_POSE:]
             for network in (self.network, self.averaged_network):
                 network.decoder.parameter_mean.copy_(torch.from_numpy(mean))
                 network.decoder.parameter_std.copy_(torch.from_numpy(std))

@@ -65,7 +65,7 @@ def build_optimiser(
     if settings.name == "sgd":
         optimiser = torch.optim.SGD(groups, lr=rate, momentum=0.9)
     else:
-        optimiser = torch.optim.AdamW(groups, lr=rate)
+        optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
     if settings.schedule == "steps":
         scheduler: Any = torch.optim.lr_scheduler.MultiStepLR(
             optimiser, [round(0.6 * epochs), round(0.8 * epochs)], gamma=0.1

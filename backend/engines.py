@@ -1,0 +1,225 @@
+"""Where the network runs: onnxruntime on the CPU, PyTorch on CUDA and MPS, behind one call."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.data_folder import atomic_path, data_folder
+from backend.errors import BadInputError
+from backend.morphable_model.model import MorphableModel
+from backend.synergynet.weights import active_weights, load_weights, require_weights
+
+if TYPE_CHECKING:
+    from backend.synergynet.network import SynergyNet
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda", "mps")
+
+INPUT = "crops"
+OUTPUTS = ("parameters", "coarse", "refined")
+CPU_THREADS = 2
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """What the network says of N crops, in the crop frame (pixels, y up).
+
+    Attributes
+    ----------
+    parameters
+        (N, 62) float32, not whitened.
+    coarse, refined
+        (N, 68, 3) float32 landmarks of the mesh, and after refinement.
+    """
+
+    parameters: NDArray[np.float32]
+    coarse: NDArray[np.float32]
+    refined: NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """Something that runs the network."""
+
+    @property
+    def device(self) -> str:
+        """Where: ``cpu``, ``cuda`` or ``mps``."""
+        ...
+
+    def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:
+        """(N, 120, 120, 3) uint8 RGB crops -> `NetworkOutput`."""
+        ...
+
+
+def load_engine(
+    model: MorphableModel, device: Device = "auto", weights: Path | None = None
+) -> Engine:
+    """The engine for a device, with the given weights or those in use.
+
+    Raises
+    ------
+    BadInputError
+        The device is not there.
+    MissingAssetError
+        The weights are absent or damaged.
+    """
+    weights = weights or active_weights()
+    chosen = _available_device(device)
+    if chosen == "cpu":
+        return OnnxEngine(_exported(weights, model))
+    return TorchEngine(load_weights(weights), model, chosen)
+
+
+class OnnxEngine:
+    """onnxruntime on the CPU.
+
+    Parameters
+    ----------
+    path
+        A network written by `export_onnx`.
+    """
+
+    device = "cpu"
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = CPU_THREADS
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:
+        parameters, coarse, refined = self._session.run(list(OUTPUTS), {INPUT: crops})
+        return _output(parameters, coarse, refined)
+
+
+class TorchEngine:
+    """PyTorch on any of its devices.
+
+    Parameters
+    ----------
+    network
+        The network with its weights.
+    model
+        The morphable model whose landmarks it uses.
+    device
+        ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    def __init__(self, network: SynergyNet, model: MorphableModel, device: str) -> None:
+        network.attach(model)
+        self.device = device
+        self._network = network.eval().to(device)
+
+    def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:
+        import torch
+
+        from backend.synergynet.network import normalise_image
+
+        with torch.inference_mode():
+            images = normalise_image(torch.from_numpy(crops).to(self.device))
+            prediction = self._network(images)
+            return _output(*(getattr(prediction, name).float().cpu().numpy() for name in OUTPUTS))
+
+
+def export_onnx(network: SynergyNet, model: MorphableModel, path: Path) -> Path:
+    """Write the network with the landmark rows of the morphable model as ONNX.
+
+    The file holds data of the Basel Face Model: it stays on this computer.
+    """
+    import warnings
+
+    import torch
+
+    from backend.synergynet.network import normalise_image
+
+    class Inference(torch.nn.Module):
+        """uint8 crops in, named outputs out."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            prediction = self.network(normalise_image(crops))
+            return tuple(getattr(prediction, name) for name in OUTPUTS)
+
+    network.attach(model)
+    example = torch.zeros(2, 120, 120, 3, dtype=torch.uint8)
+    with atomic_path(path) as temporary, warnings.catch_warnings():
+        # The exporter by tracing is announced to go, but needs no further packages and is 20 times
+        # as fast as its successor; the version of PyTorch is pinned.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Inference().eval(),
+            (example,),
+            temporary,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            dynamic_axes={name: {0: "n"} for name in (INPUT, *OUTPUTS)},
+            dynamo=False,
+        )
+    return path
+
+
+def _exported(weights: Path, model: MorphableModel) -> Path:
+    """The ONNX file of these weights and this model, exported if it is not there yet."""
+    require_weights(weights)
+    digest = hashlib.sha256(weights.read_bytes())
+    digest.update(model.landmark_mean.tobytes())
+    digest.update(model.landmark_basis.tobytes())
+    path = data_folder() / "onnx" / f"synergynet-{digest.hexdigest()[:16]}.onnx"
+    if not path.is_file():
+        export_onnx(load_weights(weights), model, path)
+    return path
+
+
+def _output(*arrays: Any) -> NetworkOutput:
+    """Landmarks come as (N, 3, 68) and leave as (N, 68, 3)."""
+    parameters, coarse, refined = arrays
+    return NetworkOutput(
+        parameters,
+        np.ascontiguousarray(coarse.transpose(0, 2, 1)),
+        np.ascontiguousarray(refined.transpose(0, 2, 1)),
+    )
+
+
+def _available_device(device: Device) -> str:
+    if device == "cpu":
+        return "cpu"
+    cuda = device in ("auto", "cuda") and _has_nvidia_driver() and _torch_has("cuda")
+    mps = device in ("auto", "mps") and sys.platform == "darwin" and _torch_has("mps")
+    if cuda or mps:
+        return "cuda" if cuda else "mps"
+    if device == "auto":
+        return "cpu"
+    raise BadInputError(
+        f"The device {device} is not available on this computer.",
+        "Use --device cpu, or install the GPU's driver and a PyTorch built for it.",
+        code="no-device",
+    )
+
+
+def _has_nvidia_driver() -> bool:
+    """Whether the CUDA driver is there; asked first, because importing PyTorch takes seconds."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _torch_has(kind: str) -> bool:
+    import torch
+
+    return torch.cuda.is_available() if kind == "cuda" else torch.backends.mps.is_available()

@@ -1,0 +1,269 @@
+"""The whole story of a photo: detect, crop, regress, decode, texture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend import contract
+from backend.engines import Device, Engine, load_engine
+from backend.errors import NoFaceError
+from backend.geometry.camera import (
+    CROP_SIZE,
+    RoiBox,
+    blender_from_model,
+    image_from_crop_frame,
+    turn_upright,
+)
+from backend.geometry.pose import (
+    MICROMETRES_PER_MILLIMETRE,
+    Pose,
+    blender_quaternion,
+    euler_angles,
+    pose_from_parameters,
+)
+from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.sources import detector_path
+from backend.morphable_model.storage import load_model
+from backend.texture.baker import TextureBaker
+from backend.vision.crop import crop
+from backend.vision.detection import Detection, FaceDetector
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+Progress = Callable[[float, str], None]
+Which = Literal["all", "largest"]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face of a photo.
+
+    Attributes
+    ----------
+    roi_box
+        Upright square of the photo to which `parameters` refer.
+    parameters
+        (62,) float32 in the crop frame of `roi_box`.
+    landmarks, landmarks_coarse
+        (68, 3) float32, image frame: refined, and those of the mesh itself.
+    pose
+        Scale in image pixels per millimetre, rotation of the model frame (y up), translation of
+        the model's origin in the image frame.
+    vertices_image
+        (V, 3) float32: the posed head in the image frame.
+    neutral, head
+        (V, 3) float32, millimetres in the model frame: without and with the photo's expression.
+    expression
+        (10,) float32 in standard deviations.
+    texture
+        (S, S, 3) uint8 RGB, row 0 at v = 1; None if none was asked for.
+    """
+
+    roi_box: RoiBox
+    parameters: Float
+    landmarks: Float
+    landmarks_coarse: Float
+    pose: Pose
+    vertices_image: Float
+    neutral: Float
+    head: Float
+    expression: Float
+    texture: Image | None
+
+
+def no_progress(fraction: float, stage: str) -> None:
+    """Progress that nobody watches."""
+
+
+class FaceReconstructor:
+    """Everything that a photo needs, loaded once.
+
+    Parameters
+    ----------
+    model
+        The morphable model.
+    detector
+        Finds faces.
+    engine
+        Runs the network.
+    """
+
+    def __init__(self, model: MorphableModel, detector: FaceDetector, engine: Engine) -> None:
+        self.model = model
+        self._detector = detector
+        self._engine = engine
+        self._bakers: dict[int, TextureBaker] = {}
+
+    @classmethod
+    def load(cls, device: Device = "auto") -> FaceReconstructor:
+        """Load model, detector and network.
+
+        Raises
+        ------
+        MissingAssetError
+            Something has not been fetched yet, or is damaged.
+        BadInputError
+            The device is not there.
+        """
+        model = load_model()
+        detector = FaceDetector(detector_path())
+        return cls(model, detector, load_engine(model, device))
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return self._engine.device
+
+    def faces_from_image(
+        self,
+        image: Image,
+        *,
+        which: Which = "all",
+        texture_size: int | None = 1024,
+        progress: Progress = no_progress,
+    ) -> list[Face]:
+        """Reconstruct the faces of a photo, left to right.
+
+        Parameters
+        ----------
+        image
+            (H, W, 3) uint8 RGB.
+        which
+            All faces, or the largest only.
+        texture_size
+            Side of the textures; None makes none.
+        progress
+            Called with the share that is done and the name of the stage; may raise
+            `CancelledError` to stop the work.
+
+        Raises
+        ------
+        NoFaceError
+            There is no face.
+        """
+        progress(0.0, "looking for faces")
+        detections = self._detector.detect(image)
+        if not detections:
+            raise NoFaceError(
+                "No face was found in the picture.",
+                "Use a photo in which the face is at least 60 pixels wide and not covered.",
+            )
+        if which == "largest":
+            detections = [max(detections, key=lambda d: d.roi_box.side)]
+        progress(0.2, "reading the face")
+        faces = self.regress(image, [d.roi_box for d in detections])
+        if texture_size is None:
+            return faces
+        textured = []
+        for index, face in enumerate(faces):
+            progress(0.3 + 0.7 * index / len(faces), "making the texture")
+            textured.append(self._with_texture(face, image, texture_size))
+        progress(1.0, "done")
+        return textured
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Faces of a photo, left to right, not yet reconstructed."""
+        return self._detector.detect(image)
+
+    def regress(self, image: Image, roi_boxes: list[RoiBox]) -> list[Face]:
+        """Reconstruct the faces in given boxes, without texture."""
+        crops = np.stack([crop(image, box) for box in roi_boxes])
+        output = self._engine.run(crops)
+        return [
+            self._face(box, output.parameters[i], output.refined[i], output.coarse[i])
+            for i, box in enumerate(roi_boxes)
+        ]
+
+    def _face(self, seen_in: RoiBox, parameters: Float, refined: Float, coarse: Float) -> Face:
+        upright = turn_upright(parameters, seen_in)
+        roi_box = RoiBox(seen_in.x, seen_in.y, seen_in.side)
+        alpha_shape = upright[N_POSE : N_POSE + N_SHAPE]
+        alpha_exp = upright[N_POSE + N_SHAPE :]
+        neutral = self.model.vertices(alpha_shape)
+        head = neutral + np.tensordot(alpha_exp, self.model.basis[N_SHAPE:], 1)
+        return Face(
+            roi_box=roi_box,
+            parameters=upright,
+            landmarks=image_from_crop_frame(refined, seen_in),
+            landmarks_coarse=image_from_crop_frame(coarse, seen_in),
+            pose=_pose_in_image(upright, roi_box),
+            vertices_image=posed_vertices(head, upright, roi_box),
+            neutral=neutral,
+            head=head,
+            expression=alpha_exp / self.model.expression_sigma,
+            texture=None,
+        )
+
+    def _with_texture(self, face: Face, image: Image, size: int) -> Face:
+        if size not in self._bakers:
+            self._bakers[size] = TextureBaker.load(self.model, size)
+        texture = self._bakers[size].bake(image, face.vertices_image)
+        return Face(**(vars(face) | {"texture": texture}))
+
+
+def posed_vertices(head: Float, parameters: Float, roi_box: RoiBox) -> Float:
+    """Where the network sees a head: (V, 3) millimetres -> (V, 3) image frame.
+
+    The matrix of the parameters is taken as it is. It is not quite a scaled rotation, and so lies
+    closer to the photo than the nearest rotation would.
+    """
+    matrix = parameters[:N_POSE].reshape(3, 4)
+    scaled = matrix[:, :3] * np.float32(MICROMETRES_PER_MILLIMETRE)
+    return image_from_crop_frame(head @ scaled.T + matrix[:, 3], roi_box)
+
+
+def _pose_in_image(parameters: Float, roi_box: RoiBox) -> Pose:
+    pose = pose_from_parameters(parameters)
+    origin = image_from_crop_frame(pose.translation[None], roi_box)[0]
+    return Pose(pose.rotation, pose.scale * roi_box.side / CROP_SIZE, origin)
+
+
+def static_model(model: MorphableModel) -> contract.StaticModel:
+    """What every head shares, for the add-on."""
+    per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
+    return contract.StaticModel(
+        mean=blender_from_model(model.mean),
+        triangles=np.asarray(model.triangles, np.int32),
+        uv=model.uv,
+        expression_basis=blender_from_model(per_sigma),
+    )
+
+
+def face_pose(pose: Pose) -> contract.FacePose:
+    """A pose as it crosses the wire and stands in result files."""
+    x, y, z = (float(v) for v in pose.translation)
+    yaw, pitch, roll = euler_angles(pose.rotation)
+    return contract.FacePose(
+        yaw, pitch, roll, float(pose.scale), (x, y, z), blender_quaternion(pose.rotation)
+    )
+
+
+def faces_result(faces: list[Face], image_size: tuple[int, int]) -> contract.FacesResult:
+    """Faces as they cross the wire; `image_size` is (width, height)."""
+    return contract.FacesResult(tuple(_face_result(face) for face in faces), image_size)
+
+
+def _face_result(face: Face) -> contract.FaceResult:
+    return contract.FaceResult(
+        neutral=blender_from_model(face.neutral),
+        expression=face.expression,
+        parameters=face.parameters,
+        landmarks=face.landmarks,
+        landmarks_coarse=face.landmarks_coarse,
+        texture_png=_png(face.texture),
+        roi_box=face.roi_box.corners,
+        pose=face_pose(face.pose),
+    )
+
+
+def _png(texture: Image | None) -> NDArray[np.uint8]:
+    if texture is None:
+        return np.zeros(0, np.uint8)
+    import cv2
+
+    return cv2.imencode(".png", texture[:, :, ::-1])[1].reshape(-1)

@@ -1,0 +1,69 @@
+"""Files of one reconstructed face."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.data_folder import atomic_path
+from backend.export import export_head
+from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.model import MorphableModel
+from backend.pipeline import Face, face_pose
+from backend.preview import preview_sheet
+
+
+def face_record(face: Face, directory: Path) -> dict[str, Any]:
+    """What the command line prints of a face, and ``params.json`` holds.
+
+    Lengths are image pixels; ``params`` are the 62 parameters in the 120x120 crop of ``roi_box``.
+    """
+    pose = face_pose(face.pose)
+    return {
+        "directory": str(directory),
+        "roi_box": list(face.roi_box.corners),
+        "landmarks": face.landmarks.tolist(),
+        "landmarks_coarse": face.landmarks_coarse.tolist(),
+        "pose": {
+            "yaw": pose.yaw,
+            "pitch": pose.pitch,
+            "roll": pose.roll,
+            "scale": pose.scale,
+            "translation": list(pose.translation),
+        },
+        "expression": face.expression.tolist(),
+        "params": face.parameters.tolist(),
+        "crop_size": CROP_SIZE,
+    }
+
+
+def write_face(
+    directory: Path,
+    face: Face,
+    photo: NDArray[np.uint8],
+    model: MorphableModel,
+    preview: bool = False,
+) -> dict[str, Any]:
+    """Write head, texture and parameters; returns the record.
+
+    Raises
+    ------
+    BadInputError
+        The directory cannot be written to.
+    """
+    if face.texture is None:
+        raise ValueError("The face has no texture to write.")
+    record = face_record(face, directory)
+    export_head(directory, face.head, model, face.texture)
+    if preview:
+        from PIL import Image
+
+        with atomic_path(directory / "preview.png") as path:
+            Image.fromarray(preview_sheet(photo, face, model)).save(path)
+    with atomic_path(directory / "params.json") as path:
+        path.write_text(json.dumps(record), encoding="utf-8")
+    return record

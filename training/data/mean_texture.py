@@ -1,0 +1,140 @@
+"""The mean face's colour map: what a texture shows where a photo shows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from backend.data_folder import atomic_path
+from backend.errors import BadInputError
+from backend.geometry.camera import RoiBox, image_from_crop_frame
+from backend.geometry.pose import pose_from_parameters
+from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.texture import blend, skin
+from backend.texture.baker import TextureBaker
+from backend.texture.unwrap import unwrap
+from backend.texture.visibility import visibility
+from backend.vision.images import read_image
+
+Float = NDArray[np.float32]
+
+SIZE = 512
+# Names under which fit files hold the 62 parameters, in order of preference.
+PARAMETER_NAMES = ("params", "mb05_params")
+# What is taken for skin before there is a mean; only its hue matters.
+FIRST_GUESS = (0.80, 0.62, 0.52)
+# Photos that must show a texel before their mean counts for more than that of its surroundings.
+ENOUGH = np.float32(12)
+FIRST_PASS_STEP = 5
+
+
+@dataclass(frozen=True)
+class FittedPhoto:
+    """A photo, and the 62 parameters of its face in the crop frame of a box (x0, y0, x1, y1)."""
+
+    path: Path
+    parameters: Float
+    box: Float
+
+    def vertices_image(self, model: MorphableModel) -> Float:
+        """(V, 3) vertices in the photo's image frame."""
+        shape, expression = np.split(self.parameters[N_POSE:], [N_SHAPE])
+        pose = pose_from_parameters(self.parameters)
+        vertices = pose.apply(model.vertices(shape, expression))
+        roi_box = RoiBox.from_corners(*self.box.astype(float))
+        return image_from_crop_frame(vertices, roi_box).astype(np.float32)
+
+
+def read_fits(folder: Path, fits: Path) -> list[FittedPhoto]:
+    """Photos of a folder with the parameters that an ``.npz`` (names, boxes, params) holds.
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read or lacks an array.
+    """
+    try:
+        with np.load(fits, allow_pickle=False) as stored:
+            key = next(name for name in PARAMETER_NAMES if name in stored.files)
+            rows = zip(stored["names"], stored[key], stored["boxes"], strict=True)
+            return [FittedPhoto(folder / str(name), p, box) for name, p, box in rows]
+    except (OSError, KeyError, ValueError, StopIteration) as error:
+        raise BadInputError(
+            f"Cannot use {fits}: {error}.", "It must be an .npz with names, boxes and params."
+        ) from error
+
+
+def build_mean_texture(
+    model: MorphableModel, photos: Sequence[FittedPhoto], size: int = SIZE
+) -> NDArray[np.uint8]:
+    """Average the textures of many people.
+
+    Colours are averaged as logarithms relative to each person's own skin, so neither light nor
+    complexion weighs in. Outside of the face's core only plain skin counts. The second pass
+    leaves out what departs from the result of the first, such as beards and glasses.
+
+    Returns
+    -------
+    (size, size, 3) RGB, symmetric, row 0 is v = 1; smooth skin where no photo shows the surface.
+    """
+    plain = np.broadcast_to(np.array(FIRST_GUESS, np.float32), (size, size, 3)).copy()
+    baker = TextureBaker(model, size, plain)
+    every_few = photos[::FIRST_PASS_STEP]
+    mean, _ = _average(baker, every_few, None, "first pass")
+    mean, tone = _average(baker, photos, mean, "second pass")
+    return np.round(np.clip(skin.color_from_log(mean + tone), 0, 1) * 255).astype(np.uint8)
+
+
+def write_mean_texture(picture: NDArray[np.uint8], path: Path) -> None:
+    """Store the colour map as a PNG."""
+    from PIL import Image
+
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, optimize=True)
+
+
+def _average(
+    baker: TextureBaker, photos: Sequence[FittedPhoto], expected: Float | None, title: str
+) -> tuple[Float, Float]:
+    """Mean of the textures' logarithms relative to their skin, and the median of that skin.
+
+    Texels that depart from `expected`, if given, are left out.
+    """
+    total = np.zeros((baker.size, baker.size, 4), np.float32)
+    tones = []
+    cheeks = baker.uv_map.spread(skin.cheeks(baker.model)[:, None])[..., 0]
+    for photo in tqdm(photos, title, disable=None):
+        image, vertices = read_image(photo.path), photo.vertices_image(baker.model)
+        sampled = unwrap(image, vertices, baker.uv_map)
+        weights = baker.weights(
+            sampled, visibility(vertices, baker.model.triangles, image.shape[:2])
+        )
+        plain = cheeks * weights > 0.5
+        if not plain.any():
+            continue
+        logs = skin.log_color(sampled)
+        tone = np.median(logs[plain], axis=0)
+        relative = logs - tone
+        if expected is not None:
+            weights = weights * skin.skin_likelihood(relative, expected)
+        total += weights[..., None] * np.dstack([relative, np.ones_like(weights)])
+        tones.append(tone)
+    if not tones:
+        raise BadInputError("No photo shows a face's cheeks.", "Check the fitted parameters.")
+    return _symmetric_mean(baker, total), np.median(tones, axis=0).astype(np.float32)
+
+
+def _symmetric_mean(baker: TextureBaker, total: Float) -> Float:
+    """Mean over both halves; where hardly anything was seen, that of the surroundings.
+
+    The last channel of `total` is the sum of the weights.
+    """
+    total = total + baker.uv_map.mirror(total)
+    weight = total[..., 3]
+    mean = total[..., :3] / np.maximum(weight, 1e-6)[..., None]
+    return blend.extend(mean, weight / (weight + ENOUGH))
