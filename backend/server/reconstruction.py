@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from backend import contract
+from backend.engines import Device
 from backend.pipeline import FaceReconstructor, faces_result, static_model
 from backend.vision.images import decode_image
 
@@ -19,7 +20,7 @@ class PipelineReconstructor:
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: Device) -> None:
         self._reconstructor = FaceReconstructor.load(device)
 
     @property
