@@ -76,14 +76,15 @@ def assemble(arrays: PublishedArrays) -> MorphableModel:
             "The mean shape is not the one of 3DDFA's Basel Face Model: its triangles differ.",
             "Run `synergyface assets fetch`, or import SynergyNet's own `3dmm_data` folder.",
         )
+    mirror = mirror_indices(grids)
     middle = grids.ring[[-1, 0], MIDDLE_COLUMN]
     return MorphableModel(
         mean=mean.astype(np.float32),
         basis=basis.astype(np.float32),
         triangles=triangles,
-        uv=flatten(mean, triangles, (int(middle[0]), int(middle[1]))),
+        uv=flatten(mean, triangles, mirror, (int(middle[0]), int(middle[1]))),
         landmark_indices=_landmark_indices(arrays.keypoints),
-        mirror_indices=mirror_indices(grids),
+        mirror_indices=mirror,
         parameter_mean=_whitening(arrays.parameter_mean, "mean"),
         parameter_std=_whitening(arrays.parameter_std, "standard deviation"),
     )

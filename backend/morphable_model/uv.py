@@ -13,9 +13,14 @@ Int = NDArray[np.integer]
 # Share of the unit square left free on every side, so that filters find room around the chart.
 MARGIN = 0.01
 MAX_REPAIR_RINGS = 8
+# Millimetres beside the plane of symmetry within which a vertex may be its own mirror image.
+MIDLINE = 2.0
+MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def flatten(mean: Float, triangles: Int, upright: tuple[int, int]) -> NDArray[np.float32]:
+def flatten(
+    mean: Float, triangles: Int, mirror: Int, upright: tuple[int, int]
+) -> NDArray[np.float32]:
     """Texture coordinates of the mean shape.
 
     Parameters
@@ -24,26 +29,31 @@ def flatten(mean: Float, triangles: Int, upright: tuple[int, int]) -> NDArray[np
         (V, 3) millimetres.
     triangles
         (T, 3), anticlockwise seen from outside.
+    mirror
+        (V,) partner of each vertex on the other side of the face.
     upright
         Two vertices of the plane of symmetry, the lower one first; the line between them
         becomes vertical.
 
     Returns
     -------
-    (V, 2) float32 in [0, 1], u right, v up.
+    (V, 2) float32 in [0, 1], u right, v up. Partners lie at u and 1 - u (except beside the
+    corners of the mouth), so a mirrored texture is a flipped picture.
 
     Notes
     -----
     Least squares conformal map (Lévy et al. 2002): angles stay, so the texture is nowhere sheared.
+    The mouth is closed by auxiliary triangles; as a free border it would gape and squeeze the lips.
     """
     import igl
 
+    symmetric = _symmetric(mean.astype(np.float64), mirror, _lone(mean, mirror))
+    closed = np.concatenate([triangles, _mouth_cover(mean, triangles)]).astype(np.int64)
     pins = np.array([[0.0, 0.0], [0.0, 1.0]])
-    solution = igl.lscm(
-        mean.astype(np.float64), triangles.astype(np.int64), np.array(upright), pins
-    )
+    solution = igl.lscm(symmetric, closed, np.array(upright), pins)
     uv = np.asarray(solution[0] if isinstance(solution, tuple) else solution)
-    return fit_unit_square(unfold(uv, triangles)).astype(np.float32)
+    uv = _symmetric(uv, mirror, _lone(mean, mirror))
+    return fit_unit_square(unfold(uv, closed)).astype(np.float32)
 
 
 def signed_areas(uv: Float, triangles: Int) -> Float:
@@ -98,6 +108,40 @@ def stretch(mean: Float, uv: Float, triangles: Int) -> Float:
         np.stack([q - p, r - p], axis=2) @ np.linalg.inv(local), compute_uv=False
     )
     return singular[:, 0] / singular[:, 1]
+
+
+def _lone(mean: Float, mirror: Int) -> NDArray[np.bool_]:
+    """(V,) vertices off the plane of symmetry that have no partner."""
+    return (mirror == np.arange(len(mirror))) & (np.abs(mean[:, 0]) > MIDLINE)
+
+
+def _symmetric(points: Float, mirror: Int, lone: NDArray[np.bool_]) -> Float:
+    """Mean of (V, 2 or 3) points and their mirror image about x = 0; lone points stay."""
+    both = (points + points[mirror] * MIRROR[: points.shape[1]]) / 2
+    return np.where(lone[:, None], points, both)
+
+
+def _mouth_cover(mean: Float, triangles: Int) -> Int:
+    """(N, 3) triangles between the lips: a strip from the left corner of the mouth to the right."""
+    import igl
+
+    loop = np.asarray(min(igl.boundary_loop_all(triangles.astype(np.int64)), key=len))
+    loop = np.roll(loop, -int(mean[loop, 0].argmin()))
+    right = int(mean[loop, 0].argmax())
+    upper, lower = loop[: right + 1], np.append(loop[:right:-1], loop[right])
+    lower = np.insert(lower, 0, loop[0])
+    # Go along both lips at once, always on with the one whose next vertex is further left.
+    following = [np.maximum.accumulate(mean[lip[1:], 0]) for lip in (upper, lower)]
+    on_upper = np.argsort(np.concatenate(following), kind="stable") < len(following[0])
+    i, j = np.cumsum(on_upper), np.cumsum(~on_upper)
+    behind = np.where(on_upper, upper[i - on_upper], lower[j - ~on_upper])
+    strip = np.where(
+        on_upper[:, None],
+        np.stack([upper[i], behind, lower[j]], axis=1),
+        np.stack([behind, lower[j], upper[i]], axis=1),
+    )
+    distinct = (strip != np.roll(strip, 1, axis=1)).all(axis=1)
+    return strip[distinct]
 
 
 def _adjacency(n_vertices: int, triangles: Int) -> sparse.csr_matrix:
