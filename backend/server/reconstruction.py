@@ -47,7 +47,7 @@ class PipelineReconstructor:
             Not a picture that can be read, or no face in it.
         """
         progress(0.0, "reading")
-        image = decode_image(photo, "the photo")
+        image = decode_image(photo, "The photo")
         faces = self._reconstructor.faces_from_image(
             image, which=which, texture_size=texture_size, progress=progress
         )

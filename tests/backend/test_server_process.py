@@ -8,14 +8,18 @@ import json
 import os
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from backend import contract
 from backend.version import VERSION
@@ -58,7 +62,7 @@ class Backend:
         finally:
             connection.close()
 
-    def end(self, seconds: float = 10) -> tuple[int, str, str]:
+    def end(self, seconds: float = 30) -> tuple[int, str, str]:
         """Exit code, the rest of stdout, and stderr of a process that is ending."""
         out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out.decode(), err.decode()
@@ -69,12 +73,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a backend whose data folder is empty and the test's own."""
     backends: list[Backend] = []
 
-    def start(
-        *arguments: str, token: str | None = TOKEN, environment: dict[str, str] | None = None
-    ) -> Backend:
-        variables = {"SYNERGYFACE_DATA": str(tmp_path)} if environment is None else environment
+    def start(*arguments: str, token: str | None = TOKEN) -> Backend:
+        variables = {"SYNERGYFACE_DATA": str(tmp_path)}
         if token is not None:
-            variables = variables | {contract.TOKEN_VARIABLE: token}
+            variables[contract.TOKEN_VARIABLE] = token
         backends.append(Backend(list(arguments), variables))
         return backends[-1]
 
@@ -143,7 +145,7 @@ def test_it_ends_with_its_parent(start: Start) -> None:
     backend.process.stdin.flush()
     assert backend.get("/v1/health")[0] == 200
     backend.process.stdin.close()
-    assert backend.process.wait(10) == 0
+    assert backend.process.wait(30) == 0
 
 
 def test_without_being_asked_it_outlives_the_end_of_input(start: Start) -> None:
@@ -163,44 +165,82 @@ def test_a_short_token_is_refused(tmp_path: Path) -> None:
     assert contract.TOKEN_VARIABLE in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_the_real_photo_end_to_end(start: Start) -> None:
-    """The process's result is the one of the pipeline in this process."""
-    import numpy as np
-    import skimage.data
-    from backend.pipeline import FaceReconstructor, faces_result, static_model
-    from PIL import Image
-
+@pytest.fixture(scope="module")
+def real_backend() -> Iterator[Backend]:
+    """A backend with the real models, if they have been fetched."""
     from backend.errors import MissingAssetError
-    from backend.vision.images import read_image
+    from backend.morphable_model.sources import detector_path
+    from backend.morphable_model.storage import load_model
+    from backend.synergynet.weights import active_weights, require_weights
 
     try:
-        reconstructor = FaceReconstructor.load("cpu")
+        load_model()
+        detector_path()
+        require_weights(active_weights())
     except MissingAssetError as error:
-        pytest.skip(f"{error}")
-    path = Path(skimage.data.__file__).parent / "astronaut.png"
-    image = read_image(path)
-    backend = start("--device", "cpu", environment={})
-    status, body = backend.request("POST", "/v1/faces?which=largest", path.read_bytes())
-    assert status == 202
-    job, known = json.loads(body)["job"], 0
-    while (state := json.loads(backend.get(f"/v1/jobs/{job}?wait=20&since={known}")[1]))[
-        "state"
-    ] in ("queued", "running"):
-        known = state["revision"]
-    assert state["state"] == "done", state
-    served = contract.decode_faces(backend.get(f"/v1/jobs/{job}/result")[1])
-    model = contract.decode_model(backend.get("/v1/model")[1])
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    backend = Backend(["--device", "cpu"], {contract.TOKEN_VARIABLE: TOKEN})
+    yield backend
+    with backend.process:
+        backend.process.kill()
 
-    here = faces_result(
-        reconstructor.faces_from_image(image, which="largest", texture_size=1024),
-        (image.shape[1], image.shape[0]),
+
+def photo() -> bytes:
+    """Eileen Collins, NASA, public domain: 512x512."""
+    import skimage.data
+
+    return (Path(skimage.data.__file__).parent / "astronaut.png").read_bytes()
+
+
+def png(width: int, height: int, grey: int, rows: int) -> bytes:
+    """Grey PNG of the stated size, of which only the first rows are there."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + bytes([grey]) * width) * rows)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     )
-    assert served.image_size == here.image_size == (512, 512)
+
+
+def finished_job(backend: Backend, image: bytes, query: str = "") -> dict[str, Any]:
+    """Last status of a new job."""
+    status, body = backend.request("POST", f"/v1/faces{query}", image)
+    assert status == 202, body
+    job, known = json.loads(body)["job"], -1
+    while True:
+        state = json.loads(backend.get(f"/v1/jobs/{job}?wait=20&since={known}")[1])
+        if state["state"] not in ("queued", "running"):
+            return state
+        known = state["revision"]
+
+
+def test_the_real_photo_end_to_end(real_backend: Backend) -> None:
+    """The process's result is the one of the pipeline in this process."""
+    from backend.pipeline import FaceReconstructor, faces_result, static_model
+    from backend.vision.images import decode_image
+
+    state = finished_job(real_backend, photo())
+    assert state["state"] == "done", state
+    served = contract.decode_faces(real_backend.get(f"/v1/jobs/{state['id']}/result")[1])
+    model = contract.decode_model(real_backend.get("/v1/model")[1])
+
+    reconstructor = FaceReconstructor.load("cpu")
+    image = decode_image(photo())
+    here = faces_result(
+        reconstructor.faces_from_image(image, which="largest", texture_size=1024), (512, 512)
+    )
+    assert served.image_size == (512, 512)
     assert len(served.faces) == len(here.faces) == 1
     (face,), (expected,) = served.faces, here.faces
     np.testing.assert_allclose(face.neutral, expected.neutral, atol=1e-5)
     np.testing.assert_allclose(face.landmarks, expected.landmarks, atol=1e-2)
-    np.testing.assert_allclose(face.parameters[12:], expected.parameters[12:], rtol=1e-3)
     np.testing.assert_allclose(face.pose.quaternion, expected.pose.quaternion, atol=1e-4)
     np.testing.assert_array_equal(model.triangles, static_model(reconstructor.model).triangles)
     assert face.neutral.shape == model.mean.shape == (53_215, 3)
@@ -210,3 +250,36 @@ def test_the_real_photo_end_to_end(start: Start) -> None:
     np.testing.assert_allclose(eyes, [[203, 101], [248, 103]], atol=4)
     texture = Image.open(io.BytesIO(face.texture_png.tobytes()))
     assert (texture.format, texture.size) == ("PNG", (1024, 1024))
+
+
+BAD_PHOTOS = {
+    "not-an-image": b"GIF? No: a shopping list.",
+    "damaged-image": photo()[:20_000],
+    "too-small": png(1, 1, grey=128, rows=1),
+    "too-many-pixels": png(30_000, 30_000, grey=0, rows=1),
+    "no-face": png(640, 480, grey=128, rows=480),
+}
+
+
+@pytest.mark.parametrize("code", BAD_PHOTOS)
+def test_bad_photos_are_explained(real_backend: Backend, code: str) -> None:
+    state = finished_job(real_backend, BAD_PHOTOS[code])
+    assert state["state"] == "failed"
+    problem = state["problem"]
+    assert (problem["status"], problem["code"]) == (422, code)
+    assert problem["detail"] and problem["remedy"]
+    status, body = real_backend.get(f"/v1/jobs/{state['id']}/result")
+    assert (status, json.loads(body)) == (422, problem)
+
+
+def test_real_work_is_cancelled(real_backend: Backend) -> None:
+    query = "/v1/faces?texture_size=2048"
+    jobs = [json.loads(real_backend.request("POST", query, photo())[1])["job"] for _ in range(3)]
+    for job in reversed(jobs):
+        assert real_backend.request("DELETE", f"/v1/jobs/{job}")[0] == 200
+    for job in jobs:
+        state = json.loads(real_backend.get(f"/v1/jobs/{job}?wait=20&since=-1")[1])
+        while state["state"] == "running":
+            path = f"/v1/jobs/{job}?wait=20&since={state['revision']}"
+            state = json.loads(real_backend.get(path)[1])
+        assert state["state"] == "cancelled"
