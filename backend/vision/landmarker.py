@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 N_POINTS = 478
 MAX_FACES = 32
-# MediaPipe's default of 0.5 lets faces pass that lean so far that their points are wrong; right
-# points score above 0.9.
-MIN_PRESENCE = 0.8
 
 
 class Landmarker:
@@ -36,7 +33,10 @@ class Landmarker:
         ``face_landmarker.task``.
     confidence
         Least score of its detector for a face, 0 to 1. With 0.5, MediaPipe's default, patterns
-        like a colour wheel pass; with 0.7 they don't, nor does one real face in a hundred.
+        like a colour wheel pass; with 0.7 few do, and one real face in a hundred fails.
+    presence
+        Least score of the points, 0 to 1. With 0.5, MediaPipe's default, faces pass that lean so
+        far that their points are wrong; right points nearly always score above 0.9.
 
     Raises
     ------
@@ -44,9 +44,9 @@ class Landmarker:
         The model file or a system library of MediaPipe's is missing or cannot be used.
     """
 
-    def __init__(self, model_path: Path, confidence: float = 0.5) -> None:
+    def __init__(self, model_path: Path, confidence: float = 0.5, presence: float = 0.8) -> None:
         with _silent_stderr():
-            self._landmarker = _open(model_path, confidence)
+            self._landmarker = _open(model_path, confidence, presence)
             self.points(np.zeros((64, 64, 3), np.uint8))
         self._finalizer = weakref.finalize(self, _dispose, self._landmarker)
 
@@ -82,7 +82,7 @@ class Landmarker:
         return normalized * np.array([width, height, -width], np.float32)
 
 
-def _open(model_path: Path, confidence: float) -> FaceLandmarker:
+def _open(model_path: Path, confidence: float, presence: float) -> FaceLandmarker:
     if not model_path.is_file():
         raise MissingAssetError(
             f"The face detector's model {model_path} is missing.", "Run `synergyface assets fetch`."
@@ -100,7 +100,7 @@ def _open(model_path: Path, confidence: float) -> FaceLandmarker:
             base_options=base,
             num_faces=MAX_FACES,
             min_face_detection_confidence=confidence,
-            min_face_presence_confidence=MIN_PRESENCE,
+            min_face_presence_confidence=presence,
         )
         return FaceLandmarker.create_from_options(options)
     except OSError as error:
