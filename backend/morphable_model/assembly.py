@@ -61,8 +61,8 @@ def assemble(arrays: PublishedArrays) -> MorphableModel:
         An array has another shape than 3DDFA's, is not finite, or the triangles recovered from
         the mean shape are not the published ones.
     """
-    mean = _interleaved(arrays.u_shp, 1, "u_shp") + _interleaved(arrays.u_exp, 1, "u_exp")
-    mean = mean[0]
+    mean_expression = _interleaved(arrays.u_exp, 1, "u_exp")[0]
+    mean = _interleaved(arrays.u_shp, 1, "u_shp")[0] + mean_expression
     basis = np.concatenate(
         [
             _interleaved(arrays.w_shp, N_SHAPE, "w_shp"),
@@ -80,6 +80,7 @@ def assemble(arrays: PublishedArrays) -> MorphableModel:
     middle = grids.ring[[-1, 0], MIDDLE_COLUMN]
     return MorphableModel(
         mean=mean.astype(np.float32),
+        mean_expression=mean_expression.astype(np.float32),
         basis=basis.astype(np.float32),
         triangles=triangles,
         uv=flatten(mean, triangles, mirror, (int(middle[0]), int(middle[1]))),
@@ -95,7 +96,8 @@ def _interleaved(array: NDArray[Any], count: int, name: str) -> NDArray[np.float
     if array.size != 3 * N_VERTICES * count or array.shape[0] != 3 * N_VERTICES:
         raise BadInputError(
             f"{name} has shape {array.shape} instead of ({3 * N_VERTICES}, {count}).",
-            "Only 3DDFA's cut of the Basel Face Model (53,215 vertices) fits.",
+            "Only 3DDFA's cut of the Basel Face Model fits (53,215 vertices); others, such as "
+            "`bfm_noneck` with 38,365, have other vertices.",
         )
     _check_finite(array, name)
     columns = np.ascontiguousarray(array.reshape(3 * N_VERTICES, count).T, np.float64)

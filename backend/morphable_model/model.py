@@ -31,7 +31,9 @@ class MorphableModel:
     Attributes
     ----------
     mean
-        (V, 3) float32.
+        (V, 3) float32, with the mean expression.
+    mean_expression
+        (V, 3) float32; `mean` less this is the mean head of BFM 2009.
     basis
         (50, V, 3) float32, millimetres per unit of `alpha_shape` (the first 40) and `alpha_exp`.
         Coefficients come first because a head is then one fast matrix product.
@@ -53,6 +55,7 @@ class MorphableModel:
     """
 
     mean: Float
+    mean_expression: Float
     basis: Float
     triangles: Int
     uv: Float

