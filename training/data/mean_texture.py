@@ -16,8 +16,8 @@ from backend.geometry.camera import RoiBox, image_from_crop_frame
 from backend.geometry.pose import pose_from_parameters
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.texture import blend, skin
-from backend.texture.baker import TextureBaker
 from backend.texture.unwrap import unwrap
+from backend.texture.uv_map import UvMap
 from backend.texture.visibility import visibility
 from backend.vision.images import read_image
 
@@ -26,10 +26,13 @@ Float = NDArray[np.float32]
 SIZE = 512
 # Names under which fit files hold the 62 parameters, in order of preference.
 PARAMETER_NAMES = ("params", "mb05_params")
-# What is taken for skin before there is a mean; only its hue matters.
-FIRST_GUESS = (0.80, 0.62, 0.52)
-# Photos that must show a texel before their mean counts for more than that of its surroundings.
-ENOUGH = np.float32(12)
+# Stricter than for one photo: most people have hair at the temples, so it would win on average.
+CERTAINLY_NOT_SKIN = 1.5
+# Texels that are given up around what is not skin.
+MASK_MARGIN = 4
+# Share of the photos that must show a texel before their mean counts for more than that of its
+# surroundings. What few photos show is mostly beard and shadow under the chin.
+ENOUGH = np.float32(0.1)
 FIRST_PASS_STEP = 5
 
 
@@ -75,18 +78,16 @@ def build_mean_texture(
     """Average the textures of many people.
 
     Colours are averaged as logarithms relative to each person's own skin, so neither light nor
-    complexion weighs in. Outside of the face's core only plain skin counts. The second pass
+    complexion weighs in. Only plain skin counts, and the features of the face. The second pass
     leaves out what departs from the result of the first, such as beards and glasses.
 
     Returns
     -------
     (size, size, 3) RGB, symmetric, row 0 is v = 1; smooth skin where no photo shows the surface.
     """
-    plain = np.broadcast_to(np.array(FIRST_GUESS, np.float32), (size, size, 3)).copy()
-    baker = TextureBaker(model, size, plain)
-    every_few = photos[::FIRST_PASS_STEP]
-    mean, _ = _average(baker, every_few, None, "first pass")
-    mean, tone = _average(baker, photos, mean, "second pass")
+    uv_map = UvMap.of(model, size)
+    mean, _ = _average(model, uv_map, photos[::FIRST_PASS_STEP], None, "first pass")
+    mean, tone = _average(model, uv_map, photos, mean, "second pass")
     return np.round(np.clip(skin.color_from_log(mean + tone), 0, 1) * 255).astype(np.uint8)
 
 
@@ -99,42 +100,50 @@ def write_mean_texture(picture: NDArray[np.uint8], path: Path) -> None:
 
 
 def _average(
-    baker: TextureBaker, photos: Sequence[FittedPhoto], expected: Float | None, title: str
+    model: MorphableModel,
+    uv_map: UvMap,
+    photos: Sequence[FittedPhoto],
+    expected: Float | None,
+    title: str,
 ) -> tuple[Float, Float]:
     """Mean of the textures' logarithms relative to their skin, and the median of that skin.
 
     Texels that depart from `expected`, if given, are left out.
     """
-    total = np.zeros((baker.size, baker.size, 4), np.float32)
+    total = np.zeros((uv_map.size, uv_map.size, 4), np.float32)
     tones = []
-    cheeks = baker.uv_map.spread(skin.cheeks(baker.model)[:, None])[..., 0]
+    features, cheeks = np.moveaxis(
+        uv_map.spread(np.stack([skin.features(model), skin.cheeks(model)], axis=1)), -1, 0
+    )
     for photo in tqdm(photos, title, disable=None):
-        image, vertices = read_image(photo.path), photo.vertices_image(baker.model)
-        sampled = unwrap(image, vertices, baker.uv_map)
-        weights = baker.weights(
-            sampled, visibility(vertices, baker.model.triangles, image.shape[:2])
-        )
+        image, vertices = read_image(photo.path), photo.vertices_image(model)
+        logs = skin.log_color(unwrap(image, vertices, uv_map))
+        seen = visibility(vertices, model.triangles, image.shape[:2])
+        weights = uv_map.spread(seen[:, None])[..., 0]
         plain = cheeks * weights > 0.5
         if not plain.any():
             continue
-        logs = skin.log_color(sampled)
         tone = np.median(logs[plain], axis=0)
         relative = logs - tone
+        likelihood = skin.skin_likelihood(relative, np.zeros(3, np.float32), CERTAINLY_NOT_SKIN)
+        weights = weights * np.maximum(features, skin.shrink_region(likelihood, MASK_MARGIN))
         if expected is not None:
             weights = weights * skin.skin_likelihood(relative, expected)
         total += weights[..., None] * np.dstack([relative, np.ones_like(weights)])
         tones.append(tone)
     if not tones:
         raise BadInputError("No photo shows a face's cheeks.", "Check the fitted parameters.")
-    return _symmetric_mean(baker, total), np.median(tones, axis=0).astype(np.float32)
+    return _symmetric_mean(uv_map, total / np.float32(2 * len(tones))), np.median(
+        tones, axis=0
+    ).astype(np.float32)
 
 
-def _symmetric_mean(baker: TextureBaker, total: Float) -> Float:
+def _symmetric_mean(uv_map: UvMap, total: Float) -> Float:
     """Mean over both halves; where hardly anything was seen, that of the surroundings.
 
-    The last channel of `total` is the sum of the weights.
+    The last channel of `total` is the sum of the weights over both halves, at most 1.
     """
-    total = total + baker.uv_map.mirror(total)
+    total = total + uv_map.mirror(total)
     weight = total[..., 3]
     mean = total[..., :3] / np.maximum(weight, 1e-6)[..., None]
     return blend.extend(mean, weight / (weight + ENOUGH))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import lightning as L
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from backend.geometry.camera import CROP_SIZE
 from backend.morphable_model.model import N_POSE
@@ -24,6 +24,7 @@ from training.data.augmentation import (
 from training.data.mirror import mirror_coefficients
 from training.data.packed import PackedBatch
 from training.evaluation.nme import normalised_mean_error
+from training.synergynet.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule, parameter_statistics
 from training.synergynet.losses import LossWeights, synergy_losses
 from training.synergynet.schedule import (
@@ -74,7 +75,7 @@ class SynergyModule(L.LightningModule):
         self.network.attach(self.model)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averaged = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True
+            self.network, multi_avg_fn=warming_average(ema_decay), use_buffers=True
         )
 
     @property

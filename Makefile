@@ -1,0 +1,49 @@
+# make demo               a sample photo becomes a textured head, in out/astronaut/
+# make demo PHOTO=me.jpg  the same for your own photo
+# make test               lint, types, and every test, those in real Blender modules included
+
+PYTHON ?= python3
+VENV ?= .venv
+PHOTO ?=
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+SYNERGYFACE = $(VENV)/bin/synergyface
+TEST_DATA = $(CURDIR)/.test-data
+
+.PHONY: demo test test-python lint addon clean
+
+demo: $(VENV)/.installed-demo
+	$(SYNERGYFACE) assets fetch --accept-bfm-license
+	$(SYNERGYFACE) demo $(if $(PHOTO),"$(PHOTO)") -o out
+
+test: lint test-python addon test-blender
+
+lint: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/basedpyright
+
+test-python: $(VENV)/.installed-dev
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest
+
+addon: $(VENV)/.installed-dev
+	$(VENV)/bin/python build_addon.py
+
+include tests/blender/blender.mk
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "SynergyFace needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); \
+		echo "Python's venv module is missing: sudo apt-get install python3-venv"; exit 2; }
+
+$(VENV)/.installed-demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[demo,train,dev]'
+	@touch $@ $(VENV)/.installed-demo
+
+clean:
+	rm -rf $(VENV) .venvs .test-data build dist out *.egg-info

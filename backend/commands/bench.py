@@ -1,0 +1,31 @@
+"""`synergyface bench`: how long a photo takes on this computer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+HELP = "time the stages of a photo on this computer"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repeat", type=int, default=20, help="runs of each stage (default 20)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from backend.bench import benchmark
+    from backend.commands.demo import sample_image
+    from backend.errors import BadInputError
+
+    if args.repeat < 1:
+        raise BadInputError(f"--repeat is {args.repeat}.", "Give a number of at least 1.")
+    timings = benchmark(sample_image(), args.repeat, args.device)
+    if args.json:
+        print(json.dumps({t.stage: {"median_ms": t.median, "best_ms": t.best} for t in timings}))
+        return 0
+    print(f"{'stage':<40}{'median':>10}{'best':>10}")
+    for timing in timings:
+        print(f"{timing.stage:<40}{timing.median:>7.1f} ms{timing.best:>7.1f} ms")
+    return 0
