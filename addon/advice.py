@@ -26,7 +26,7 @@ class KnownFailure:
 
 KNOWN_FAILURES = (
     KnownFailure(
-        r"No module named '?backend\b",
+        r"No module named '?backend(?![\w.])",
         "{python} does not have the SynergyFace backend.",
         "Install the backend with it, or choose another Python in the add-on's preferences.",
         "no-backend",

@@ -67,7 +67,6 @@ class TaskOperator(ReportingOperator):
     """
 
     _task: Task[Any] | None = None
-    _timer: Any = None
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect what the worker needs as plain values; what is returned runs in the worker."""
@@ -90,9 +89,9 @@ class TaskOperator(ReportingOperator):
         """Start the task, and let `modal` look after it."""
         if runtime().busy:
             raise Problem("SynergyFace is still at work.", "Wait for it, or press Esc.")
-        self._task = runtime().task = Task(self.work(context))
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(TIMER_SECONDS, window=context.window)
+        current, manager = runtime(), context.window_manager
+        self._task = current.task = Task(self.work(context))
+        current.timer = manager.event_timer_add(TIMER_SECONDS, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -124,11 +123,10 @@ class TaskOperator(ReportingOperator):
         return {"FINISHED"}
 
     def _leave(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        if runtime().task is self._task:
-            runtime().task = None
+        current = runtime()
+        if current.task is self._task:
+            current.task = None
+            current.remove_timer()
         _show(context, None)
 
 
@@ -143,4 +141,6 @@ def _show(context: bpy.types.Context, text: str | None) -> None:
         context.workspace.status_text_set(text)
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            area.tag_redraw()
+            for region in area.regions:
+                if region.type == "UI" or area.type == "PREFERENCES":
+                    region.tag_redraw()

@@ -126,7 +126,7 @@ class Connection:
             self._status = Status("stopped")
 
     def _connect(self, location: Location, report: Reporter) -> BackendClient:
-        if location != self._location or (self._process and not self._process.alive):
+        if location != self._location or not self._still_there():
             self._drop()
         if self._client is None:
             self._status = Status("starting")
@@ -137,6 +137,15 @@ class Connection:
         where = f"{self.health.version}, {self.health.device}"
         self._status = Status("ready", f"Version {where}")
         return self._client
+
+    def _still_there(self) -> bool:
+        """Whether the backend that we know still lives; one started by hand may have moved."""
+        if self._process is not None:
+            return self._process.alive
+        try:
+            return self._client is not None and bool(self._client.health())
+        except BackendError:
+            return False
 
     def _open(self, location: Location, report: Reporter) -> BackendClient:
         if location.mode == "address":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import bpy
+
 from .connection import Connection
 from .diagnostics import Diagnostics
 from .tasks import Task
@@ -13,23 +15,31 @@ JOIN_SECONDS = 2.0
 
 
 class Runtime:
-    """Connection to the backend, log, and the task that runs at the moment."""
+    """Connection to the backend, log, and the task that runs at the moment with its timer."""
 
     def __init__(self, folder: Path, version: str) -> None:
         self.diagnostics = Diagnostics(folder, version)
         self.connection = Connection(folder)
         self.task: Task[Any] | None = None
+        self.timer: bpy.types.Timer | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a task runs that the user waits for."""
         return self.task is not None
 
+    def remove_timer(self) -> None:
+        """End the ticks of the modal operator that looks after the task."""
+        timer, self.timer = self.timer, None
+        if timer is not None:
+            bpy.context.window_manager.event_timer_remove(timer)
+
     def close(self) -> None:
         """Stop everything."""
         task, self.task = self.task, None
         if task is not None:
             task.cancel()
+        self.remove_timer()
         self.connection.stop()
         if task is not None:
             task.join(JOIN_SECONDS)

@@ -48,7 +48,9 @@ def put_faces(
         A head that should be updated is being edited, or the data cannot be used. The scene is
         then as before.
     """
-    heads = {head[identity.UUID]: head for head in identity.heads_of(scene.objects, source)}
+    # A copy that the user made of a head has the same identity: the first is the original.
+    known = identity.heads_of(scene.objects, source)
+    heads = {head[identity.UUID]: head for head in reversed(known)}
     matches = identity.match_faces(
         [identity.known_face(head) for head in heads.values()],
         [face.roi_box for face in result.faces],

@@ -104,9 +104,10 @@ def scene(addon: ModuleType) -> bpy.types.Scene:
 @pytest.fixture
 def preferences(addon: ModuleType) -> Iterator[Any]:
     """The add-on's preferences; as they were, and the backend stopped, afterwards."""
-    chosen = bpy.context.preferences.addons[MODULE].preferences
-    yield chosen
+    yield bpy.context.preferences.addons[MODULE].preferences
     ops.synergyface.stop_backend()
+    # Looked up again: they are new ones if the test switched the add-on off and on.
+    chosen = bpy.context.preferences.addons[MODULE].preferences
     for name in ("mode", "python", "address", "token"):
         chosen.property_unset(name)
 

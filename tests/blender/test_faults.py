@@ -82,6 +82,23 @@ def test_a_wrong_location_is_explained(
         ops.synergyface.face_from_image(filepath=any_file)
 
 
+def test_the_backend_is_searched_for_in_order(addon: Any, tmp_path: Path) -> None:
+    find = submodule("backend_process").find_command
+    program = tmp_path / "bin/synergyface"
+    installed = tmp_path / "home/SynergyFace/.venv/bin/python"
+    named = tmp_path / "elsewhere/python"
+    environment = {"PATH": str(program.parent)}
+    with pytest.raises(submodule("client").BackendError, match="was not found"):
+        find("", environment, tmp_path / "home")
+    for path in (program, installed, named):
+        path.parent.mkdir(parents=True)
+        path.touch(mode=0o755)
+        if path == named:
+            environment["SYNERGYFACE_PYTHON"] = str(named)
+        assert find("", environment, tmp_path / "home")[0] == str(path)
+    assert find(str(program), environment, tmp_path / "home")[0] == str(program)
+
+
 def test_a_missing_photo_is_named(
     fake_backend: Callable[[str], None], scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
@@ -125,12 +142,29 @@ def test_esc_ends_a_stuck_job_at_once(
     assert probe.modal(context, SimpleNamespace(type="LEFTMOUSE")) == {"PASS_THROUGH"}
     assert probe.modal(context, SimpleNamespace(type="ESC")) == {"CANCELLED"}
     assert probe.reports == [({"INFO"}, "Probe: cancelled")]
-    assert context.timers == 0
+    assert submodule("runtime").runtime().timer is None
     assert context.shown == ""
     assert submodule("runtime").runtime().task is None
     assert task.join(5), "the worker goes on"
     log = submodule("runtime").runtime().diagnostics.log_file.read_text()
     assert "cancelled by the client" in log
+
+
+def test_switching_the_addon_off_ends_the_work(
+    fake_backend: Callable[[str], None], preferences: Any, addon: Any, scene: bpy.types.Scene
+) -> None:
+    fake_backend("hangs")
+    probe, context = modal_probe(preferences)
+    probe.begin(context)
+    while "Fitting 40%" not in context.shown:
+        probe.modal(context, SimpleNamespace(type="TIMER"))
+    runtime = submodule("runtime").runtime()
+    task, process = runtime.task, runtime.connection._process
+    bpy.ops.preferences.addon_disable(module=addon.__name__)
+    assert task.join(0)
+    assert not process.alive
+    assert runtime.timer is None
+    bpy.ops.preferences.addon_enable(module=addon.__name__)
 
 
 def test_a_finished_task_ends_the_modal_operator(
@@ -143,7 +177,7 @@ def test_a_finished_task_ends_the_modal_operator(
         pass
     assert outcome == {"FINISHED"}
     assert len(probe.values) == 1
-    assert context.timers == 0
+    assert submodule("runtime").runtime().timer is None
 
 
 def modal_probe(preferences: Any) -> tuple[Any, Any]:
@@ -176,20 +210,14 @@ class FakeContext:
     """As much of a context with a window as the modal operator uses."""
 
     def __init__(self) -> None:
-        self.timers = 0
         self.shown = ""
-        self.window = None
+        self.window = bpy.context.window
         self.window_manager = self
         self.workspace = self
         self.windows: list[Any] = []
 
-    def event_timer_add(self, seconds: float, window: Any) -> str:
-        self.timers += 1
-        return "timer"
-
-    def event_timer_remove(self, timer: str) -> None:
-        assert timer == "timer"
-        self.timers -= 1
+    def event_timer_add(self, seconds: float, window: Any) -> Any:
+        return bpy.context.window_manager.event_timer_add(seconds, window=window)
 
     def modal_handler_add(self, operator: Any) -> None:
         pass
