@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.geometry.camera import CROP_SIZE, RoiBox
 from backend.vision.crop import crop
 from backend.vision.landmarker import Landmarker
 from backend.vision.roi import lean, roi_box_from_points
-
-Image = NDArray[np.uint8]
-Points = NDArray[np.float32]
+from backend.vision.views import (
+    Image,
+    Points,
+    carry,
+    cover,
+    is_cut,
+    shrunk_and_turned,
+    window_count,
+    windows,
+)
 
 # The detector finds a face when its height is at least this part of the window's side.
 SMALLEST_IN_WINDOW = 0.13
@@ -27,7 +32,6 @@ SMALLEST_TO_LARGEST = 0.5
 # take longer than people like to wait to hear that there is no face.
 MIN_WINDOW = 256
 MAX_WINDOWS = 150
-OVERLAP = 0.35
 OVERVIEW_PIXELS = 1280
 WINDOW_PIXELS = 256
 QUARTER_TURNS = (90.0, 270.0, 180.0)
@@ -123,34 +127,45 @@ class FaceDetector:
         -------
         Left to right; empty when there is none.
         """
-        window = max(image.shape[:2])
-        found: list[Points] = []
-        turn = 0.0
-        for trial in ALL_TURNS:
-            found = self._overview(image, trial)
-            if found:
-                turn = trial
-                break
-        while window > MIN_WINDOW and _smaller_faces_matter(found, window):
-            window = max(window // 2, MIN_WINDOW)
-            if _count(image, window) > MAX_WINDOWS:
-                break
-            found += self._windows(image, window, turn, found)
-        if not found:
-            for turn in QUARTER_TURNS:
-                found += self._windows(image, max(image.shape[:2]) // 2, turn, found)
-        if not found:
-            found = self._last_resort(image)
+        found, turn = self._search_overviews(image)
+        found += self._search_windows(image, turn, found)
+        found = found or self._search_turned_windows(image) or self._last_resort(image)
         detections = [Detection(roi_box_from_points(points), points) for points in found]
         return sorted(detections, key=lambda detection: detection.roi_box.x)
+
+    def _search_overviews(self, image: Image) -> tuple[list[Points], float]:
+        """Faces of the whole image, and the first turn that shows any."""
+        for turn in ALL_TURNS:
+            found = self._overview(image, turn)
+            if found:
+                return found, turn
+        return [], 0.0
+
+    def _search_windows(self, image: Image, turn: float, known: list[Points]) -> list[Points]:
+        """Further faces in smaller and smaller windows."""
+        window = max(image.shape[:2])
+        found: list[Points] = []
+        while window > MIN_WINDOW and _smaller_faces_matter(known + found, window):
+            window = max(window // 2, MIN_WINDOW)
+            if window_count(image, window) > MAX_WINDOWS:
+                break
+            found += self._windows(image, window, turn, known + found)
+        return found
+
+    def _search_turned_windows(self, image: Image) -> list[Points]:
+        """Faces in half as large windows of the image lying on a side or upside down."""
+        found: list[Points] = []
+        for turn in QUARTER_TURNS:
+            found += self._windows(image, max(image.shape[:2]) // 2, turn, found)
+        return found
 
     def _overview(self, image: Image, turn: float) -> list[Points]:
         """Faces of the whole image, shrunk if it is large, turned clockwise by `turn` degrees."""
         scale = min(1.0, OVERVIEW_PIXELS / max(image.shape[:2]))
-        view, image_from_view = _view(image, scale, turn)
+        view, image_from_view = shrunk_and_turned(image, scale, turn)
         found: list[Points] = []
         for seen in self._seeker.points(view):
-            points = _carry(seen, image_from_view)
+            points = carry(seen, image_from_view)
             roll = abs(lean(points))
             certain = turn == 0 and roll < MAX_LEAN
             sharp = scale == 1 or _height(seen) >= CLOSE_LOOK_HEIGHT
@@ -166,20 +181,20 @@ class FaceDetector:
     def _windows(self, image: Image, window: int, turn: float, known: list[Points]) -> list[Points]:
         """Faces not yet known, seen through overlapping square windows of the turned image."""
         scale = min(1.0, WINDOW_PIXELS / window)
-        view, image_from_view = _view(image, scale, turn)
+        view, image_from_view = shrunk_and_turned(image, scale, turn)
         view_from_image = np.asarray(cv2.invertAffineTransform(image_from_view), np.float64)
         for points in known:
-            _hide(view, _carry(points, view_from_image))
+            cover(view, carry(points, view_from_image))
         found: list[Points] = []
-        for x, y, part in _parts(view, round(window * scale)):
+        for x, y, part in windows(view, round(window * scale)):
             for seen in self._seeker.points(part):
-                if _is_cut(seen, x, y, part, view):
+                if is_cut(seen, x, y, part, view):
                     continue
                 seen[:, :2] += (x, y)
-                points = self._close_look(image, _carry(seen, image_from_view))
+                points = self._close_look(image, carry(seen, image_from_view))
                 if points is not None and not _is_known(points, known + found):
                     found.append(points)
-                    _hide(view, seen)
+                    cover(view, seen)
         return found
 
     def _last_resort(self, image: Image) -> list[Points]:
@@ -205,9 +220,7 @@ def _faces_in(image: Image, region: RoiBox, pixels: int, landmarker: Landmarker)
     """Faces that `landmarker` sees in a region shown with so many pixels a side."""
     image_from_crop = region.image_from_crop
     image_from_crop[:, :2] *= CROP_SIZE / pixels
-    return [
-        _carry(seen, image_from_crop) for seen in landmarker.points(crop(image, region, pixels))
-    ]
+    return [carry(seen, image_from_crop) for seen in landmarker.points(crop(image, region, pixels))]
 
 
 def _smaller_faces_matter(found: list[Points], window: int) -> bool:
@@ -215,75 +228,6 @@ def _smaller_faces_matter(found: list[Points], window: int) -> bool:
         return True
     largest = max(_height(points) for points in found)
     return largest * SMALLEST_TO_LARGEST < window * SMALLEST_IN_WINDOW
-
-
-def _view(image: Image, scale: float, turn: float) -> tuple[Image, NDArray[np.float64]]:
-    """Shrunk and then turned image, and the (2, 3) affine map from its pixels to the image's."""
-    height, width = image.shape[:2]
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        view = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    else:
-        view = image.copy()
-    inverse = np.array([width / view.shape[1], height / view.shape[0]])
-    image_from_view = np.column_stack([np.diag(inverse), (inverse - 1) / 2])
-    if turn == 0:
-        return view, image_from_view
-    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
-    linear = np.array([[c, s], [-s, c]])
-    old = np.array([view.shape[1], view.shape[0]])
-    new = np.rint(np.abs(linear) @ old).astype(int)
-    view_from_turned = np.column_stack([linear, (old - 1) / 2 - linear @ ((new - 1) / 2)])
-    turned = cv2.warpAffine(
-        view,
-        view_from_turned,
-        (int(new[0]), int(new[1])),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
-    image_from_turned = image_from_view[:, :2] @ view_from_turned
-    image_from_turned[:, 2] += image_from_view[:, 2]
-    return np.asarray(turned, np.uint8), image_from_turned
-
-
-def _carry(points: Points, affine: NDArray[np.floating]) -> Points:
-    """Points through a (2, 3) similarity; z takes its scale."""
-    scale = np.sqrt(abs(np.linalg.det(affine[:, :2])))
-    xy = points[:, :2] @ affine[:, :2].T + affine[:, 2]
-    return np.column_stack([xy, points[:, 2] * scale]).astype(np.float32)
-
-
-def _starts(length: int, window: int) -> list[int]:
-    """Where windows begin along an axis, evenly and with at least `OVERLAP`."""
-    steps = int(np.ceil(max(0, length - window) / (window * (1 - OVERLAP))))
-    return np.linspace(0, max(0, length - window), steps + 1).round().astype(int).tolist()
-
-
-def _count(image: Image, window: int) -> int:
-    return len(_starts(image.shape[0], window)) * len(_starts(image.shape[1], window))
-
-
-def _parts(view: Image, window: int) -> Iterator[tuple[int, int, Image]]:
-    for y in _starts(view.shape[0], window):
-        for x in _starts(view.shape[1], window):
-            yield x, y, view[y : y + window, x : x + window]
-
-
-def _is_cut(seen: Points, x: int, y: int, part: Image, view: Image) -> bool:
-    """Whether a face in a window crosses a side of it behind which the view goes on."""
-    (left, top), (right, bottom) = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
-    height, width = part.shape[:2]
-    return bool(
-        (left < 0 and x > 0)
-        or (top < 0 and y > 0)
-        or (right >= width and x + width < view.shape[1])
-        or (bottom >= height and y + height < view.shape[0])
-    )
-
-
-def _hide(view: Image, points: Points) -> None:
-    """Cover a known face, so that it is not found and paid for again."""
-    hull = cv2.convexHull(points[:, :2].round().astype(np.int32))
-    cv2.fillConvexPoly(view, hull, (128, 128, 128))
 
 
 def _height(points: Points) -> float:
