@@ -32,7 +32,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Raises
     ------
     BadInputError
-        The folder cannot be made or written to.
+        The folder cannot be made or written to, or the block meets an `OSError` (a full disk).
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +49,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()

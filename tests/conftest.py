@@ -1,4 +1,7 @@
-"""A backend in this process, with a reconstructor small enough to see through."""
+"""What all tests share: the fetched face model, and a backend in this process.
+
+The backend's reconstructor is small enough to see through.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,55 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 if TYPE_CHECKING:
     from backend import contract
+    from backend.morphable_model.model import MorphableModel
+    from backend.pipeline import FaceReconstructor
     from backend.server.limits import Limits
 
 TOKEN = "a-token-that-only-the-tests-know"
+
+
+@pytest.fixture(scope="session")
+def model() -> MorphableModel:
+    """The Basel Face Model, fetched if this computer has none yet."""
+    from backend.errors import MissingAssetError
+    from backend.morphable_model.sources import fetch_model
+    from backend.morphable_model.storage import load_model
+
+    try:
+        return load_model()
+    except MissingAssetError:
+        return fetch_model()
+
+
+@pytest.fixture(scope="session")
+def detector_file() -> Path:
+    """The face detector's model, fetched if this computer has none yet."""
+    from backend.errors import MissingAssetError
+    from backend.morphable_model.sources import detector_path, fetch_detector
+
+    try:
+        return detector_path()
+    except MissingAssetError:
+        return fetch_detector()
+
+
+@pytest.fixture(scope="session")
+def reconstructor(model: MorphableModel, detector_file: Path) -> FaceReconstructor:
+    """The real pipeline on the CPU, with the weights that we ship."""
+    from backend.engines import load_engine
+    from backend.pipeline import FaceReconstructor
+    from backend.synergynet.weights import SHIPPED_WEIGHTS
+    from backend.vision.detection import FaceDetector
+
+    engine = load_engine(model, "cpu", SHIPPED_WEIGHTS)
+    return FaceReconstructor(model, FaceDetector(detector_file), engine)
 
 
 class FakeReconstructor:

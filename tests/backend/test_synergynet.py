@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def official_state(seed: int = 0) -> State:
         state[f"I2P.backbone.classifier_{name}.1.bias"] = normal(width)
     point_widths = [3, 64, 64, 64, 128, 1024]
     for direction in ("forwardDirection", "reverseDirection"):
-        for n, (a, b) in enumerate(zip(point_widths[:-1], point_widths[1:], strict=True), 1):
+        for n, (a, b) in enumerate(itertools.pairwise(point_widths), 1):
             state[f"{direction}.conv{n}.weight"] = normal(b, a, 1)
             state[f"{direction}.conv{n}.bias"] = normal(b) * 0.1
             norm(f"{direction}.bn{n}", b)
@@ -245,7 +246,7 @@ def test_parameter_counts() -> None:
     """
 
     def layers(*widths: int) -> int:
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = itertools.pairwise(widths)
         return sum(a * b + 3 * b for a, b in pairs)
 
     mafa = layers(3, 64, 64, 64, 128, 1024) + layers(2418, 512, 256, 128) + 128 * 3 + 3
@@ -265,6 +266,8 @@ def test_onnx_and_torch_agree(model: MorphableModel, tmp_path: Path) -> None:
     network = SynergyNet()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm1d):
+            assert module.running_var is not None
+            assert module.running_mean is not None
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
             torch.nn.init.normal_(module.running_mean, 0, 0.1)
     network.decoder.parameter_mean.copy_(torch.from_numpy(model.parameter_mean))

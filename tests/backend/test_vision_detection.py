@@ -140,3 +140,13 @@ def test_nothing_reaches_stderr(detector_file: Path) -> None:
     )  # fmt: skip
     assert done.stdout == "1\n"
     assert done.stderr == ""
+
+
+def test_the_detector_library_has_no_usage_reporting() -> None:
+    """MediaPipe from 0.10.33 on logs to its maker's servers; the versions we allow cannot."""
+    import mediapipe
+
+    libraries = list(Path(mediapipe.__file__).parent.rglob("libmediapipe*"))
+    assert libraries
+    for library in libraries:
+        assert b"clearcut" not in library.read_bytes().lower()

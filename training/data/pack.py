@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,7 +75,8 @@ def read_fitted_photos(
     if annotations is not None:
         annotated = _arrays(annotations, ("names", "pts"))
         row = {name: index for index, name in enumerate(annotated["names"])}
-        points = annotated["pts"][[row[name] for name in names]] - (1.0 if one_based else 0.0)
+        points = annotated["pts"][[row[name] for name in names]].astype(np.float32)
+        points -= np.float32(one_based)
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise BadInputError(
@@ -126,7 +128,7 @@ def _context_crop(path: Path, box: NDArray[np.float32]) -> NDArray[np.uint8]:
     return crop(read_image(path), RoiBox(roi_box.x, roi_box.y, roi_box.side * CONTEXT), STORED_SIZE)
 
 
-def _labels(sets: list[FittedPhotos]) -> dict[str, NDArray]:
+def _labels(sets: list[FittedPhotos]) -> dict[str, Any]:
     def points(photos: FittedPhotos) -> NDArray[np.float32]:
         if photos.points is None:
             return np.full((len(photos.names), 2, 68), np.nan, np.float32)

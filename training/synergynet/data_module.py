@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -79,6 +80,6 @@ class PackedFacesModule(L.LightningDataModule):
         )
 
 
-def _as_is(batch: PackedBatch) -> PackedBatch:
+def _as_is(batch: Any) -> PackedBatch:
     """`PackedFaces` gives whole batches already."""
     return batch

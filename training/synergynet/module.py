@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from backend.geometry.camera import CROP_SIZE
 from backend.morphable_model.model import N_POSE
 from backend.morphable_model.storage import load_model
 from backend.synergynet.network import Architecture, SynergyNet
@@ -134,7 +133,9 @@ class SynergyModule(L.LightningModule):
             torch.zeros(n, 2, device=device),
             torch.zeros(n, dtype=torch.bool, device=device),
         )
-        images = to_network(warp(batch.crops, still, CROP_SIZE))
+        # A network that has seen small crops only would fail on full ones.
+        size = resolution_at(self.resolutions, self.progress)
+        images = to_network(warp(batch.crops, still, size))
         self.averaged.eval()
         prediction = self.averaged(images.contiguous(memory_format=torch.channels_last))
         truth = batch.points.transpose(1, 2).cpu().numpy()
