@@ -34,8 +34,10 @@ def set_texture(name: str, identity: str, png: NDArray[np.uint8]) -> bpy.types.I
     data = png.tobytes()
     image.pack(data=data, data_len=len(data))
     image.source = "FILE"
-    image.reload()
-    if not image.has_data and tuple(image.size) == (0, 0):
+    # Not reload(): that looks for a file first, and complains that there is none.
+    image.buffers_free()
+    image.gl_free()
+    if tuple(image.size) == (0, 0):
         if made:
             bpy.data.images.remove(image)
         raise Problem(

@@ -69,11 +69,18 @@ def backend_python(*arguments: str, **options: Any) -> subprocess.CompletedProce
 
 
 @pytest.fixture(scope="session")
-def addon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of files that do not depend on Blender: made once for all of its versions."""
+    shared = os.environ.get("SYNERGYFACE_TEST_FILES")
+    return Path(shared) if shared else tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="session")
+def addon(files: Path) -> Iterator[ModuleType]:
     """The extension, built, installed from its zip and switched on."""
-    folder = tmp_path_factory.mktemp("dist")
-    backend_python(str(ROOT / "build_addon.py"), "--output", str(folder))
-    [package] = folder.glob("*.zip")
+    if not list(files.glob("*.zip")):
+        backend_python(str(ROOT / "build_addon.py"), "--output", str(files))
+    [package] = files.glob("*.zip")
     bpy.ops.extensions.package_install_files(
         filepath=str(package), repo="user_default", enable_on_install=True
     )
@@ -83,15 +90,25 @@ def addon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
 
 
 @pytest.fixture(scope="session")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def photo(files: Path) -> Path:
     """The astronaut of scikit-image, a public-domain portrait by NASA."""
-    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    path = files / "astronaut.png"
     code = (
         "import sys; from PIL import Image; from skimage.data import astronaut; "
         "Image.fromarray(astronaut()).save(sys.argv[1])"
     )
-    backend_python("-c", code, str(path))
+    if not path.exists():
+        backend_python("-c", code, str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def exported(files: Path, photo: Path) -> Path:
+    """Folder of what the command line makes of the photo."""
+    folder = files / photo.stem
+    if not folder.exists():
+        backend_python("-m", "backend.cli", "face", str(photo), "-o", str(files), cwd=files)
+    return folder
 
 
 @pytest.fixture

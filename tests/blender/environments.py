@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 make(python, version)
             check_libraries(python)
             return 0
-        return max(run_tests(version) for version in options.versions)
+        with tempfile.TemporaryDirectory(prefix="synergyface-tests-") as files:
+            return max(run_tests(version, files) for version in options.versions)
     except EnvironmentProblem as problem:
         print(f"tests/blender: {problem}", file=sys.stderr)
         return 1
@@ -124,11 +126,11 @@ def check_libraries(python: str) -> None:
         )
 
 
-def run_tests(version: str) -> int:
-    """Exit code of the tests in one Blender version."""
+def run_tests(version: str, files: str) -> int:
+    """Exit code of the tests in one Blender version; `files` is shared by all versions."""
     print(f"\nBlender {version}", flush=True)
-    variables = os.environ | {"SYNERGYFACE_PYTHON": str(ROOT / ".venv/bin/python")}
-    variables |= {k: v for k, v in os.environ.items() if k == "SYNERGYFACE_PYTHON"}
+    variables = {"SYNERGYFACE_PYTHON": str(ROOT / ".venv/bin/python")} | os.environ
+    variables["SYNERGYFACE_TEST_FILES"] = files
     command = [str(interpreter(version)), "-m", "pytest", str(HERE), "-q"]
     return subprocess.run(command, env=variables, check=False, cwd=HERE).returncode
 

@@ -11,11 +11,11 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from conftest import PYTHON, backend_python, ops, submodule
+from conftest import PYTHON, ops, submodule
 
 N_VERTICES, N_TRIANGLES = 53_215, 105_840
 EXPRESSION_KEYS = [f"Expression_{index:02d}" for index in range(10)]
-RENDER_SIZE = 256
+RENDER_SIZE = 192
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,11 +28,35 @@ def backend(addon: Any) -> Iterator[Any]:
     preferences.property_unset("mode")
 
 
+@pytest.fixture(scope="module")
+def reconstruction(backend: Any, photo: Path) -> Any:
+    """The backend's answer for the astronaut, without Blender."""
+    module, tasks = submodule("reconstruction"), submodule("tasks")
+    location = submodule("connection").Location("python", PYTHON)
+    return tasks.Task(
+        lambda report: module.reconstruct(
+            backend, location, photo.read_bytes, module.Order(), report
+        )
+    ).run_to_end()
+
+
 @pytest.fixture
-def head(scene: bpy.types.Scene, photo: Path) -> Any:
-    """The astronaut's head."""
-    assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
-    return bpy.context.view_layer.objects.active
+def head(scene: bpy.types.Scene, photo: Path, reconstruction: Any) -> Any:
+    """The astronaut's head, as the operator makes it of that answer."""
+    return put(scene, photo, reconstruction)
+
+
+def put(scene: bpy.types.Scene, photo: Path, reconstruction: Any) -> Any:
+    """Write the head into the scene."""
+    [head] = submodule("scene.build").put_faces(
+        scene,
+        scene.collection,
+        str(photo.resolve()),
+        photo.stem,
+        reconstruction.model,
+        reconstruction.result,
+    )
+    return head
 
 
 def positions(mesh: Any) -> np.ndarray:
@@ -101,8 +125,10 @@ def check_head(head: Any, photo: Path) -> None:
 
 
 def test_a_photo_becomes_a_head_that_survives_saving(
-    head: Any, photo: Path, tmp_path: Path
+    scene: bpy.types.Scene, photo: Path, tmp_path: Path
 ) -> None:
+    assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
+    head = bpy.context.view_layer.objects.active
     check_head(head, photo)
     before = evaluated(head)
     name = head.name
@@ -136,30 +162,14 @@ def test_an_image_data_block_gives_the_same_head(head: Any, photo: Path) -> None
     np.testing.assert_array_equal(evaluated(head), before)
 
 
-def test_the_object_is_made_fast(scene: bpy.types.Scene, photo: Path, backend: Any) -> None:
-    """At most 0.25 s from a result to an object, update included."""
-    value = reconstruct(backend, photo)
-    build = submodule("scene.build")
-    arguments = (scene, scene.collection, str(photo), "timed", value.model, value.result)
-    seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
-        build.put_faces(*arguments)
-        seconds.append(time.perf_counter() - began)
-    print(f"Blender object: made in {seconds[0]:.3f} s, updated in {min(seconds[1:]):.3f} s")
-    assert seconds[0] < 0.25
-    assert min(seconds[1:]) < 0.25
-
-
-def reconstruct(connection: Any, photo: Path) -> Any:
-    """The backend's answer, without Blender."""
-    reconstruction, tasks = submodule("reconstruction"), submodule("tasks")
-    location = submodule("connection").Location("python", PYTHON)
-    return tasks.Task(
-        lambda report: reconstruction.reconstruct(
-            connection, location, photo.read_bytes, reconstruction.Order(), report
-        )
-    ).run_to_end()
+def test_the_object_is_made_fast(scene: bpy.types.Scene, photo: Path, reconstruction: Any) -> None:
+    """At most 0.25 s of processor time, so that a busy computer does not decide."""
+    for name in ("made", "updated"):
+        wall, processor = time.perf_counter(), time.process_time()
+        put(scene, photo, reconstruction)
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        print(f"Blender object {name} in {wall:.3f} s, {processor:.3f} s of processor time")
+        assert processor < 0.25
 
 
 def test_a_render_shows_the_head(head: Any, scene: bpy.types.Scene, tmp_path: Path) -> None:
@@ -187,7 +197,7 @@ def render(scene: Any, path: Path) -> np.ndarray:
         scene.collection.objects.link(object)
     scene.camera = camera
     scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.device = 16, "CPU"
+    scene.cycles.samples, scene.cycles.device, scene.cycles.use_denoising = 6, "CPU", False
     scene.render.resolution_x = scene.render.resolution_y = RENDER_SIZE
     scene.render.film_transparent = True
     scene.view_settings.view_transform = "Standard"
@@ -201,23 +211,17 @@ def render(scene: Any, path: Path) -> np.ndarray:
     return pixels.reshape(RENDER_SIZE, RENDER_SIZE, 4)[::-1]
 
 
-@pytest.fixture(scope="module")
-def exported(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the command line's files for the same photo."""
-    folder = tmp_path_factory.mktemp("cli")
-    backend_python("-m", "backend.cli", "face", str(photo), "-o", str(folder), cwd=folder)
-    return folder / photo.stem
-
-
 @pytest.mark.parametrize("kind", ["glb", "obj", "ply"])
 def test_exports_lie_where_the_blender_object_does(head: Any, exported: Path, kind: str) -> None:
     expected = evaluated(head)
     path = str(exported / f"head.{kind}")
-    {
-        "glb": bpy.ops.import_scene.gltf,
-        "obj": bpy.ops.wm.obj_import,
-        "ply": bpy.ops.wm.ply_import,
-    }[kind](filepath=path)
+    if kind == "glb":
+        bpy.ops.import_scene.gltf(filepath=path)
+    elif kind == "obj":
+        bpy.ops.wm.obj_import(filepath=path)
+    else:
+        # PLY knows no axes, and Blender takes Z for up where the format's other readers take Y.
+        bpy.ops.wm.ply_import(filepath=path, forward_axis="NEGATIVE_Z", up_axis="Y")
     imported: Any
     [imported] = [o for o in bpy.context.selected_objects if o.type == "MESH"]
     assert (len(imported.data.vertices), len(imported.data.polygons)) == (N_VERTICES, N_TRIANGLES)
