@@ -1,0 +1,36 @@
+"""OpenCV's filters with float32 pictures in and out, and the few that it lacks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+
+def smoothstep(low: float, high: float, value: NDArray[np.floating]) -> Float:
+    """0 below `low`, 1 above `high`, a smooth cubic between."""
+    t = np.clip((value - low) / (high - low), 0, 1).astype(np.float32, copy=False)
+    return t * t * (3 - 2 * t)
+
+
+def sample(
+    picture: NDArray[np.generic], position: Float, interpolation: int = cv2.INTER_LINEAR
+) -> Float:
+    """Sample a picture at (H, W, 2) positions x, y; outside of it its border goes on.
+
+    Returns
+    -------
+    (H, W, ...) float32; 8-bit pictures keep their range 0 to 255.
+    """
+    x, y = (np.ascontiguousarray(position[..., k]) for k in range(2))
+    sampled = cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore
+    return np.asarray(sampled, np.float32)
+
+
+def resize(picture: NDArray[np.generic], width: int, height: int) -> Float:
+    """Resize; average when shrinking."""
+    shrinks = width < picture.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.float32)  # pyright: ignore

@@ -1,0 +1,119 @@
+"""What of a photo is the person's skin, and what is hair, cloth or background in front of it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from backend.morphable_model.model import MorphableModel
+from backend.texture.filters import smoothstep
+
+Float = NDArray[np.float32]
+
+# Added to colours before their logarithm is taken, so that black stays finite and noise in dark
+# places small.
+BLACK = np.float32(0.03)
+# Tolerated departure from the expected skin, in logarithms: darker, brighter, red over green,
+# green over blue. Shadow darkens skin; little else than another material changes its hue.
+DARKER, BRIGHTER, RED_GREEN, GREEN_BLUE = 0.42, 0.35, 0.13, 0.20
+# Departure (in tolerances) up to which a texel is skin, and from which it is not.
+SKIN, NOT_SKIN = 1.2, 2.2
+# Departure of the hue alone from which even a face's core is doubted, and not believed.
+IMPOSSIBLE_HUE = 3.5, 5.0
+
+
+def face_core(model: MorphableModel) -> Float:
+    """(V,) 1 where a photo of a face is believed whatever it shows (eyes, lips, beard), else 0.
+
+    The core is a rounded square around brows, nose, mouth and chin as seen from the front, with
+    a soft edge; outside of it hair, cloth and background are common.
+    """
+    landmarks = model.mean[model.landmark_indices]
+    brow, chin = landmarks[17:27, 1].max() + 5, landmarks[8, 1]
+    half_width = np.abs(landmarks[[2, 14], 0]).mean()
+    centre, half_height = (brow + chin) / 2, (brow - chin) / 2
+    x, y = model.mean[:, 0] / half_width, (model.mean[:, 1] - centre) / half_height
+    radius = (np.abs(x) ** 2.5 + np.abs(y) ** 2.5) ** 0.4
+    front = smoothstep(30, 60, model.mean[:, 2])
+    return front * (1 - smoothstep(0.88, 1.12, radius))
+
+
+def cheeks(model: MorphableModel) -> Float:
+    """(V,) 1 on cheeks and nose, which show plain skin on nearly everyone, else 0."""
+    landmarks = model.mean[model.landmark_indices]
+    centres = np.stack([(landmarks[3] + landmarks[31]) / 2, (landmarks[13] + landmarks[35]) / 2])
+    centres[:, 1] = landmarks[[29, 30], 1].mean()
+    centres = np.concatenate([centres, landmarks[28:30]])
+    distance = np.linalg.norm(model.mean[None, :, :2] - centres[:, None, :2], axis=2).min(axis=0)
+    front = smoothstep(10, 40, model.mean[:, 2])
+    return front * (1 - smoothstep(12, 20, distance))
+
+
+def features(model: MorphableModel) -> Float:
+    """(V,) 1 on brows, eyes, nostrils and lips, which aren't skin on anyone, else 0."""
+    landmarks = model.mean[model.landmark_indices]
+    points = np.concatenate([landmarks[17:27], landmarks[31:]])
+    distance = KDTree(points).query(model.mean)[0]
+    return 1 - smoothstep(8, 14, distance)
+
+
+def log_color(color: Float) -> Float:
+    """Logarithm of RGB, in which light is additive."""
+    return np.log(np.maximum(color, 0) + BLACK)
+
+
+def color_from_log(log: Float) -> Float:
+    """Inverse of `log_color`."""
+    return np.exp(log) - BLACK
+
+
+def scale_color(color: Float, light: Float) -> Float:
+    """Colours under another light: adds its logarithm to `log_color`."""
+    return (color + BLACK) * light - BLACK
+
+
+def skin_likelihood(log_photo: Float, log_expected: Float, limit: float = NOT_SKIN) -> Float:
+    """How well a photo's colours fit the skin that is expected there.
+
+    Parameters
+    ----------
+    log_photo, log_expected
+        (..., 3) logarithms of RGB.
+    limit
+        Departure, in tolerances, of what is certainly not skin.
+
+    Returns
+    -------
+    (...) float32, 1 is skin, 0 is not.
+    """
+    light = (log_photo - log_expected)[..., 1]
+    light = np.where(light < 0, light / DARKER, light / BRIGHTER)
+    departure = np.hypot(light, _hue_departure(log_photo, log_expected))
+    return 1 - smoothstep(SKIN, limit, departure)
+
+
+def possible_hue(log_photo: Float, log_expected: Float) -> Float:
+    """(...) 0 where the hue is none that skin, hair or make-up has; arguments as above."""
+    return 1 - smoothstep(*IMPOSSIBLE_HUE, _hue_departure(log_photo, log_expected))
+
+
+def _hue_departure(log_photo: Float, log_expected: Float) -> Float:
+    red, green, blue = np.moveaxis(log_photo - log_expected, -1, 0)
+    return np.hypot((red - green) / RED_GREEN, (green - blue) / GREEN_BLUE)
+
+
+def weighted_median(values: Float, weights: Float) -> Float:
+    """(C,) medians of (N, C) values."""
+    order = np.argsort(values, axis=0)
+    total = np.cumsum(weights[order], axis=0)
+    middle = (total < total[-1] / 2).sum(axis=0)
+    return np.take_along_axis(values, order, axis=0)[middle, np.arange(values.shape[1])]
+
+
+def shrink_region(likelihood: Float, radius: int) -> Float:
+    """Take a margin away around whatever is not skin: its edge is mixed colour."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    eroded = cv2.erode(np.ascontiguousarray(likelihood), kernel)
+    return np.asarray(cv2.GaussianBlur(eroded, (0, 0), 0.8 * radius), np.float32)

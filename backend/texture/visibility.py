@@ -1,0 +1,92 @@
+"""How well a photo shows each vertex of a head."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.geometry.normals import vertex_normals
+from backend.geometry.rasterizer import rasterize
+from backend.texture.filters import smoothstep
+
+Float = NDArray[np.float32]
+
+# Pixels on the longer side of the picture in which visibility is decided.
+RESOLUTION = 384
+# Shares of the head's size. A fitted head is off by about one percent here and there, so what
+# lies within that of an outline may show what is behind it.
+OUTLINE_MARGIN = 0.010
+OUTLINE_FEATHER = 0.030
+DEPTH_BIAS = 0.012
+# Cosine of the angle to the viewer from which a surface begins to be sampled, and fully is.
+GRAZING, FACING = 0.15, 0.55
+
+
+def visibility(
+    vertices_image: Float, triangles: NDArray[np.int32], photo_size: tuple[int, int]
+) -> Float:
+    """Weight with which each vertex may be coloured from the photo.
+
+    Parameters
+    ----------
+    vertices_image
+        (V, 3) in the image frame.
+    triangles
+        (T, 3), anticlockwise as seen from outside.
+    photo_size
+        Height and width of the photo in pixels.
+
+    Returns
+    -------
+    (V,) float32 from 0 (hidden, turned away, outside of the photo, or at an outline) to 1.
+    """
+    low, high = vertices_image.min(axis=0), vertices_image.max(axis=0)
+    scale = np.float32((RESOLUTION - 1) / (high - low)[:2].max())
+    local = (vertices_image - low) * scale
+    width, height = (np.ceil(local[:, :2].max(axis=0)).astype(int) + 1).tolist()
+
+    # In the image frame y points down, so normals come out inwards.
+    normals = -vertex_normals(local, triangles)
+    facing = smoothstep(GRAZING, FACING, normals[:, 2])
+    fragments = rasterize(local, triangles, height, width)
+    return (
+        facing
+        * _not_behind(local, normals, fragments.depth)
+        * _away_from_outline(local, fragments.covered)
+        * _inside_photo(vertices_image, photo_size, 1 / float(scale))
+    )
+
+
+def _not_behind(local: Float, normals: Float, depth: Float) -> Float:
+    """0 for vertices that something in front hides, or nearly hides."""
+    reach = round(OUTLINE_MARGIN * RESOLUTION)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    background = np.float32(np.finfo(np.float32).min)
+    nearest = _at(np.asarray(cv2.dilate(np.maximum(depth, background), kernel)), local)
+    # A slanted surface rises by itself within the reach of the kernel.
+    slope = np.sqrt(np.clip(1 - normals[:, 2] ** 2, 0, 1)) / np.maximum(normals[:, 2], 0.2)
+    allowed = DEPTH_BIAS * RESOLUTION + (reach + 1) * slope
+    return 1 - smoothstep(1.0, 1.5, (nearest - local[:, 2]) / allowed)
+
+
+def _away_from_outline(local: Float, covered: NDArray[np.bool_]) -> Float:
+    """Rises from 0 at the head's outline to 1 inside."""
+    padded = np.pad(covered, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    margin, feather = OUTLINE_MARGIN * RESOLUTION, OUTLINE_FEATHER * RESOLUTION
+    return smoothstep(margin, margin + feather, _at(np.asarray(distance), local))
+
+
+def _inside_photo(vertices_image: Float, photo_size: tuple[int, int], unit: float) -> Float:
+    """Rises from 0 at the photo's border to 1 a few percent of the head further in."""
+    last = np.array(photo_size[::-1], np.float32) - 1
+    xy = vertices_image[:, :2]
+    distance = np.minimum(xy, last - xy).min(axis=1)
+    return smoothstep(0, OUTLINE_FEATHER * RESOLUTION * unit, distance)
+
+
+def _at(picture: NDArray[np.generic], local: Float) -> Float:
+    """(V,) value of the pixel that holds each vertex."""
+    x, y = np.round(local[:, :2]).astype(np.intp).T
+    return np.asarray(picture[y, x], np.float32)
