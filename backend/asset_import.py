@@ -46,7 +46,7 @@ def import_asset(path: Path) -> str:
         raise BadInputError(f"There is no file or folder {path}.") from None
     except OSError as error:
         raise BadInputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    if head.startswith(MATLAB_MAGIC):
+    if head.startswith(MATLAB_MAGIC) or path.suffix.lower() == ".mat":
         return _import_textures(path)
     if head.startswith(OLD_TORCH_MAGIC) or _is_torch_archive(path):
         return _import_checkpoint(path)
@@ -93,8 +93,8 @@ def _refusal(path: Path, head: bytes) -> BadInputError:
     name = path.name.lower()
     if head.startswith(HDF5_MAGIC):
         reason = (
-            "is an HDF5 file, as BFM 2017 and 2019 are. Their vertices (53,149, or 47,439 and "
-            "28,588 in the small ones) are not those of the 2009 mesh that the network speaks of"
+            "is an HDF5 file, as BFM 2017 and 2019 are. Their vertices (53,149 and 47,439) are "
+            "not those of the 2009 mesh that the network was made for"
         )
     elif "noneck" in name:
         reason = "is `bfm_noneck`, which has 38,365 vertices instead of 53,215"

