@@ -37,7 +37,7 @@ def landmarks_of(model: MorphableModel, parameters: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def small_pack(model: MorphableModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 faces: white dots at their landmarks on grey photos of 200x180 pixels."""
+    """40 faces: white dots of 3x3 pixels at their landmarks on grey photos of 200x180 pixels."""
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("photos")
@@ -49,8 +49,9 @@ def small_pack(model: MorphableModel, tmp_path_factory: pytest.TempPathFactory) 
         points = image_from_crop_frame(landmarks_of(model, row), box)
         landmarks.append(points)
         photo = np.full((180, 200, 3), 90, np.uint8)
-        x, y = np.clip(np.rint(points[:, :2]).astype(int).T, 0, 179)
-        photo[y, x] = 255
+        x, y = np.clip(np.rint(points[:, :2]).astype(int).T, 1, 178)
+        for dy, dx in np.ndindex(3, 3):
+            photo[y + dy - 1, x + dx - 1] = 255
         Image.fromarray(photo).save(folder / name)
     photos = FittedPhotos(
         source="dots",

@@ -111,9 +111,6 @@ def test_pixels_follow_the_labels(
     inside = (x > 2) & (x < size - 3) & (y > 2) & (y < size - 3)
     face = np.broadcast_to(np.arange(n)[:, None], x.shape)[inside]
     column, row = np.rint(x[inside]).astype(int), np.rint(y[inside]).astype(int)
-    offsets = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    near = np.max([images[face, row + dy, column + dx] for dy, dx in offsets], axis=0)
-    assert (near > 0.45).mean() > 0.98
-    # The same places in another face's picture are grey: the check above can fail.
-    other = np.max([images[face - 1, row + dy, column + dx] for dy, dx in offsets], axis=0)
-    assert (other > 0.45).mean() < 0.7
+    assert (images[face, row, column] > 0.6).mean() > 0.97
+    # The same places in another face's picture are mostly grey: the check above can fail.
+    assert (images[face - 1, row, column] > 0.6).mean() < 0.6

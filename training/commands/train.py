@@ -17,11 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import warnings
+
     from lightning.pytorch.cli import LightningCLI
 
     from training.synergynet.data_module import PackedFacesModule
     from training.synergynet.module import SynergyModule
 
+    # Lightning expects to read sys.argv itself; our own command line has read its first words.
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     LightningCLI(
         SynergyModule,
         PackedFacesModule,

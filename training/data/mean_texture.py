@@ -34,6 +34,10 @@ MASK_MARGIN = 4
 # surroundings. What few photos show is mostly beard and shadow under the chin.
 ENOUGH = np.float32(0.1)
 FIRST_PASS_STEP = 5
+# Share of the hue's departure from the cheeks that is taken over, and the logarithm to which light
+# may fall off, outside of the features.
+HUE_VARIATION = np.float32(0.3)
+DEEPEST_SHADE = np.float32(0.3)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ def build_mean_texture(
     uv_map = UvMap.of(model, size)
     mean, _ = _average(model, uv_map, photos[::FIRST_PASS_STEP], None, "first pass")
     mean, tone = _average(model, uv_map, photos, mean, "second pass")
-    return np.round(np.clip(skin.color_from_log(mean + tone), 0, 1) * 255).astype(np.uint8)
+    features = uv_map.spread(skin.features(model)[:, None])[..., 0]
+    color = skin.color_from_log(_like_skin(mean, features) + tone)
+    return np.round(np.clip(color, 0, 1) * 255).astype(np.uint8)
 
 
 def write_mean_texture(picture: NDArray[np.uint8], path: Path) -> None:
@@ -136,6 +142,17 @@ def _average(
     return _symmetric_mean(uv_map, total / np.float32(2 * len(tones))), np.median(
         tones, axis=0
     ).astype(np.float32)
+
+
+def _like_skin(mean: Float, features: Float) -> Float:
+    """Hold what isn't a feature of the face nearer to plain skin.
+
+    Stubble and hair that pass for shaded skin leave a grey cast, while the hue of real skin
+    hardly varies; its light varies, but not down to that of hair.
+    """
+    light = mean.mean(axis=2, keepdims=True)
+    plain = np.maximum(light, -DEEPEST_SHADE) + HUE_VARIATION * (mean - light)
+    return blend.mix(plain, mean, features)
 
 
 def _symmetric_mean(uv_map: UvMap, total: Float) -> Float:

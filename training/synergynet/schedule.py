@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,6 +51,17 @@ def resolution_at(steps: tuple[ResolutionStep, ...], progress: float) -> int:
     return max((step for step in steps if step.start <= progress), key=lambda s: s.start).size
 
 
+def one_cycle(progress: float, warm_up: float) -> float:
+    """Share of the largest learning rate: a linear rise, then half a cosine down to zero.
+
+    A function of progress alone, so that a resumed run may be given more epochs.
+    """
+    if progress < warm_up:
+        return 0.04 + 0.96 * progress / warm_up
+    falling = min(1.0, (progress - warm_up) / (1 - warm_up))
+    return 0.5 * (1 + math.cos(math.pi * falling))
+
+
 def build_optimiser(
     network: nn.Module, settings: OptimiserSettings, steps: int, epochs: int
 ) -> dict[str, Any]:
@@ -72,8 +84,8 @@ def build_optimiser(
         )
         interval = "epoch"
     else:
-        scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, rate, total_steps=steps, pct_start=settings.warm_up, cycle_momentum=False
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: one_cycle(step / steps, settings.warm_up)
         )
         interval = "step"
     return {
