@@ -43,6 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pack.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
     pack.set_defaults(run_step=_pack)
 
+    mean = steps.add_parser("mean-texture", help="average the textures of fitted photos")
+    mean.add_argument(
+        "--photos",
+        action="append",
+        nargs=2,
+        type=Path,
+        required=True,
+        metavar=("DIR", "FITS"),
+        help="folder of images and .npz of their fits (names, boxes, params); repeatable",
+    )
+    mean.add_argument("-o", "--output", type=Path, required=True, help="PNG to write")
+    mean.set_defaults(run_step=_mean_texture)
+
 
 def run(args: argparse.Namespace) -> int:
     return args.run_step(args)
@@ -67,4 +80,14 @@ def _pack(args: argparse.Namespace) -> int:
     ]
     count = pack(sets, args.output)
     print(f"{count} faces packed in {args.output}")
+    return 0
+
+
+def _mean_texture(args: argparse.Namespace) -> int:
+    from backend.morphable_model.storage import load_model
+    from training.data.mean_texture import build_mean_texture, read_fits, write_mean_texture
+
+    photos = [photo for folder, fits in args.photos for photo in read_fits(folder, fits)]
+    write_mean_texture(build_mean_texture(load_model(), photos), args.output)
+    print(f"mean texture of {len(photos)} photos in {args.output}")
     return 0
