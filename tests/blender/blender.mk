@@ -1,12 +1,13 @@
 # Included by the Makefile: the tests in real Blender modules, each in a venv of its own.
 
 BLENDER_VERSIONS ?= 4.2.23 4.5.15 5.0.1
-VENV ?= .venv
 
 .PHONY: blender-envs test-blender
 
-blender-envs:
+blender-envs: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/blender/environments.py make $(BLENDER_VERSIONS)
 
 test-blender: blender-envs
-	$(VENV)/bin/python tests/blender/environments.py test $(BLENDER_VERSIONS)
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(SYNERGYFACE) assets fetch --accept-bfm-license
+	SYNERGYFACE_DATA="$(TEST_DATA)" \
+		$(VENV)/bin/python tests/blender/environments.py test $(BLENDER_VERSIONS)
