@@ -12,7 +12,7 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import rotation_from_euler
 from backend.geometry.rasterizer import Fragments, interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
-from backend.texture.filters import resize, sample
+from backend.texture.filters import outside, resize, sample
 from backend.texture.uv_map import texel_position
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def render_head(
 
     color = _surface_color(fragments, model, texture) * _shading(fragments, rotated, model)
     canvas = np.where(fragments.covered[..., None], color, np.array(MOUTH, np.float32))
-    canvas[_outside(fragments.covered)] = BACKGROUND
+    canvas[outside(fragments.covered)] = BACKGROUND
     return _to_bytes(resize(canvas, size, size))
 
 
@@ -139,13 +139,6 @@ def _shading(fragments: Fragments, vertices: Float, model: MorphableModel) -> Fl
         unit = np.array(direction, np.float32) / np.float32(np.linalg.norm(direction))
         light += np.float32(strength) * np.maximum(normals @ unit, 0)
     return np.where(normals[..., 2] < 0, np.float32(INSIDE), light)[..., None]
-
-
-def _outside(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Background that is connected with the picture's border, so not a hole in the head."""
-    flooded = np.pad(covered.astype(np.uint8), 1)
-    cv2.floodFill(flooded, None, (0, 0), 2)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    return flooded[1:-1, 1:-1] == 2
 
 
 def _around_face(

@@ -34,3 +34,10 @@ def resize(picture: NDArray[np.generic], width: int, height: int) -> Float:
     shrinks = width < picture.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.float32)  # pyright: ignore
+
+
+def outside(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Background that is connected with the picture's border, so not a hole in what is covered."""
+    flooded = np.pad(covered.astype(np.uint8), 1)
+    cv2.floodFill(flooded, None, (0, 0), 2)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    return flooded[1:-1, 1:-1] == 2

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from backend.geometry.normals import vertex_normals
 from backend.geometry.rasterizer import rasterize
-from backend.texture.filters import smoothstep
+from backend.texture.filters import outside, smoothstep
 
 Float = NDArray[np.float32]
 
@@ -19,6 +19,8 @@ RESOLUTION = 384
 OUTLINE_MARGIN = 0.010
 OUTLINE_FEATHER = 0.030
 DEPTH_BIAS = 0.012
+# What lies this far in front, beside a vertex, is another part of the face (a nose, not a lip).
+OTHER_PART = 0.035
 # Cosine of the angle to the viewer from which a surface begins to be sampled, and fully is.
 GRAZING, FACING = 0.15, 0.55
 
@@ -60,19 +62,22 @@ def visibility(
 
 def _not_behind(local: Float, normals: Float, depth: Float) -> Float:
     """0 for vertices that something in front hides, or nearly hides."""
+    # A slanted surface rises by itself within a pixel, or within the reach of the kernel.
+    slope = np.sqrt(np.clip(1 - normals[:, 2] ** 2, 0, 1)) / np.maximum(normals[:, 2], 0.2)
+    behind = (_at(depth, local) - local[:, 2]) / (DEPTH_BIAS * RESOLUTION + slope)
+
     reach = round(OUTLINE_MARGIN * RESOLUTION)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     background = np.float32(np.finfo(np.float32).min)
-    nearest = _at(np.asarray(cv2.dilate(np.maximum(depth, background), kernel)), local)
-    # A slanted surface rises by itself within the reach of the kernel.
-    slope = np.sqrt(np.clip(1 - normals[:, 2] ** 2, 0, 1)) / np.maximum(normals[:, 2], 0.2)
-    allowed = DEPTH_BIAS * RESOLUTION + (reach + 1) * slope
-    return 1 - smoothstep(1.0, 1.5, (nearest - local[:, 2]) / allowed)
+    nearest = np.asarray(cv2.dilate(np.maximum(depth, background), kernel))
+    allowed = OTHER_PART * RESOLUTION + (reach + 1) * slope
+    beside = (_at(nearest, local) - local[:, 2]) / allowed
+    return 1 - smoothstep(1.0, 1.5, np.maximum(behind, beside))
 
 
 def _away_from_outline(local: Float, covered: NDArray[np.bool_]) -> Float:
-    """Rises from 0 at the head's outline to 1 inside."""
-    padded = np.pad(covered, 1).astype(np.uint8)
+    """Rises from 0 at the head's outline to 1 inside; the mouth's slit is no outline."""
+    padded = np.pad(~outside(covered), 1).astype(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     margin, feather = OUTLINE_MARGIN * RESOLUTION, OUTLINE_FEATHER * RESOLUTION
     return smoothstep(margin, margin + feather, _at(np.asarray(distance), local))
