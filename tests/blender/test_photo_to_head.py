@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from conftest import PYTHON, ops, submodule
+from conftest import PYTHON, backend_python, ops, submodule
 
 N_VERTICES, N_TRIANGLES = 53_215, 105_840
 EXPRESSION_KEYS = [f"Expression_{index:02d}" for index in range(10)]
@@ -170,6 +170,24 @@ def test_the_object_is_made_fast(scene: bpy.types.Scene, photo: Path, reconstruc
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         print(f"Blender object {name} in {wall:.3f} s, {processor:.3f} s of processor time")
         assert processor < 0.25
+
+
+def test_the_photos_pose_puts_the_landmarks_where_they_are_seen(
+    head: Any, scene: bpy.types.Scene, reconstruction: Any
+) -> None:
+    code = (
+        "from backend.morphable_model.storage import load_model; "
+        "print(*load_model().landmark_indices)"
+    )
+    indices = [int(index) for index in backend_python("-c", code).stdout.split()]
+    bpy.context.view_layer.objects.active = head
+    ops.synergyface.apply_photo_pose()
+    [face], (width, height) = reconstruction.result.faces, reconstruction.result.image_size
+    points = evaluated(head)[indices] * 1000 * face.pose.scale
+    seen = np.stack([points[:, 0] + (width - 1) / 2, (height - 1) / 2 - points[:, 2]], axis=1)
+    # The network's matrix is not quite a scaled rotation, so a little remains.
+    distance = np.linalg.norm(seen - face.landmarks_coarse[:, :2], axis=1)
+    assert distance.mean() < 0.02 * np.ptp(face.landmarks_coarse[:, 0])
 
 
 def test_a_render_shows_the_head(head: Any, scene: bpy.types.Scene, tmp_path: Path) -> None:

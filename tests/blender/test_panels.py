@@ -1,0 +1,95 @@
+"""The panels draw what Blender knows: operators, properties, icons and arguments."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+from conftest import MODULE, ops, submodule
+from fake_backend import face
+from test_scene import put
+
+
+class Layout:
+    """A layout that checks what is drawn on it against Blender's own description of layouts."""
+
+    functions: Any = getattr(bpy.types.UILayout.bl_rna, "functions")  # noqa: B009
+
+    def __init__(self) -> None:
+        self.drawn: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        parameters = self.functions[name].parameters
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            for option, value in options.items():
+                items = getattr(parameters[option], "enum_items", None)
+                assert not items or value in items, f"{name}({option}={value!r})"
+            self.drawn.append(options.get("text") or str(arguments[-1] if arguments else name))
+            return self._check(name, arguments)
+
+        return call
+
+    def _check(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        if name == "prop":
+            owner, attribute = arguments
+            assert attribute in owner.bl_rna.properties, attribute
+        elif name == "operator":
+            category, operator = arguments[0].split(".")
+            getattr(getattr(bpy.ops, category), operator).get_rna_type()
+            return SimpleNamespace()
+        return self
+
+
+def draw(cls: Any, **instance: Any) -> list[str]:
+    """What a panel shows."""
+    layout = Layout()
+    cls.draw(SimpleNamespace(layout=layout, **instance), bpy.context)
+    return layout.drawn
+
+
+def test_the_panel_begins_and_then_shows_progress(scene: bpy.types.Scene) -> None:
+    panels, runtime = submodule("panels"), submodule("runtime").runtime()
+    for panel in (panels.SYNERGYFACE_PT_face, panels.SYNERGYFACE_PT_image):
+        assert "Face from Image…" in draw(panel)
+    runtime.task = SimpleNamespace(progress=SimpleNamespace(fraction=0.4, stage="fitting"))
+    try:
+        shown = draw(panels.SYNERGYFACE_PT_face)
+        assert "fitting" in shown
+        assert "Face from Image…" not in shown
+        assert not ops.synergyface.choose_photo.poll()
+    finally:
+        runtime.task = None
+
+
+def test_the_head_panel_needs_a_head(scene: bpy.types.Scene) -> None:
+    panel = submodule("panels").SYNERGYFACE_PT_head
+    assert not panel.poll(bpy.context)
+    [head] = put(scene, face(100))
+    bpy.context.view_layer.objects.active = head.parent
+    assert panel.poll(bpy.context)
+    shown = draw(panel)
+    assert {"Apply Photo Pose", "Expression_00", "Expression_09"} <= set(shown)
+    ops.synergyface.apply_photo_pose()
+    assert "Reset Pose" in draw(panel)
+
+
+@pytest.mark.parametrize("mode", ["automatic", "python", "address"])
+def test_the_preferences_show_the_backend(preferences: Any, mode: str) -> None:
+    preferences.mode, preferences.address = mode, "127.0.0.1:1"
+    shown = draw(
+        type(preferences),
+        **{name: getattr(preferences, name) for name in ("mode", "address", "bl_rna")},
+    )
+    assert any(text.startswith("Backend: ") for text in shown)
+    assert "synergyface.copy_diagnostics" in shown
+    assert MODULE in bpy.context.preferences.addons
+
+
+def test_every_state_has_an_icon_that_blender_has(addon: Any) -> None:
+    for icon in submodule("preferences").ICONS.values():
+        Layout().label(text="", icon=icon)
+    with pytest.raises(AssertionError, match="NO_SUCH_ICON"):
+        Layout().label(text="", icon="NO_SUCH_ICON")
