@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import operators, panels, preferences, settings
+from . import backend_operators, operators, panels, preferences, settings
 from .runtime import close_runtime, open_runtime
 
 MANIFEST = Path(__file__).with_name("blender_manifest.toml")
@@ -15,6 +15,7 @@ CLASSES = (
     *settings.CLASSES,
     *preferences.CLASSES,
     *operators.CLASSES,
+    *backend_operators.CLASSES,
     *panels.CLASSES,
 )
 
