@@ -61,7 +61,8 @@ def find_command(
     ----------
     python
         Path of the Python that has the backend; empty searches ``$SYNERGYFACE_PYTHON``, then the
-        ``.venv`` of the places where it is usually installed, then ``synergyface`` on the PATH.
+        one that `synergyface assets fetch` wrote down, then the ``.venv`` of the places where it
+        is usually installed, then ``synergyface`` on the PATH.
     environment, home
         Where to search.
 
@@ -81,7 +82,11 @@ def find_command(
                 "no-backend",
             )
         return (str(path), "-m", "backend.cli", *SERVE)
-    for folder in install_folders(environment, home or Path.home()):
+    home = home or Path.home()
+    recorded = recorded_python(data_folder(environment, home))
+    if recorded:
+        return (str(recorded), "-m", "backend.cli", *SERVE)
+    for folder in install_folders(environment, home):
         for inside in (".venv/bin/python", ".venv/Scripts/python.exe"):
             if (folder / inside).is_file():
                 return (str(folder / inside), "-m", "backend.cli", *SERVE)
@@ -89,6 +94,16 @@ def find_command(
     if program:
         return (program, *SERVE)
     raise BackendError("The SynergyFace backend was not found.", PREFERENCES_REMEDY, "no-backend")
+
+
+def recorded_python(folder: Path) -> Path | None:
+    """The Python that the backend wrote down in its data folder, if it is still there."""
+    try:
+        record = json.loads((folder / "installation.json").read_text(encoding="utf-8"))
+        python = Path(record["python"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return python if python.is_file() else None
 
 
 def install_folders(environment: Mapping[str, str], home: Path) -> Iterator[Path]:

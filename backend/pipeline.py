@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -202,8 +202,7 @@ class FaceReconstructor:
     def _with_texture(self, face: Face, image: Image, size: int) -> Face:
         if size not in self._bakers:
             self._bakers[size] = TextureBaker.load(self.model, size)
-        texture = self._bakers[size].bake(image, face.vertices_image)
-        return Face(**(vars(face) | {"texture": texture}))
+        return replace(face, texture=self._bakers[size].bake(image, face.vertices_image))
 
 
 def posed_vertices(head: Float, parameters: Float, roi_box: RoiBox) -> Float:

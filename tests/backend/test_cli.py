@@ -140,6 +140,10 @@ def cut_in_half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def replace_by_zeros(path: Path) -> None:
+    path.write_bytes(bytes(100))
+
+
 def flip_a_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -168,7 +172,7 @@ def test_damaged_imported_weights_say_so(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    broken_data("synergynet.safetensors", lambda path: path.write_bytes(b"\0" * 100))
+    broken_data("synergynet.safetensors", replace_by_zeros)
     (tmp_path / "photo.jpg").write_bytes(jpeg())
     assert main(["face", str(tmp_path / "photo.jpg"), "-o", str(tmp_path / "out")]) == 2
     message = capfd.readouterr().err

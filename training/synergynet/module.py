@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
@@ -13,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from backend.morphable_model.model import N_POSE
 from backend.morphable_model.storage import load_model
 from backend.synergynet.network import Architecture, SynergyNet
+from backend.synergynet.weights import load_weights
 from training.data.augmentation import (
     Augmentation,
     AugmentationSettings,
@@ -52,6 +54,8 @@ class SynergyModule(L.LightningModule):
         learn as well from smaller pictures in less time.
     ema_decay
         Decay of the averaged weights, which are the ones validated and exported.
+    weights
+        Exported weights to start from, with their variant and whitening; None starts anew.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class SynergyModule(L.LightningModule):
         augmentation: AugmentationSettings = AugmentationSettings(),  # noqa: B008
         resolutions: tuple[ResolutionStep, ...] = (ResolutionStep(),),
         ema_decay: float = 0.999,
+        weights: Path | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters({"variant": variant, "loss_weights": asdict(loss_weights)})
@@ -70,7 +75,11 @@ class SynergyModule(L.LightningModule):
         self.resolutions = resolutions
         self.augmentation_settings = augmentation
         self.model = load_model()
-        self.network = SynergyNet(Architecture(variant))
+        self.starts_anew = weights is None
+        self.network = (
+            SynergyNet(Architecture(variant)) if weights is None else load_weights(weights)
+        )
+        self.network.train()
         self.network.attach(self.model)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averaged = AveragedModel(
@@ -95,7 +104,7 @@ class SynergyModule(L.LightningModule):
             # which the published whitening comes, such coefficients weigh as little as they move
             # the face.
             std[N_POSE:] = self.model.parameter_std[N_POSE:]
-            for network in (self.network, self.averaged_network):
+            for network in (self.network, self.averaged_network) if self.starts_anew else ():
                 network.decoder.parameter_mean.copy_(torch.from_numpy(mean))
                 network.decoder.parameter_std.copy_(torch.from_numpy(std))
 
