@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from addon import backend_process
 from addon.client import BackendError
-
 from backend.data_folder import ENVIRONMENT_VARIABLE
 from backend.installation import record_installation
 
