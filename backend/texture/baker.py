@@ -72,7 +72,7 @@ class TextureBaker:
         (size, size, 3) RGB, row 0 is v = 1.
         """
         sampled = unwrap(photo, vertices_image, self.uv_map)
-        seen = visibility(vertices_image, self.model.triangles, photo.shape[:2])
+        seen = visibility(vertices_image, self.model, photo.shape[:2])
         visible = resize(self.uv_map.spread(seen[:, None])[..., 0], MASK_SIZE, MASK_SIZE)
         log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
         evidence = judge(log_photo - self._log_mean, visible, self._regions)
@@ -96,13 +96,10 @@ class TextureBaker:
         mirrored = self.uv_map.mirror(np.dstack([sampled, believed]))
         other, weights = mirrored[..., :3], mirrored[..., 3]
         small = resize(mirrored, MASK_SIZE, MASK_SIZE)
-        both = small[..., 3]
-        light = extend_light(
-            log_photo - skin.log_color(small[..., :3]),
-            evidence.plain * both,
-            evidence.believed * both,
-            np.zeros(3, np.float32),
-        )
+        # Only plain skin tells this half's light: what else differs may be hair or background.
+        both = evidence.plain * small[..., 3]
+        difference = log_photo - skin.log_color(small[..., :3])
+        light = extend_light(difference, both, both, np.zeros(3, np.float32))
         return _relit(other, light), weights
 
     @cached_property

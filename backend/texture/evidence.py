@@ -18,8 +18,8 @@ Float = NDArray[np.float32]
 LIGHT_SIZE = 64
 # Texels that are given up around what is not skin.
 MASK_MARGIN = 3
-# Logarithm by which light may fall off from the cheeks to the rest of the skin.
-DEEPEST_SHADE = np.float32(0.2)
+# Logarithm by which light may differ between the cheeks and skin that isn't seen.
+DEEPEST_SHADE = np.float32(0.15)
 # Texels of the light over which a fill goes over from the light at its seam to that at large.
 SEAM_REACH = 3.0
 
@@ -99,9 +99,11 @@ def extend_light(difference: Float, plain: Float, believed: Float, tone: Float) 
     -------
     (L, L, 3) logarithm of the light, smooth, so in less detail.
     """
-    light, _ = _extend(difference, plain)
-    # Far from the core, deep shade is a guess, and it would let dark hair pass for skin.
-    light = np.maximum(light, tone - DEEPEST_SHADE)
+    at_large, _ = _extend(difference - tone, plain)
+    # Far from what is seen, deep shade and another hue are guesses: they come from stubble and
+    # hair that pass for shaded skin more often than from lamps.
+    shade = np.clip(at_large.mean(axis=2, keepdims=True), -DEEPEST_SHADE, DEEPEST_SHADE)
+    light = tone + shade
     at_seam, amount = _extend(difference, believed)
     near = np.asarray(cv2.GaussianBlur(amount, (0, 0), SEAM_REACH), np.float32)
     near = np.minimum(2 * near, 1)[..., None]

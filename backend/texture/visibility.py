@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from backend.geometry.normals import vertex_normals
 from backend.geometry.rasterizer import rasterize
+from backend.morphable_model.model import MorphableModel
 from backend.texture.filters import outside, smoothstep
 
 Float = NDArray[np.float32]
@@ -16,32 +17,34 @@ Float = NDArray[np.float32]
 RESOLUTION = 384
 # Shares of the head's size. A fitted head is off by about one percent here and there, so what
 # lies within that of an outline may show what is behind it.
-OUTLINE_MARGIN = 0.010
-OUTLINE_FEATHER = 0.030
+OUTLINE_MARGIN = 0.015
+OUTLINE_FEATHER = 0.040
 DEPTH_BIAS = 0.012
+PART_MARGIN = 0.010
 # What lies this far in front, beside a vertex, is another part of the face (a nose, not a lip).
 OTHER_PART = 0.035
 # Cosine of the angle to the viewer from which a surface begins to be sampled, and fully is.
-GRAZING, FACING = 0.15, 0.55
+GRAZING, FACING = 0.12, 0.45
+# Cosine as a share of the other half's up to which that half is preferred, and from which not.
+WORSE_HALF = 0.4, 0.7
+# Sine of the yaw from which a head counts as turned, so that this matters, and fully does.
+TURNED = 0.22, 0.42
 
 
-def visibility(
-    vertices_image: Float, triangles: NDArray[np.int32], photo_size: tuple[int, int]
-) -> Float:
+def visibility(vertices_image: Float, model: MorphableModel, photo_size: tuple[int, int]) -> Float:
     """Weight with which each vertex may be coloured from the photo.
 
     Parameters
     ----------
     vertices_image
         (V, 3) in the image frame.
-    triangles
-        (T, 3), anticlockwise as seen from outside.
     photo_size
         Height and width of the photo in pixels.
 
     Returns
     -------
-    (V,) float32 from 0 (hidden, turned away, outside of the photo, or at an outline) to 1.
+    (V,) float32 from 0 (hidden, turned away, outside of the photo, at an outline, or much
+    better seen on the other half of the face) to 1.
     """
     low, high = vertices_image.min(axis=0), vertices_image.max(axis=0)
     scale = np.float32((RESOLUTION - 1) / (high - low)[:2].max())
@@ -49,15 +52,31 @@ def visibility(
     width, height = (np.ceil(local[:, :2].max(axis=0)).astype(int) + 1).tolist()
 
     # In the image frame y points down, so normals come out inwards.
-    normals = -vertex_normals(local, triangles)
-    facing = smoothstep(GRAZING, FACING, normals[:, 2])
-    fragments = rasterize(local, triangles, height, width)
-    return (
-        facing
+    normals = -vertex_normals(local, model.triangles)
+    fragments = rasterize(local, model.triangles, height, width)
+    seen = (
+        smoothstep(GRAZING, FACING, normals[:, 2])
         * _not_behind(local, normals, fragments.depth)
         * _away_from_outline(local, fragments.covered)
         * _inside_photo(vertices_image, photo_size, 1 / float(scale))
     )
+    return seen * _better_than_other_half(seen, normals, local, model)
+
+
+def _better_than_other_half(
+    seen: Float, normals: Float, local: Float, model: MorphableModel
+) -> Float:
+    """Falls where a turned head shows the same place on its other side far more squarely.
+
+    In a three-quarter view the far cheek is thin and close to the background, and a small error
+    of the fit carries that onto it; the near cheek shows the same in full.
+    """
+    left = model.mean[:, 0] > 0
+    across = (local[left] - local[model.mirror_indices[left]]).sum(axis=0)
+    turned = smoothstep(*TURNED, np.abs(across[2:]) / np.linalg.norm(across))
+    facing = np.maximum(normals[:, 2], 0)
+    other = np.maximum((seen * facing)[model.mirror_indices], np.float32(1e-6))
+    return 1 - turned * (1 - smoothstep(*WORSE_HALF, facing / other))
 
 
 def _not_behind(local: Float, normals: Float, depth: Float) -> Float:
@@ -66,7 +85,7 @@ def _not_behind(local: Float, normals: Float, depth: Float) -> Float:
     slope = np.sqrt(np.clip(1 - normals[:, 2] ** 2, 0, 1)) / np.maximum(normals[:, 2], 0.2)
     behind = (_at(depth, local) - local[:, 2]) / (DEPTH_BIAS * RESOLUTION + slope)
 
-    reach = round(OUTLINE_MARGIN * RESOLUTION)
+    reach = round(PART_MARGIN * RESOLUTION)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     background = np.float32(np.finfo(np.float32).min)
     nearest = np.asarray(cv2.dilate(np.maximum(depth, background), kernel))

@@ -148,7 +148,7 @@ def test_hidden_half_repeats_the_seen_one(baker: TextureBaker) -> None:
     brow &= np.abs(model.mean[:, 1] - 44) < 4
     colors[brow] *= 0.3
     photo, vertices = photograph(model, colors, 55)
-    seen = visibility(vertices, model.triangles, photo.shape[:2])
+    seen = visibility(vertices, model, photo.shape[:2])
     hidden = brow & (seen == 0)
     assert hidden.sum() > 50
     weight = truth(baker, np.column_stack([hidden, ~brow & (seen == 0)]))
@@ -173,7 +173,7 @@ def test_face_outside_of_the_photo_gets_the_mean_face(baker: TextureBaker) -> No
 
 def test_visibility_knows_occlusion_outline_and_border(model: MorphableModel) -> None:
     vertices = in_photo(model, -50)
-    seen = visibility(vertices, model.triangles, (480, 480))
+    seen = visibility(vertices, model, (480, 480))
     assert seen.min() == 0
     assert seen.max() == 1
     nearer, farther = sorted((36, 45), key=lambda mark: -vertices[model.landmark_indices[mark], 2])
@@ -182,10 +182,10 @@ def test_visibility_knows_occlusion_outline_and_border(model: MorphableModel) ->
 
     frontal = in_photo(model, 0)
     outline = frontal[:, 0] < frontal[:, 0].min() + 4
-    seen = visibility(frontal, model.triangles, (480, 480))
+    seen = visibility(frontal, model, (480, 480))
     assert seen[outline].max() == 0
     assert seen[model.landmark_indices[30]] == 1
-    cut = visibility(frontal, model.triangles, (480, 200))
+    cut = visibility(frontal, model, (480, 200))
     assert cut[frontal[:, 0] > 199].max() == 0
     assert cut[model.landmark_indices[36]] > 0.5
 

@@ -37,7 +37,7 @@ FIRST_PASS_STEP = 5
 # Share of the hue's departure from the cheeks that is taken over, and the logarithm to which light
 # may fall off, outside of the features.
 HUE_VARIATION = np.float32(0.15)
-DEEPEST_SHADE = np.float32(0.2)
+DEEPEST_SHADE = np.float32(0.1)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _average(
     for photo in tqdm(photos, title, disable=None):
         image, vertices = read_image(photo.path), photo.vertices_image(model)
         logs = skin.log_color(unwrap(image, vertices, uv_map))
-        seen = visibility(vertices, model.triangles, image.shape[:2])
+        seen = visibility(vertices, model, image.shape[:2])
         weights = uv_map.spread(seen[:, None])[..., 0]
         plain = cheeks * weights > 0.5
         if not plain.any():
