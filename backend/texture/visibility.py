@@ -24,7 +24,8 @@ PART_MARGIN = 0.010
 # What lies this far in front, beside a vertex, is another part of the face (a nose, not a lip).
 OTHER_PART = 0.035
 # Cosine of the angle to the viewer from which a surface begins to be sampled, and fully is.
-GRAZING, FACING = 0.12, 0.45
+# Stricter, and the folds of the eyelids would count as half hidden.
+GRAZING, FACING = 0.10, 0.40
 # Cosine as a share of the other half's up to which that half is preferred, and from which not.
 WORSE_HALF = 0.4, 0.7
 # Sine of the yaw from which a head counts as turned, so that this matters, and fully does.
