@@ -185,7 +185,7 @@ class FaceReconstructor:
         alpha_shape = upright[N_POSE : N_POSE + N_SHAPE]
         alpha_exp = upright[N_POSE + N_SHAPE :]
         neutral = self.model.vertices(alpha_shape)
-        head = neutral + np.tensordot(alpha_exp, self.model.basis[N_SHAPE:], 1)
+        head = self.model.vertices(alpha_shape, alpha_exp)
         return Face(
             roi_box=roi_box,
             parameters=upright,
