@@ -10,7 +10,8 @@ import pytest
 from backend.geometry.camera import RoiBox, image_from_crop_frame
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
-from training.data.pack import FittedPhotos, pack
+from training.data.fitted_photos import FittedPhotos
+from training.data.pack import pack
 
 
 def random_parameters(model: MorphableModel, n: int, seed: int) -> np.ndarray:

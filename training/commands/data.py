@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pack(args: argparse.Namespace) -> int:
-    from training.data.pack import pack, read_fitted_photos
+    from training.data.fitted_photos import read_fitted_photos
+    from training.data.pack import pack
 
     try:
         pattern = re.compile(args.identity)

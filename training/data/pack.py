@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,79 +13,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.data_folder import atomic_path
-from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox, crop_frame_from_image
 from backend.vision.crop import crop
 from backend.vision.images import read_image
+from training.data.fitted_photos import FittedPhotos
 from training.data.packed import CONTEXT, CROPS_FILE, LABELS_FILE, STORED_SIZE
-
-
-@dataclass(frozen=True)
-class FittedPhotos:
-    """Photos of one folder with fitted parameters.
-
-    Attributes
-    ----------
-    source
-        Name of the set.
-    folder
-        Where the images are.
-    names
-        (N,) file names.
-    identities
-        (N,) who is shown.
-    boxes
-        (N, 4) x0, y0, x1, y1 of the roi boxes in image pixels.
-    parameters
-        (N, 62) in the crop frame of the boxes.
-    landmarks
-        (N, 68, 3) image frame.
-    points
-        (N, 68, 2) annotated points, 0-based image pixels, or None.
-    """
-
-    source: str
-    folder: Path
-    names: NDArray[np.str_]
-    identities: NDArray[np.str_]
-    boxes: NDArray[np.float32]
-    parameters: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
-    points: NDArray[np.float32] | None
-
-
-def read_fitted_photos(
-    folder: Path,
-    fits: Path,
-    annotations: Path | None,
-    identity_of: Callable[[str], str],
-    one_based: bool = False,
-) -> FittedPhotos:
-    """Join a fit file (names, boxes, params, lm68_3d) and an annotation file (names, pts).
-
-    Raises
-    ------
-    BadInputError
-        A file is missing or lacks an array, or an image that it names is not there.
-    """
-    fit = _arrays(fits, ("names", "boxes", "params", "lm68_3d"))
-    names = fit["names"]
-    points = None
-    if annotations is not None:
-        annotated = _arrays(annotations, ("names", "pts"))
-        row = {name: index for index, name in enumerate(annotated["names"])}
-        points = annotated["pts"][[row[name] for name in names]].astype(np.float32)
-        points -= np.float32(one_based)
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise BadInputError(
-            f"{fits} names {len(missing)} images that are not in {folder}, such as {missing[0]}.",
-            "Give the folder that holds the images.",
-        )
-    identities = np.array([identity_of(str(name)) for name in names])
-    return FittedPhotos(
-        folder.name, folder, names, identities, fit["boxes"], fit["params"], fit["lm68_3d"], points
-    )
 
 
 def pack(sets: Iterable[FittedPhotos], target: Path, workers: int = 2) -> int:
@@ -111,16 +42,6 @@ def pack(sets: Iterable[FittedPhotos], target: Path, workers: int = 2) -> int:
         with atomic_path(target / LABELS_FILE) as labels_path:
             np.savez(labels_path, **_labels(sets))
     return total
-
-
-def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
-    except (OSError, KeyError, ValueError) as error:
-        raise BadInputError(
-            f"Cannot use {path}: {error}.", f"It must be an .npz with {', '.join(names)}."
-        ) from error
 
 
 def _context_crop(path: Path, box: NDArray[np.float32]) -> NDArray[np.uint8]:

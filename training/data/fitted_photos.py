@@ -1,0 +1,169 @@
+"""Fitted photos: a folder of images and one ``.npz`` that says where their faces are.
+
+Every step of the data preparation takes such a set and gives one, so the steps can be chained in
+any order. The file holds ``names``, ``boxes``, ``params`` and ``lm68_3d`` (see `FittedPhotos`);
+``identities``, ``pts``, ``fit_nme`` and ``mp478`` are optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.data_folder import atomic_path
+from backend.errors import BadInputError
+
+FITS_FILE = "fits.npz"
+REQUIRED = ("names", "boxes", "params", "lm68_3d")
+
+
+@dataclass(frozen=True)
+class FittedPhotos:
+    """Photos of one folder with fitted parameters.
+
+    Attributes
+    ----------
+    source
+        Name of the set.
+    folder
+        Where the images are.
+    names
+        (N,) file names.
+    identities
+        (N,) who is shown.
+    boxes
+        (N, 4) x0, y0, x1, y1 of the roi boxes in image pixels.
+    parameters
+        (N, 62) in the crop frame of the boxes.
+    landmarks
+        (N, 68, 3) image frame.
+    points
+        (N, 68, 2) annotated points, 0-based image pixels, NaN where there are none; or None.
+    """
+
+    source: str
+    folder: Path
+    names: NDArray[np.str_]
+    identities: NDArray[np.str_]
+    boxes: NDArray[np.float32]
+    parameters: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    points: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def subset(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> FittedPhotos:
+        """Some of the photos."""
+        arrays = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ("source", "folder")
+        }
+        return FittedPhotos(
+            self.source,
+            self.folder,
+            **{name: None if a is None else a[chosen] for name, a in arrays.items()},
+        )
+
+
+def read_fitted_photos(
+    folder: Path,
+    fits: Path | None = None,
+    annotations: Path | None = None,
+    identity_of: Callable[[str], str] = lambda name: Path(name).stem,
+    one_based: bool = False,
+) -> FittedPhotos:
+    """Read a set.
+
+    Parameters
+    ----------
+    folder
+        The images.
+    fits
+        By default ``fits.npz`` in the folder.
+    annotations
+        An ``.npz`` with ``names`` and ``pts`` whose points take the place of the fit file's.
+    identity_of
+        From a file name to a person, where the fit file does not say.
+    one_based
+        Whether the annotations count pixels from 1.
+
+    Raises
+    ------
+    BadInputError
+        A file is missing or lacks an array, or an image that it names is not there.
+    """
+    fits = fits or folder / FITS_FILE
+    fit = _arrays(fits, REQUIRED)
+    names = fit["names"]
+    points = fit.get("pts")
+    if annotations is not None:
+        annotated = _arrays(annotations, ("names", "pts"))
+        row = {name: index for index, name in enumerate(annotated["names"])}
+        unknown = [name for name in names if name not in row]
+        if unknown:
+            raise BadInputError(
+                f"{annotations} has no points for {len(unknown)} photos, such as {unknown[0]}.",
+                "Give the annotation file that belongs to the fits.",
+            )
+        points = annotated["pts"][[row[name] for name in names]].astype(np.float32)
+        points -= np.float32(one_based)
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise BadInputError(
+            f"{fits} names {len(missing)} images that are not in {folder}, such as {missing[0]}.",
+            "Give the folder that holds the images.",
+        )
+    identities = fit.get("identities")
+    if identities is None:
+        identities = np.array([identity_of(str(name)) for name in names])
+    return FittedPhotos(
+        folder.name,
+        folder,
+        names,
+        identities,
+        fit["boxes"].astype(np.float32),
+        fit["params"].astype(np.float32),
+        fit["lm68_3d"].astype(np.float32),
+        points,
+    )
+
+
+def write_fits(photos: FittedPhotos, path: Path | None = None, **more: NDArray) -> Path:
+    """Write the file of a set, by default into its folder; `more` are further arrays of N rows."""
+    path = path or photos.folder / FITS_FILE
+    arrays: dict[str, NDArray] = {
+        "names": photos.names,
+        "identities": photos.identities,
+        "boxes": photos.boxes,
+        "params": photos.parameters,
+        "lm68_3d": photos.landmarks,
+        **more,
+    }
+    if photos.points is not None:
+        arrays["pts"] = photos.points
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+    return path
+
+
+def _arrays(path: Path, required: tuple[str, ...]) -> dict[str, NDArray]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError) as error:
+        raise BadInputError(
+            f"Cannot use {path}: {error}.", f"It must be an .npz with {', '.join(required)}."
+        ) from error
+    absent = [name for name in required if name not in arrays]
+    if absent:
+        raise BadInputError(
+            f"Cannot use {path}: it lacks {', '.join(absent)}.",
+            f"It must be an .npz with {', '.join(required)}.",
+        )
+    return arrays
