@@ -1,163 +1,182 @@
-"""Alignment: normalised mean error of 68 landmarks over all, over the inner face, by yaw."""
+"""Alignment: normalised mean error of landmarks over all, over the inner face, by yaw."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from backend.engines import Device, load_engine
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox
-from backend.geometry.pose import euler_angles
-from backend.morphable_model.sources import detector_path
-from backend.morphable_model.storage import load_model
-from backend.pipeline import Face, FaceReconstructor
-from backend.vision.detection import FaceDetector
-from backend.vision.images import read_image
-from training.evaluation.nme import normalised_mean_error
+from backend.geometry.camera import CROP_SIZE
+from training.evaluation.annotations import Annotations
+from training.evaluation.nme import (
+    YAW_BINS,
+    aflw_error,
+    mean_of_bins,
+    means_by_yaw,
+    normalised_mean_error,
+    yaw_bins,
+)
+from training.evaluation.predictions import COARSE, REFINED, Predictions
+from training.evaluation.tables import Table
 
-YAW_BINS = ((0, 30), (30, 60), (60, 90))
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Annotations:
-    """Annotated photos.
+class Alignment:
+    """Errors of M photos that are annotated and for which every row has an answer.
 
     Attributes
     ----------
-    folder
-        Where the images are.
-    names
-        (N,) file names.
-    points
-        (N, 68, 2) float, 0-based image pixels.
-    boxes
-        (N, 4) roi boxes to use in place of detections, or None.
+    photos
+        Number of photos, measured or not.
+    undetected
+        Names of those without an answer of the first row.
+    identities
+        (M,) who is shown.
+    yaw
+        (M,) degrees, NaN where not known.
+    yaw_from
+        ``annotations``, or ``prediction`` where these say nothing about it.
+    errors
+        By row, (M,) NME in percent over all points.
+    inner
+        By row, (M,) over the 51 points without the jaw; none for AFLW's 21 points.
+    refinement
+        (M, 68) squared distance between refined and coarse landmarks in crop pixels,
+        |L_r - L_c|^2, where both are known.
     """
 
-    folder: Path
-    names: NDArray[np.str_]
-    points: NDArray[np.floating]
-    boxes: NDArray[np.floating] | None
+    photos: int
+    undetected: tuple[str, ...]
+    identities: NDArray[np.str_]
+    yaw: Array
+    yaw_from: str
+    errors: Mapping[str, Array]
+    inner: Mapping[str, Array]
+    refinement: Array | None
 
 
-def read_annotations(folder: Path, path: Path, use_boxes: bool) -> Annotations:
-    """Read an annotation file.
+def measure_alignment(
+    annotations: Annotations, predictions: Predictions, peers: dict[str, Predictions]
+) -> Alignment:
+    """Compare answers with annotations, all rows on the same photos.
+
+    AFLW's 21 points are measured where they are annotated, else the 68.
 
     Raises
     ------
     BadInputError
-        The file lacks an array, shapes disagree, or there is no such folder.
+        No photo is annotated.
     """
-    if not folder.is_dir():
-        raise BadInputError(f"There is no folder {folder}.", "Give the folder of the images.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            names, points = stored["names"], stored["pts"]
-            boxes = stored["boxes"] if use_boxes else None
-    except (OSError, KeyError, ValueError) as error:
-        needed = "names, pts and boxes" if use_boxes else "names and pts"
-        raise BadInputError(f"Cannot use {path}: {error}.", f"It needs {needed}.") from error
-    if points.shape[:2] != (len(names), 68) or points.ndim != 3 or points.shape[2] not in (2, 3):
-        raise BadInputError(
-            f"{path}: pts is {points.shape}, not ({len(names)}, 68, 2 or 3).",
-            "Give 68 points in iBUG order for every name.",
-        )
-    if boxes is not None and boxes.shape != (len(names), 4):
-        raise BadInputError(f"{path}: boxes is {boxes.shape}, not ({len(names)}, 4).", "")
-    return Annotations(folder, names, points[..., :2], boxes)
+    truth = annotations.points
+    annotated = np.isfinite(truth).all(axis=(1, 2))
+    if not annotated.any():
+        raise BadInputError("None of the photos has 68 annotated points.", "Check --landmarks.")
+    rows = predictions.landmarks | {
+        name: next(iter(peer.landmarks.values())) for name, peer in peers.items()
+    }
+    found = [peer.found for peer in (predictions, *peers.values())]
+    measured = np.logical_and.reduce([annotated, *found])
+    known = np.isfinite(annotations.ypr[measured, 0])
+    yaw_from = "annotations" if known.any() else "prediction"
+    yaw = annotations.ypr[:, 0] if known.any() else predictions.best_angles[:, 0]
+    truth = truth[measured]
+    chosen = {name: row[measured] for name, row in rows.items()}
+    if annotations.has_aflw_points:
+        points = annotations.points21[measured]
+        errors = {name: aflw_error(row, points, truth) for name, row in chosen.items()}
+        inner = {}
+    else:
+        errors = {name: normalised_mean_error(row, truth) for name, row in chosen.items()}
+        inner = {name: normalised_mean_error(row, truth, "inner") for name, row in chosen.items()}
+    return Alignment(
+        photos=len(annotations),
+        undetected=tuple(str(name) for name in annotations.names[~predictions.found]),
+        identities=annotations.identities[measured],
+        yaw=yaw[measured],
+        yaw_from=yaw_from,
+        errors=errors,
+        inner=inner,
+        refinement=_refinement(predictions, measured),
+    )
 
 
-def evaluate_alignment(
-    annotations: Annotations, device: Device = "auto", weights: Path | None = None
-) -> dict[str, Any]:
-    """Measure the network on annotated photos.
+def _refinement(predictions: Predictions, measured: NDArray[np.bool_]) -> Array | None:
+    rows = predictions.landmarks
+    if not (REFINED in rows and COARSE in rows):
+        return None
+    pixels = np.ptp(predictions.boxes[measured][:, [0, 2]], axis=1)[:, None, None] / CROP_SIZE
+    moved = (rows[REFINED][measured] - rows[COARSE][measured]) / pixels
+    return (moved**2).sum(axis=2)
 
-    Of several detected faces the one counts whose box is nearest to the annotation. Photos in
-    which none is detected are listed and left out of the errors.
+
+def alignment_report(alignment: Alignment) -> dict[str, Any]:
+    """What is printed as JSON.
 
     Returns
     -------
-    ``{"n", "detected", "undetected", "nme": {"refined": {...}, "coarse": {...}}}`` with ``all``,
-    ``inner`` and ``yaw`` in percent; None where there is no photo.
+    ``n``, ``detected``, ``undetected``; ``measured``, the photos behind the errors; ``people``;
+    ``yaw_from``; ``count`` by yaw bin; ``nme`` by row, in percent: ``all`` (the plain mean over
+    photos of the error of all points), ``inner``, ``yaw`` (mean of each bin), ``mean_of_bins``
+    (their unweighted mean, which the literature's tables call All). None where there is nothing.
     """
-    model = load_model()
-    engine = load_engine(model, device, weights)
-    with FaceDetector(detector_path()) as detector:
-        reconstructor = FaceReconstructor(model, detector, engine)
-        faces = [
-            _face(reconstructor, annotations, index)
-            for index in tqdm(range(len(annotations.names)), unit="photo", disable=None)
-        ]
-    found = [index for index, face in enumerate(faces) if face is not None]
-    present = [face for face in faces if face is not None]
-    truth = annotations.points[found]
-    yaw = np.array([abs(euler_angles(face.pose.rotation)[0]) for face in present])
-    refined = np.array([face.landmarks for face in present]).reshape(-1, 68, 3)
-    coarse = np.array([face.landmarks_coarse for face in present]).reshape(-1, 68, 3)
-    return {
-        "n": len(faces),
-        "detected": len(present),
-        "undetected": [
-            str(name) for name, face in zip(annotations.names, faces, strict=True) if face is None
-        ],
+    bins = yaw_bins(alignment.yaw)
+    report: dict[str, Any] = {
+        "n": alignment.photos,
+        "detected": alignment.photos - len(alignment.undetected),
+        "undetected": list(alignment.undetected),
+        "measured": len(alignment.yaw),
+        "people": len(np.unique(alignment.identities)),
+        "yaw_from": alignment.yaw_from,
+        "count": {name: int((bins == index).sum()) for index, name in enumerate(YAW_BINS)},
         "nme": {
-            "refined": summarise(refined, truth, yaw),
-            "coarse": summarise(coarse, truth, yaw),
+            row: summarise(error, alignment.inner.get(row), alignment.yaw)
+            for row, error in alignment.errors.items()
         },
+    }
+    if alignment.refinement is not None and len(alignment.yaw):
+        report["refinement_px2"] = float(np.median(alignment.refinement))
+    return report
+
+
+def summarise(error: Array, inner: Array | None, yaw: Array) -> dict[str, Any]:
+    """Means of (M,) errors in percent, see `alignment_report`."""
+    by_yaw = means_by_yaw(error, yaw)
+    return {
+        "all": _mean(error),
+        "inner": None if inner is None else _mean(inner),
+        "yaw": by_yaw,
+        "mean_of_bins": mean_of_bins(by_yaw),
     }
 
 
-def _face(reconstructor: FaceReconstructor, annotations: Annotations, index: int) -> Face | None:
-    image = read_image(annotations.folder / str(annotations.names[index]))
-    if annotations.boxes is not None:
-        box = RoiBox.from_corners(*annotations.boxes[index].astype(float))
-    else:
-        detections = reconstructor.detect(image)
-        if not detections:
-            return None
-        points = annotations.points[index]
-        middle = (points.min(axis=0) + points.max(axis=0)) / 2
-        boxes = [d.roi_box for d in detections]
-        box = min(boxes, key=lambda b: float(np.hypot(*(middle - (b.x, b.y)))))
-    return reconstructor.regress(image, [box])[0]
+def alignment_table(report: dict[str, Any]) -> Table:
+    """The report as a table, in the columns of the paper's and our own."""
+    rows = tuple(
+        (name, [*row["yaw"].values(), row["mean_of_bins"], row["all"], row["inner"]])
+        for name, row in report["nme"].items()
+    )
+    return Table("NME %", (*YAW_BINS, "bins' mean", "all", "inner 51"), rows)
 
 
-def summarise(
-    predicted: NDArray[np.floating], truth: NDArray[np.floating], yaw: NDArray[np.floating]
-) -> dict[str, Any]:
-    """Mean errors over all points, the inner 51, and all points by absolute yaw in degrees."""
-    if not len(truth):
-        empty = {f"{low}-{high}": None for low, high in YAW_BINS}
-        return {"all": None, "inner": None, "yaw": empty}
-    error = normalised_mean_error(predicted, truth, "all")
-    bins = {}
-    for low, high in YAW_BINS:
-        inside = (yaw >= low) & (yaw < high if high < 90 else yaw <= high)
-        bins[f"{low}-{high}"] = float(error[inside].mean()) if inside.any() else None
-    inner = float(normalised_mean_error(predicted, truth, "inner").mean())
-    return {"all": float(error.mean()), "inner": inner, "yaw": bins}
-
-
-def format_report(report: dict[str, Any]) -> str:
-    """The report as a small table."""
-
-    def cell(value: float | None) -> str:
-        return "     -" if value is None else f"{value:6.2f}"
-
-    columns = ["all", "inner", *(f"{low}-{high}" for low, high in YAW_BINS)]
-    lines = [
-        f"{report['n']} photos, {report['detected']} with a detected face",
-        "NME %     " + "".join(f"{name:>8}" for name in columns),
+def alignment_notes(report: dict[str, Any]) -> list[str]:
+    """What one must know to read the table."""
+    count = ", ".join(f"{name}: {n}" for name, n in report["count"].items())
+    notes = [
+        f"{report['n']} photos, {report['detected']} with an answer, "
+        f"{report['measured']} measured, of {report['people']} people",
+        f"|yaw| from the {report['yaw_from']}; photos by |yaw|: {count}",
+        "all: plain mean over photos; bins' mean: unweighted mean of the yaw bins",
     ]
-    for kind, values in report["nme"].items():
-        row = [values["all"], values["inner"], *values["yaw"].values()]
-        lines.append(f"{kind:<10}" + "".join(f"  {cell(value)}" for value in row))
     if report["undetected"]:
-        lines.append("not detected: " + ", ".join(report["undetected"]))
-    return "\n".join(lines)
+        notes.append("no answer for: " + ", ".join(report["undetected"]))
+    return notes
+
+
+def _mean(values: Array) -> float | None:
+    return float(values.mean()) if len(values) else None

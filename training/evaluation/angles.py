@@ -1,0 +1,46 @@
+"""Errors of head orientation, as the pose literature measures them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.geometry.pose import euler_angles, pose_from_parameters
+
+Convention = Literal["exact", "official"]
+CONVENTIONS: tuple[Convention, ...] = ("exact", "official")
+ANGLES = ("yaw", "pitch", "roll")
+
+# Faces with an annotated angle beyond this are left out, as all who report on AFLW2000-3D do.
+LARGEST_ANGLE = 99.0
+
+
+def angles_of(
+    parameters: NDArray[np.floating], convention: Convention = "exact"
+) -> NDArray[np.float64]:
+    """(N, 62) parameters in upright crop frames -> (N, 3) yaw, pitch, roll in degrees.
+
+    Rows that are not finite give NaN. See `backend.geometry.pose.euler_angles`.
+    """
+    angles = np.full((len(parameters), 3), np.nan)
+    for index in np.flatnonzero(np.isfinite(parameters[:, :12]).all(axis=1)):
+        pose = pose_from_parameters(parameters[index])
+        angles[index] = euler_angles(pose.rotation, convention)
+    return angles
+
+
+def counts(truth: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(N,), which of (N, 3) true angles take part: some known, none beyond 99 degrees."""
+    known = np.isfinite(truth)
+    beyond = np.abs(np.where(known, truth, 0)) > LARGEST_ANGLE
+    return np.asarray(known.any(axis=1) & ~beyond.any(axis=1))
+
+
+def angle_errors(
+    predicted: NDArray[np.floating], truth: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Absolute differences in degrees, the short way round; NaN where either is unknown."""
+    difference = np.abs(np.asarray(predicted, np.float64) - truth) % 360
+    return np.minimum(difference, 360 - difference)

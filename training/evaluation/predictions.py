@@ -1,0 +1,288 @@
+"""What is measured: the network's answers for annotated photos, or a file of someone's answers.
+
+A file of predictions is an ``.npz`` with ``names`` (N,), ``lm68`` (N, 68, 2 or 3; 0-based image
+pixels), and optionally ``lm68_coarse``, ``ypr`` (N, 3; degrees), ``params`` (N, 62) and ``boxes``
+(N, 4), the upright boxes to whose 120x120 crops the parameters refer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from backend.data_folder import atomic_path
+from backend.engines import Device, load_engine
+from backend.errors import BadInputError
+from backend.geometry.camera import (
+    CROP_SIZE,
+    RoiBox,
+    image_from_crop_frame,
+    roi_box_around,
+    turn_upright,
+)
+from backend.morphable_model.model import MorphableModel
+from backend.vision.crop import crop
+from training.evaluation.angles import Convention, angles_of
+from training.evaluation.annotations import Annotations, read_arrays
+
+Array = NDArray[np.floating]
+Boxes = Literal["detected", "given", "annotated"]
+BoxOf = Callable[[NDArray[np.uint8], int], RoiBox | None]
+
+BATCH = 64
+# Rows of the reports: landmarks refined by MAFA, those of the mesh, and those of the mesh that the
+# reverse network reads back from the refined ones (alpha_hat, supplement D of the paper).
+REFINED, COARSE, READ_BACK = "refined", "coarse", "read-back"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers for N photos, in the order of their annotations. NaN where there is none.
+
+    Attributes
+    ----------
+    landmarks
+        By row of the report, (N, 68, 2 or 3) image frame.
+    parameters
+        By row, (N, 62) in the crop frame of `boxes`.
+    boxes
+        (N, 4) x0, y0, x1, y1 in image pixels.
+    ypr
+        (N, 3) angles in degrees that came without parameters.
+    """
+
+    landmarks: dict[str, Array]
+    parameters: dict[str, Array]
+    boxes: Array
+    ypr: Array
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,), which photos have an answer."""
+        first = next(iter(self.landmarks.values()))
+        return np.asarray(np.isfinite(first[..., :2]).all(axis=(1, 2)))
+
+    def angles(self, row: str, convention: Convention = "exact") -> Array:
+        """(N, 3) yaw, pitch, roll in degrees, of the parameters if there are any."""
+        if row in self.parameters:
+            return angles_of(self.parameters[row], convention)
+        return self.ypr
+
+    @property
+    def best_angles(self) -> Array:
+        """(N, 3) exact angles of the first row."""
+        return self.angles(next(iter(self.parameters), ""))
+
+
+def predict(
+    annotations: Annotations,
+    model: MorphableModel,
+    *,
+    boxes: Boxes = "detected",
+    device: Device = "auto",
+    weights: Path | None = None,
+    read_back: bool = False,
+) -> Predictions:
+    """Ask the network about annotated photos.
+
+    Parameters
+    ----------
+    boxes
+        Where it looks: at what our own detector finds (of several faces, the one nearest to the
+        annotation), at the boxes that come with the annotations, or at the box around the
+        annotated points by the training's convention.
+    weights
+        Default: those in use.
+    read_back
+        Also the reverse network's answer.
+    """
+    from backend.vision.images import read_image
+
+    with ExitStack() as stack:
+        box_of = _box_source(annotations, boxes, stack)
+        chosen: dict[int, RoiBox] = {}
+        crops: list[NDArray[np.uint8]] = []
+        for index in tqdm(range(len(annotations)), unit="photo", disable=None):
+            image = read_image(annotations.images[index])
+            box = box_of(image, index)
+            if box is not None:
+                chosen[index] = box
+                crops.append(_crop(image, box, annotations.may_be_crops))
+    answers = answer(crops, list(chosen.values()), model, device, weights, read_back)
+    return _spread(answers, np.array(list(chosen), np.intp), len(annotations))
+
+
+def answer(
+    crops: list[NDArray[np.uint8]],
+    boxes: list[RoiBox],
+    model: MorphableModel,
+    device: Device = "auto",
+    weights: Path | None = None,
+    read_back: bool = False,
+) -> Predictions:
+    """Ask the network about crops of 120x120 pixels that show the content of boxes."""
+    engine = load_engine(model, device, weights)
+    outputs = [engine.run(np.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
+    in_crop = {
+        REFINED: np.concatenate([o.refined for o in outputs] or [np.empty((0, 68, 3))]),
+        COARSE: np.concatenate([o.coarse for o in outputs] or [np.empty((0, 68, 3))]),
+    }
+    parameters = {COARSE: np.concatenate([o.parameters for o in outputs] or [np.empty((0, 62))])}
+    if read_back and outputs:
+        parameters[READ_BACK], in_crop[READ_BACK] = _read_back(in_crop[REFINED], model, weights)
+    return Predictions(
+        landmarks={
+            row: np.array(
+                [image_from_crop_frame(p, b) for p, b in zip(points, boxes, strict=True)]
+            ).reshape(-1, 68, 3)
+            for row, points in in_crop.items()
+        },
+        parameters={
+            row: np.array([turn_upright(p, b) for p, b in zip(values, boxes, strict=True)]).reshape(
+                -1, 62
+            )
+            for row, values in parameters.items()
+        },
+        boxes=np.array([box.corners for box in boxes]).reshape(-1, 4),
+        ypr=np.full((len(boxes), 3), np.nan),
+    )
+
+
+def read_predictions(
+    paths: list[Path], annotations: Annotations, row: str = REFINED
+) -> Predictions:
+    """Read someone's answers for annotated photos, found by name.
+
+    Parameters
+    ----------
+    paths
+        One file, or several with the same arrays.
+    row
+        What the report calls ``lm68``; ``lm68_coarse`` is read only beside `REFINED`.
+
+    Raises
+    ------
+    BadInputError
+        A file lacks an array, shapes disagree, or none of the photos is named.
+    """
+    arrays = _prediction_arrays(paths)
+    where = {str(name): index for index, name in enumerate(arrays["names"])}
+    rows = np.array([where.get(str(name), -1) for name in annotations.names])
+    if (rows < 0).all():
+        raise BadInputError(
+            f"{paths[0]} has no prediction for any of the photos.",
+            "Its names must be the file names of the images.",
+        )
+
+    def found(name: str, *shape: int) -> Array:
+        if name not in arrays:
+            return np.full((len(rows), *shape), np.nan)
+        values = arrays[name].astype(np.float64)[rows]
+        values[rows < 0] = np.nan
+        return values
+
+    landmarks = {row: found("lm68")}
+    if row == REFINED and "lm68_coarse" in arrays:
+        landmarks[COARSE] = found("lm68_coarse")
+    parameters = {}
+    if "params" in arrays:
+        parameters = {COARSE if row == REFINED else row: found("params")}
+    return Predictions(landmarks, parameters, found("boxes", 4), found("ypr", 3))
+
+
+def _prediction_arrays(paths: list[Path]) -> dict[str, NDArray]:
+    """The arrays that all files have, one file after the other."""
+    files = []
+    for path in paths:
+        arrays = read_arrays(path, ("names", "lm68"))
+        n = len(arrays["names"])
+        shapes = {"lm68": (n, 68), "params": (n, 62), "ypr": (n, 3), "boxes": (n, 4)}
+        for name, shape in shapes.items():
+            if name in arrays and arrays[name].shape[:2] != shape:
+                raise BadInputError(f"{path}: {name} is {arrays[name].shape}, not {shape}.")
+        files.append(arrays)
+    shared = set.intersection(*(set(arrays) for arrays in files))
+    return {name: np.concatenate([arrays[name] for arrays in files]) for name in shared}
+
+
+def write_predictions(predictions: Predictions, names: NDArray[np.str_], path: Path) -> None:
+    """Write the answers that there are, for `read_predictions`."""
+    found = predictions.found
+    arrays = {
+        "names": names[found],
+        "lm68": predictions.landmarks[REFINED][found].astype(np.float32),
+        "boxes": predictions.boxes[found].astype(np.float32),
+    }
+    if COARSE in predictions.landmarks:
+        arrays["lm68_coarse"] = predictions.landmarks[COARSE][found].astype(np.float32)
+    if COARSE in predictions.parameters:
+        arrays["params"] = predictions.parameters[COARSE][found].astype(np.float32)
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def _box_source(annotations: Annotations, boxes: Boxes, stack: ExitStack) -> BoxOf:
+    if boxes == "given":
+        if not np.isfinite(annotations.boxes).all():
+            raise BadInputError("The annotations have no boxes.", "Use --boxes detected.")
+        return lambda _, index: RoiBox.from_corners(*annotations.boxes[index].tolist())
+    if boxes == "annotated":
+        return lambda _, index: roi_box_around(annotations.points[index])
+
+    from backend.morphable_model.sources import detector_path
+    from backend.vision.detection import FaceDetector
+
+    detector = stack.enter_context(FaceDetector(detector_path()))
+
+    def nearest(image: NDArray[np.uint8], index: int) -> RoiBox | None:
+        found = [detection.roi_box for detection in detector.detect(image)]
+        points = annotations.points[index]
+        middle = (points.min(axis=0) + points.max(axis=0)) / 2
+        if np.isnan(middle).any():
+            return max(found, key=lambda box: box.side, default=None)
+        return min(found, key=lambda b: float(np.hypot(*(middle - (b.x, b.y)))), default=None)
+
+    return nearest
+
+
+def _crop(image: NDArray[np.uint8], box: RoiBox, may_be_crop: bool) -> NDArray[np.uint8]:
+    is_crop = may_be_crop and image.shape[:2] == (CROP_SIZE, CROP_SIZE)
+    return image if is_crop else crop(image, box)
+
+
+def _read_back(refined: Array, model: MorphableModel, weights: Path | None) -> tuple[Array, Array]:
+    """(N, 62) parameters and (N, 68, 3) crop-frame landmarks that the reverse network sees."""
+    import torch
+
+    from backend.synergynet.weights import active_weights, load_weights
+
+    network = load_weights(weights or active_weights())
+    network.attach(model)
+    with torch.inference_mode():
+        points = torch.from_numpy(np.ascontiguousarray(refined.transpose(0, 2, 1)))
+        parameters = network.decoder.parameters_from(network.reverse(points.float()))
+        landmarks = network.decoder(parameters)
+    return parameters.numpy(), landmarks.numpy().transpose(0, 2, 1)
+
+
+def _spread(answers: Predictions, where: NDArray[np.intp], n: int) -> Predictions:
+    """Answers for some of N photos, with NaN for the others."""
+
+    def full(values: Array) -> Array:
+        spread = np.full((n, *values.shape[1:]), np.nan)
+        spread[where] = values
+        return spread
+
+    return Predictions(
+        {row: full(values) for row, values in answers.landmarks.items()},
+        {row: full(values) for row, values in answers.parameters.items()},
+        full(answers.boxes),
+        full(answers.ypr),
+    )
