@@ -83,7 +83,8 @@ def euler_angles(
         (3, 3).
     convention
         ``exact`` inverts `rotation_from_euler`; ``official`` is what SynergyNet's published code
-        computes (3DDFA's formula, which takes the yaw from ``R[2, 0]`` and so mixes conventions).
+        (its ``benchmark.py``) computes: pitch and roll as in ``exact``, but the yaw from
+        ``R[2, 0]``, which mixes conventions.
 
     Notes
     -----
@@ -105,10 +106,8 @@ def euler_angles(
 
 def _official_euler_angles(r: Array) -> tuple[float, float, float]:
     if abs(r[2, 0]) < 1:
-        yaw = np.arcsin(r[2, 0])
-        pitch = np.arctan2(r[2, 1] / np.cos(yaw), r[2, 2] / np.cos(yaw))
-        roll = np.arctan2(r[1, 0] / np.cos(yaw), r[0, 0] / np.cos(yaw))
-        return yaw, pitch, roll
+        return np.arcsin(r[2, 0]), np.arctan2(r[1, 2], r[2, 2]), np.arctan2(r[0, 1], r[0, 0])
+    # In the published code the signs at the pole are the other way round, by mistake.
     if r[2, 0] < 0:
         return -np.pi / 2, np.arctan2(r[0, 1], r[0, 2]), 0.0
     return np.pi / 2, np.arctan2(-r[0, 1], -r[0, 2]), 0.0

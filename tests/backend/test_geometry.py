@@ -53,6 +53,10 @@ def test_official_angles_agree_when_only_one_angle_turns() -> None:
     """The published formula mixes conventions, but not for a pure yaw (whose sign it shares)."""
     yaw, pitch, roll = euler_angles(rotation_from_euler(25, 0, 0), "official")
     assert (yaw, pitch, roll) == pytest.approx((25, 0, 0), abs=1e-9)
+    # Pitch and roll keep the annotations' sign, as the published benchmark needs them.
+    yaw, pitch, roll = euler_angles(rotation_from_euler(25, 10, -15), "official")
+    assert (pitch, roll) == pytest.approx((10, -15), abs=1e-9)
+    assert yaw == pytest.approx(25, abs=6)
 
 
 def test_pose_survives_noise_in_its_matrix() -> None:

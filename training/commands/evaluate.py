@@ -168,6 +168,7 @@ def _alignment(args: argparse.Namespace) -> int:
 
 def _orientation(args: argparse.Namespace) -> int:
     from training.evaluation import published
+    from training.evaluation.benchmarks import AFLW2000_ANGLES
     from training.evaluation.orientation import (
         measure_orientation,
         orientation_notes,
@@ -175,6 +176,9 @@ def _orientation(args: argparse.Namespace) -> int:
         orientation_table,
     )
 
+    if args.format == "aflw2000" and args.pose is None and args.landmarks:
+        beside = args.landmarks[0].with_name(AFLW2000_ANGLES)
+        args.pose = beside if beside.is_file() else None
     annotations, predictions, peers = _measured(args)
     report = orientation_report(measure_orientation(annotations, predictions, peers))
     tables = [orientation_table(report), published.TABLE_8]

@@ -32,10 +32,13 @@ def angles_of(
 
 
 def counts(truth: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """(N,), which of (N, 3) true angles take part: some known, none beyond 99 degrees."""
+    """(N,), which of (N, 3) true angles take part: none is beyond 99 degrees, and all are known
+    that are known of any photo.
+    """
     known = np.isfinite(truth)
     beyond = np.abs(np.where(known, truth, 0)) > LARGEST_ANGLE
-    return np.asarray(known.any(axis=1) & ~beyond.any(axis=1))
+    complete = known[:, known.any(axis=0)].all(axis=1) & known.any()
+    return np.asarray(complete & ~beyond.any(axis=1))
 
 
 def angle_errors(

@@ -14,6 +14,11 @@ from training.evaluation.annotations import Annotations, annotations_of, require
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Files that lie beside the landmarks in the authors' folder (and in 3DDFA's).
 AFLW2000_BOXES, AFLW2000_POSE = "AFLW2000-3D_crop.roi_box.npy", "AFLW2000-3D.pose.npy"
+# Pitch, yaw, roll of the photos that the orientation test counts, and the indices of the others.
+AFLW2000_ANGLES, AFLW2000_SKIPPED = (
+    "ALFW2000-3D_pose_3ANG_excl.npy",
+    "ALFW2000-3D_pose_3ANG_skip.npy",
+)
 AFLW_BOXES, AFLW_YAWS, AFLW_POINTS = (
     "AFLW_GT_crop_roi_box.npy",
     "AFLW_GT_crop_yaws.npy",
@@ -43,7 +48,8 @@ def read_aflw2000(
     boxes
         (N, 4) roi boxes; by default `AFLW2000_BOXES` beside the landmarks.
     pose
-        (N,) yaw or (N, 3) yaw, pitch, roll in degrees; by default `AFLW2000_POSE` beside them.
+        (N,) yaw or (N, 3) yaw, pitch, roll in degrees, or the authors' `AFLW2000_ANGLES` with
+        `AFLW2000_SKIPPED` beside it; by default `AFLW2000_POSE` beside the landmarks.
     one_based
         Whether landmarks count pixels from 1.
 
@@ -167,13 +173,21 @@ def _array(path: Path, shape: tuple[int | tuple[int, ...], ...]) -> NDArray[np.f
 
 
 def _angles(path: Path, n: int) -> NDArray[np.float64] | None:
-    """(N, 3) degrees from a file of (N,) yaw or (N, 3); None if there is no such file."""
+    """(N, 3) degrees, NaN where not known; None if there is no such file."""
     if not path.is_file():
         return None
-    stored = np.load(path, allow_pickle=False)
+    angles = np.full((n, 3), np.nan)
+    if path.name == AFLW2000_ANGLES:
+        skipped = _array(path.with_name(AFLW2000_SKIPPED), (-1,)).astype(int)
+        kept = np.delete(np.arange(n), skipped)
+        angles[kept] = _array(path, (len(kept), 3))[:, [1, 0, 2]]
+        return angles
+    try:
+        stored = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"Cannot use {path}: {error}.") from error
     if stored.shape not in ((n,), (n, 3)):
         raise BadInputError(f"{path} holds {stored.shape}, not ({n},) or ({n}, 3).")
-    angles = np.full((n, 3), np.nan)
     angles[:, : 1 if stored.ndim == 1 else 3] = stored.reshape(n, -1)
     return angles
 

@@ -81,12 +81,11 @@ def measure_orientation(
             )
     found = [np.isfinite(a).all(axis=1) for row in rows.values() for a in row.values()]
     answered = np.logical_and.reduce(found)
-    annotated = np.isfinite(truth).any(axis=1)
     measured = answered & counts(truth)
     return Orientation(
         photos=len(annotations),
         undetected=tuple(str(name) for name in annotations.names[~predictions.found]),
-        excluded=int((answered & annotated & ~counts(truth)).sum()),
+        excluded=int((np.abs(np.nan_to_num(truth)) > LARGEST_ANGLE).any(axis=1).sum()),
         yaw=truth[measured, 0],
         errors={
             name: {c: angle_errors(a[measured], truth[measured]) for c, a in row.items()}
