@@ -1,0 +1,203 @@
+"""The face model fitted to points: pose, shape and expression of many faces at once.
+
+Weak perspective. The squared distances in pixels of the 120x120 crop, plus a ridge on the whitened
+coefficients, ``shape_ridge * |w_shape|^2 + expression_ridge * |w_exp|^2``, become least; whitening
+is that of 300W-LP's parameters, ``w = (alpha - mean) / sigma``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.geometry.camera import (
+    RoiBox,
+    crop_frame_from_image,
+    image_from_crop_frame,
+    roi_box_around,
+)
+from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
+from backend.morphable_model.model import N_EXPRESSION, N_POSE, N_SHAPE, MorphableModel
+from training.data.gauss_newton import Faces, Problem, placed_points, solve
+from training.data.surface_points import MarchingJaw, SurfacePoints, vertex_points
+from training.evaluation.angles import angles_of
+
+Float = NDArray[np.float64]
+
+# Depth of the model's origin, which no picture shows: the fits of 300W-LP hold this number.
+ORIGIN_DEPTH = -66.67186
+MIN_POINTS = 12
+# Faces that are fitted at once: few enough for the arrays to stay small.
+BATCH = 64
+# Scaled median absolute deviations above the median at which a fit counts as an outlier.
+OUTLIER_DEVIATIONS = 5.0
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How to fit.
+
+    Attributes
+    ----------
+    shape_ridge, expression_ridge
+        Weights of the squared whitened coefficients.
+    iterations
+        Steps of Gauss-Newton.
+    depth_weight
+        Weight of the squared errors in depth, for points that have any.
+    box
+        Around what the roi boxes are laid: the given points or the fitted landmarks.
+    """
+
+    shape_ridge: float = 5.0
+    expression_ridge: float = 2.0
+    iterations: int = 6
+    depth_weight: float = 0.1
+    box: Literal["points", "landmarks"] = "points"
+
+
+@dataclass(frozen=True)
+class Fits:
+    """N fitted faces.
+
+    Attributes
+    ----------
+    boxes
+        (N, 4) float32, roi boxes x0, y0, x1, y1 in image pixels.
+    parameters
+        (N, 62) float32 in the crop frame of the boxes, not whitened.
+    landmarks
+        (N, 68, 3) float32, image frame; those of the jaw on the bone.
+    errors
+        (N,) float32, mean distance of the points from the given ones, in percent of the square
+        root of the area of the given points' box.
+    angles
+        (N, 3) float32, yaw, pitch, roll in degrees (`exact`, see `backend.geometry.pose`).
+    """
+
+    boxes: NDArray[np.float32]
+    parameters: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    errors: NDArray[np.float32]
+    angles: NDArray[np.float32]
+
+    @property
+    def outliers(self) -> NDArray[np.bool_]:
+        """(N,) whether a fit's error is above the median by 5 scaled median absolute deviations."""
+        median = np.median(self.errors)
+        spread = 1.4826 * np.median(np.abs(self.errors - median))
+        return self.errors > median + OUTLIER_DEVIATIONS * spread
+
+
+def fit(
+    model: MorphableModel,
+    surface: SurfacePoints,
+    points: NDArray[np.floating],
+    settings: FitSettings | None = None,
+    jaw: MarchingJaw | None = None,
+    progress: Callable[[int], object] = lambda done: None,
+) -> Fits:
+    """Fit the model to points of N faces.
+
+    Parameters
+    ----------
+    model
+        The morphable model.
+    surface
+        Which P points of the model are meant.
+    points
+        (N, P, 2) image pixels (0-based, y down), or (N, P, 3) with z to the viewer in the same
+        scale, up to a constant. NaN where there is none; every face has at least `MIN_POINTS`.
+    settings
+        Weights and steps.
+    jaw
+        Lets the first 17 points march along the silhouette, as 2D annotations do.
+    progress
+        Called with the number of faces of each batch that is done.
+    """
+    settings = settings or FitSettings()
+    landmarks = vertex_points(model, model.landmark_indices)
+    parts: list[Fits] = []
+    for start in range(0, len(points), BATCH):
+        batch = points[start : start + BATCH].astype(np.float64)
+        parts.append(_fit_batch(model, surface, landmarks, batch, settings, jaw))
+        progress(len(batch))
+    return Fits(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Fits)))
+
+
+def _fit_batch(
+    model: MorphableModel,
+    surface: SurfacePoints,
+    landmarks: SurfacePoints,
+    points: Float,
+    settings: FitSettings,
+    jaw: MarchingJaw | None,
+) -> Fits:
+    boxes = [roi_box_around(p[np.isfinite(p[:, 0])]) for p in points]
+    space = _with_depth(points)
+    targets = np.stack([crop_frame_from_image(p, b) for p, b in zip(space, boxes, strict=True)])
+    targets = targets[..., : points.shape[2]]
+    given = np.isfinite(targets)
+    importance = np.array([1, 1, settings.depth_weight])[: points.shape[2]]
+    ridge = np.repeat([settings.shape_ridge, settings.expression_ridge], [N_SHAPE, N_EXPRESSION])
+    problem = Problem(surface, jaw, np.where(given, targets, 0), given * importance, ridge)
+    faces = solve(problem, settings.iterations)
+    errors = _errors(targets, placed_points(problem, faces))
+    faces.shift[:, 2] = ORIGIN_DEPTH
+    if settings.box == "landmarks":
+        faces, boxes = _with_boxes_around(landmarks, faces, boxes)
+    parameters = _parameters(model, faces)
+    return Fits(
+        np.array([box.corners for box in boxes], np.float32),
+        parameters,
+        _in_image(landmarks, faces, boxes).astype(np.float32),
+        errors.astype(np.float32),
+        angles_of(parameters).astype(np.float32),
+    )
+
+
+def _with_depth(points: Float) -> Float:
+    """(N, P, 3): 0 where no depth was given, else depth relative to the face's mean."""
+    if points.shape[2] == 2:
+        return np.concatenate([points, np.zeros_like(points[..., :1])], axis=2)
+    depth = points[..., 2:]
+    return np.concatenate([points[..., :2], depth - np.nanmean(depth, axis=1)[:, None]], axis=2)
+
+
+def _errors(targets: Float, placed: Float) -> Float:
+    """(N,) percent, see `Fits.errors`."""
+    plane = targets[..., :2]
+    distance = np.nanmean(np.linalg.norm(placed[..., :2] - plane, axis=2), axis=1)
+    extent = np.nanmax(plane, axis=1) - np.nanmin(plane, axis=1)
+    return 100 * distance / np.sqrt(extent.prod(axis=1))
+
+
+def _parameters(model: MorphableModel, faces: Faces) -> NDArray[np.float32]:
+    """(N, 62), not whitened; the matrix is for micrometres."""
+    linear = faces.linear / MICROMETRES_PER_MILLIMETRE
+    matrix = np.concatenate([linear, faces.shift[:, :, None]], axis=2)
+    alpha = model.parameter_mean[N_POSE:] + model.parameter_std[N_POSE:] * faces.whitened
+    return np.hstack([matrix.reshape(-1, N_POSE), alpha]).astype(np.float32)
+
+
+def _in_image(surface: SurfacePoints, faces: Faces, boxes: list[RoiBox]) -> Float:
+    """(N, P, 3) image frame."""
+    placed = faces.place(surface.at(faces.whitened))
+    return np.stack([image_from_crop_frame(p, box) for p, box in zip(placed, boxes, strict=True)])
+
+
+def _with_boxes_around(
+    landmarks: SurfacePoints, faces: Faces, boxes: list[RoiBox]
+) -> tuple[Faces, list[RoiBox]]:
+    """The same faces in the crop frames of the boxes around their landmarks."""
+    around = [roi_box_around(points) for points in _in_image(landmarks, faces, boxes)]
+    shift = faces.shift.copy()
+    for index, (old, new) in enumerate(zip(boxes, around, strict=True)):
+        origin = image_from_crop_frame(faces.shift[index][None], old)
+        shift[index, :2] = crop_frame_from_image(origin, new)[0, :2]
+    growth = np.array([old.side / new.side for old, new in zip(boxes, around, strict=True)])
+    return replace(faces, scale=faces.scale * growth, shift=shift), around
