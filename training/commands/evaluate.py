@@ -40,6 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("orientation", "error of yaw, pitch and roll", _orientation)
     add("identity", "how far the same person's shape varies over photos", _identity)
 
+    help = "error on rendered faces of the morphable model; needs no photos"
+    synthetic = tasks.add_parser("synthetic", help=help, description=help)
+    synthetic.add_argument("-n", type=int, default=200, help="how many faces (default: 200)")
+    synthetic.add_argument("--seed", type=int, default=0)
+    synthetic.add_argument("--weights", type=Path, help="default: those in use")
+    synthetic.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    synthetic.add_argument("--read-back", action="store_true", help="as in alignment")
+    synthetic.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="write the faces, their truth, a contact sheet"
+    )
+    synthetic.add_argument("--json", action="store_true", help="print JSON")
+    synthetic.set_defaults(run_task=_synthetic)
+
 
 def run(args: argparse.Namespace) -> int:
     return args.run_task(args)
@@ -193,6 +206,34 @@ def _identity(args: argparse.Namespace) -> int:
     report = identity_report(*_measured(args), load_model())
     note = f"{report['photos']} photos of {report['people']} people"
     _print(args, report, [identity_table(report)], [note])
+    return 0
+
+
+def _synthetic(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from backend.morphable_model.storage import load_model
+    from training.evaluation.alignment import alignment_table
+    from training.evaluation.nme import YAW_BINS
+    from training.evaluation.orientation import orientation_table
+    from training.evaluation.synthetic import measure, views, write_views
+    from training.evaluation.tables import Table
+
+    if args.n < 1:
+        raise BadInputError("-n must be at least 1.")
+    model = load_model()
+    drawn = list(tqdm(views(model, args.n, args.seed), total=args.n, unit="face", disable=None))
+    if args.pictures is not None:
+        write_views(drawn, args.pictures)
+    report = measure(model, drawn, args.device, args.weights, args.read_back)
+    dense = report["dense"]
+    values = [*dense["yaw"].values(), dense["mean_of_bins"], dense["all"]]
+    tables = [
+        alignment_table(report["alignment"]),
+        orientation_table(report["orientation"]),
+        Table("dense NME %", (*YAW_BINS, "bins' mean", "all"), (("mesh", values),)),
+    ]
+    _print(args, report, tables, [f"{args.n} rendered faces, seed {args.seed}"])
     return 0
 
 
