@@ -39,6 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("alignment", "error of the landmarks", _alignment)
     add("orientation", "error of yaw, pitch and roll", _orientation)
     add("identity", "how far the same person's shape varies over photos", _identity)
+    add("modelling", "error of all vertices, where params and boxes are known", _modelling)
+
+    help = "heads from rendered views of scans"
+    florence = tasks.add_parser("florence", help=help, description=help)
+    florence.add_argument(
+        "--scans",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="meshes (obj, ply, ...): y up, face along +z, coloured",
+    )
+    florence.add_argument(
+        "--unit-mm", type=float, default=1.0, help="millimetres in one unit of the meshes"
+    )
+    florence.add_argument("--weights", type=Path, help="default: those in use")
+    florence.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    florence.add_argument("--json", action="store_true", help="print JSON")
+    florence.add_argument("--plots", type=Path, metavar="DIR", help="folder for plots")
+    florence.set_defaults(run_task=_florence)
 
     help = "error on rendered faces of the morphable model; needs no photos"
     synthetic = tasks.add_parser("synthetic", help=help, description=help)
@@ -206,6 +225,39 @@ def _identity(args: argparse.Namespace) -> int:
     report = identity_report(*_measured(args), load_model())
     note = f"{report['photos']} photos of {report['people']} people"
     _print(args, report, [identity_table(report)], [note])
+    return 0
+
+
+def _modelling(args: argparse.Namespace) -> int:
+    from backend.morphable_model.storage import load_model
+    from training.evaluation import published
+    from training.evaluation.modelling import modelling_report, modelling_table
+
+    annotations, predictions, peers = _measured(args)
+    answers = {"": predictions, **peers}
+    rows = {
+        name or row: (parameters, found.boxes)
+        for name, found in answers.items()
+        for row, parameters in found.parameters.items()
+    }
+    if not rows:
+        raise BadInputError("The predictions have no parameters.", "They need params and boxes.")
+    truth = (annotations.parameters, annotations.boxes)
+    report = modelling_report(load_model(), annotations.names, rows, truth)
+    tables = [modelling_table(report), published.TABLE_9_PROTOCOL_1, published.TABLE_9_PROTOCOL_2]
+    _print(args, report, tables, [f"{report['n']} photos, {report['measured']} measured"])
+    return 0
+
+
+def _florence(args: argparse.Namespace) -> int:
+    from backend.morphable_model.storage import load_model
+    from training.evaluation import published
+    from training.evaluation.florence import evaluate_florence, florence_table, read_scans
+
+    scans = read_scans(args.scans, args.unit_mm)
+    report = evaluate_florence(load_model(), scans, args.device, args.weights)
+    tables = [florence_table(report), published.TABLE_10]
+    _print(args, report, tables, [f"{report['scans']} scans"])
     return 0
 
 

@@ -14,10 +14,17 @@ No public code says how the paper's Table 9 was measured. These are our definiti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
+
+from backend.errors import BadInputError
+from backend.geometry.camera import RoiBox
+from backend.morphable_model.model import MorphableModel
+from backend.pipeline import posed_vertices
+from training.evaluation.tables import Table
 
 Array = NDArray[np.floating]
 
@@ -108,3 +115,69 @@ def point_to_plane_rmse(points: Array, surface: Surface) -> float:
     offset = points - surface.vertices[nearest]
     along = (offset * surface.normals[nearest]).sum(axis=1)
     return float(np.sqrt((along**2).mean()))
+
+
+def modelling_report(
+    model: MorphableModel,
+    names: NDArray[np.str_],
+    rows: dict[str, tuple[Array, Array]],
+    truth: tuple[Array, Array],
+) -> dict[str, Any]:
+    """Both protocols for heads of the morphable model.
+
+    Parameters
+    ----------
+    rows
+        By name, (N, 62) parameters and the (N, 4) boxes to whose crops they refer.
+    truth
+        The true ones. Photos of which either is not finite are left out.
+
+    Returns
+    -------
+    ``n``, ``measured``; by row ``protocol_1`` and ``protocol_2``, means in percent.
+
+    Raises
+    ------
+    BadInputError
+        No photo has both.
+    """
+    pairs = [*rows.values(), truth]
+    known = [np.isfinite(p).all(axis=1) & np.isfinite(b).all(axis=1) for p, b in pairs]
+    measured = np.flatnonzero(np.logical_and.reduce(known))
+    if not len(measured):
+        raise BadInputError(
+            "No photo has parameters, predicted and true.", "Both need params and boxes."
+        )
+    errors: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
+    for index in measured:
+        true = image_vertices(model, truth[0][index], truth[1][index])
+        distance = interocular_distance(true[model.landmark_indices])
+        for name, (parameters, boxes) in rows.items():
+            found = image_vertices(model, parameters[index], boxes[index])
+            errors[name].append((icp_error(found, true, distance), dense_error(found, true)))
+    means = {name: np.mean(values, axis=0) for name, values in errors.items()}
+    return {
+        "n": len(names),
+        "measured": len(measured),
+        "nme": {
+            name: {"protocol_1": float(first), "protocol_2": float(second)}
+            for name, (first, second) in means.items()
+        },
+    }
+
+
+def image_vertices(model: MorphableModel, parameters: Array, corners: Array) -> Array:
+    """(V, 3) image frame, of (62,) parameters in the crop frame of a box x0, y0, x1, y1."""
+    single = np.asarray(parameters, np.float32)
+    alpha_shape = np.asarray(single[12:52], np.float32)
+    alpha_exp = np.asarray(single[52:], np.float32)
+    box = RoiBox.from_corners(*np.asarray(corners, float).tolist())
+    return posed_vertices(model.vertices(alpha_shape, alpha_exp), single, box)
+
+
+def modelling_table(report: dict[str, Any]) -> Table:
+    """The report as a table."""
+    rows = tuple(
+        (name, [row["protocol_1"], row["protocol_2"]]) for name, row in report["nme"].items()
+    )
+    return Table("dense NME %", ("protocol 1", "protocol 2"), rows)

@@ -25,7 +25,6 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
-from backend.pipeline import posed_vertices
 from backend.preview import MOUTH
 from backend.texture.baker import MEAN_TEXTURE
 from backend.texture.filters import outside, sample
@@ -35,7 +34,7 @@ from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos, write_fits
 from training.evaluation.alignment import alignment_report, measure_alignment
 from training.evaluation.annotations import annotations_of
-from training.evaluation.modelling import dense_error
+from training.evaluation.modelling import dense_error, image_vertices
 from training.evaluation.nme import mean_of_bins, means_by_yaw
 from training.evaluation.orientation import measure_orientation, orientation_report
 from training.evaluation.predictions import COARSE, answer
@@ -114,13 +113,11 @@ def measure(
     predictions = answer(crops, boxes, model, device, weights, read_back)
     dense = np.array(
         [
-            dense_error(_vertices(model, found, view.box), _vertices(model, true, view.box))
-            for found, true, view in zip(
-                predictions.parameters[COARSE],
-                [view.parameters for view in drawn],
-                drawn,
-                strict=True,
+            dense_error(
+                image_vertices(model, found, np.array(view.box.corners)),
+                image_vertices(model, view.parameters, np.array(view.box.corners)),
             )
+            for found, view in zip(predictions.parameters[COARSE], drawn, strict=True)
         ]
     )
     by_yaw = means_by_yaw(dense, annotations.ypr[:, 0])
@@ -176,14 +173,6 @@ def contact_sheet(drawn: list[View], columns: int = 8, limit: int = 48) -> NDArr
 
 def _names(n: int) -> list[str]:
     return [f"view_{index:05d}.png" for index in range(n)]
-
-
-def _vertices(model: MorphableModel, parameters: Array, box: RoiBox) -> Float:
-    """(V, 3) image frame."""
-    single = np.asarray(parameters, np.float32)
-    alpha_shape = np.asarray(single[12:52], np.float32)
-    alpha_exp = np.asarray(single[52:], np.float32)
-    return posed_vertices(model.vertices(alpha_shape, alpha_exp), single, box)
 
 
 def _view(model: MorphableModel, texture: NDArray[np.uint8], rng: np.random.Generator) -> View:
