@@ -115,6 +115,8 @@ def read_mesh(path: Path) -> Any:
 def _read_scan(path: Path, unit_mm: float) -> Scan:
     mesh = read_mesh(path)
     vertices = np.asarray(mesh.vertices, np.float64) * unit_mm
+    if mesh.visual.kind is None:
+        raise BadInputError(f"{path} has no colours.", "The network needs to see a face.")
     visual = mesh.visual.to_color() if mesh.visual.kind == "texture" else mesh.visual
     colors = np.asarray(visual.vertex_colors, np.float64)[:, :3] / 255
     tip = vertices[vertices[:, 2].argmax()]
