@@ -26,7 +26,7 @@ from training.data.gauss_newton import Faces, Problem, placed_points, solve
 from training.data.surface_points import MarchingJaw, SurfacePoints, vertex_points
 from training.evaluation.angles import angles_of
 
-Float = NDArray[np.float64]
+Float = NDArray[np.floating]
 
 # Depth of the model's origin, which no picture shows: the fits of 300W-LP hold this number.
 ORIGIN_DEPTH = -66.67186

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from training.data.marching import N_JAW, march
 from training.data.surface_points import MarchingJaw, SurfacePoints
 
-Float = NDArray[np.float64]
+Float = NDArray[np.floating]
 
 # Rotation vector, logarithm of the scale, shift.
 N_MOTION = 7

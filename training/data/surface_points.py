@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backend.morphable_model.model import N_POSE, MorphableModel
 from training.data.marching import JawLines, jaw_lines
 
-Float = NDArray[np.float64]
+Float = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
