@@ -16,17 +16,23 @@ class LandmarkTo3DMM(nn.Module):
 
     Parameters
     ----------
+    attributes
+        Numbers per face that are concatenated with the feature of the landmarks; 0 as in the
+        paper's adopted design, more in its second comparison (Table 3).
     output_activation
         Put batch normalisation and ReLU behind the outputs, as the authors' published code does.
     """
 
-    def __init__(self, output_activation: bool = False) -> None:
+    def __init__(self, attributes: int = 0, output_activation: bool = False) -> None:
         super().__init__()
         self.encoder = point_mlp(3, 64, 64, 64, 128, HOLISTIC)
-        self.heads = ActivatedHeads(HOLISTIC) if output_activation else ParameterHeads(HOLISTIC)
+        width = HOLISTIC + attributes
+        self.heads = ActivatedHeads(width) if output_activation else ParameterHeads(width)
 
-    def forward(self, points: Tensor) -> Tensor:
-        return self.heads(self.encoder(points).amax(dim=2))
+    def forward(self, points: Tensor, *attributes: Tensor) -> Tensor:
+        """(N, 3, 68) points and any (N, ...) attributes -> (N, 62)."""
+        holistic = self.encoder(points).amax(dim=2)
+        return self.heads(torch.cat([holistic, *attributes], dim=1))
 
 
 class ActivatedHeads(nn.Module):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-FEATURES = 1280
+from backend.synergynet.image_encoder import ImageEncoder, global_average, initialise
+
+FEATURE_WIDTH = 1280
 
 # Expansion, output channels, repeats, first stride: Table 2 of the paper.
 STAGES = (
@@ -56,8 +57,10 @@ class InvertedResidual(nn.Module):
         return x + self.conv(x) if self.has_skip else self.conv(x)
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(ImageEncoder):
     """(N, 3, 120, 120) image in [-1, 1] -> (N, 1280) feature z after global average pooling."""
+
+    feature_width = FEATURE_WIDTH
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,18 +71,9 @@ class MobileNetV2(nn.Module):
                 stride = first_stride if index == 0 else 1
                 layers.append(InvertedResidual(channels, out_channels, stride, expansion))
                 channels = out_channels
-        layers.append(convolution(channels, FEATURES, 1))
+        layers.append(convolution(channels, FEATURE_WIDTH, 1))
         self.features = nn.Sequential(*layers)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward(self, image: Tensor) -> Tensor:
-        # Not mean(): the gradient of this keeps the channels-last layout, that of mean() does not.
-        return nn.functional.adaptive_avg_pool2d(self.features(image), 1).flatten(1)
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out")
-    elif isinstance(module, nn.BatchNorm2d):
-        torch.nn.init.ones_(module.weight)
-        torch.nn.init.zeros_(module.bias)
+        return global_average(self.features(image))

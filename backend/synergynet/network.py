@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from backend.errors import BadInputError
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.synergynet.architecture import Architecture
+from backend.synergynet.backbones import BACKBONES
 from backend.synergynet.landmark_decoder import (
     LandmarkDecoder,
     normalise_landmarks,
     official_landmarks,
 )
 from backend.synergynet.landmark_to_3dmm import LandmarkTo3DMM
-from backend.synergynet.mobilenet_v2 import FEATURES, MobileNetV2
-from backend.synergynet.parameter_heads import ParameterHeads
-from backend.synergynet.refinement import LandmarkRefinement
+from backend.synergynet.parameter_heads import N_EXPRESSION, ParameterHeads
+from backend.synergynet.refinement import HOLISTIC, LandmarkRefinement
 
-
-@dataclass(frozen=True)
-class Architecture:
-    """What distinguishes the variants of the network.
-
-    Attributes
-    ----------
-    variant
-        ``paper`` follows the paper; ``official`` has the layers of the authors' published code,
-        so that their weights fit.
-    """
-
-    variant: Literal["paper", "official"] = "paper"
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
+__all__ = ["Architecture", "Prediction", "SynergyNet", "TrainingPrediction"]
 
 
 class Prediction(NamedTuple):
@@ -49,7 +35,7 @@ class Prediction(NamedTuple):
     coarse
         (N, 3, 68) landmarks of the mesh itself, crop frame (pixels, y up).
     refined
-        (N, 3, 68) landmarks after aggregation.
+        (N, 3, 68) landmarks after aggregation; the coarse ones where nothing refines them.
     """
 
     whitened: Tensor
@@ -58,21 +44,41 @@ class Prediction(NamedTuple):
     refined: Tensor
 
 
+class TrainingPrediction(NamedTuple):
+    """What the losses take: `Prediction`, and what the reverse direction says.
+
+    Attributes
+    ----------
+    whitened, parameters, coarse, refined
+        See `Prediction`.
+    read_back
+        (N, 62) whitened parameters read back from the landmarks; None without a reverse network.
+    """
+
+    whitened: Tensor
+    parameters: Tensor
+    coarse: Tensor
+    refined: Tensor
+    read_back: Tensor | None
+
+
 class SynergyNet(nn.Module):
-    """Image to parameters, landmarks refined, and (in training) landmarks to parameters."""
+    """Image to parameters, landmarks refined, and (in training) landmarks to parameters.
+
+    Parameters
+    ----------
+    architecture
+        Which parts; None is the paper's network.
+    """
 
     def __init__(self, architecture: Architecture | None = None) -> None:
         super().__init__()
         self.architecture = architecture = architecture or Architecture()
-        official = architecture.variant == "official"
-        self.backbone = MobileNetV2()
-        self.heads = ParameterHeads(FEATURES)
-        self.refinement = LandmarkRefinement(
-            adapt=not official,
-            residual_activation=official,
-            residual_scale=0.05 if official else 1.0,
-        )
-        self.landmark_to_3dmm = LandmarkTo3DMM(output_activation=official)
+        self.backbone = BACKBONES[architecture.backbone]()
+        features = self.backbone.feature_width
+        self.heads = ParameterHeads(features, architecture.head_width)
+        self.refinement = _build_refinement(architecture, features)
+        self.landmark_to_3dmm = _build_reverse(architecture, features)
         self.decoder = LandmarkDecoder()
 
     def attach(self, model: MorphableModel) -> None:
@@ -81,33 +87,108 @@ class SynergyNet(nn.Module):
 
     def forward(self, image: Tensor) -> Prediction:
         """(N, 3, 120, 120) RGB in [-1, 1] -> `Prediction`."""
-        z = self.backbone(image)
-        whitened = self.heads(z)
-        parameters = self.decoder.parameters_from(whitened)
-        coarse = self.decoder(parameters)
-        if self.architecture.variant == "official" and not self.training:
+        z, whitened, parameters, coarse = self._regress(image)
+        if self.architecture.variant == "official":
             # What the authors publish answers with the coarse landmarks; the refinement in their
             # checkpoint serves training alone.
             return Prediction(whitened, parameters, coarse, coarse)
-        residual = self.refinement(
-            self.point_input(coarse),
-            z,
-            whitened[:, N_POSE : N_POSE + N_SHAPE],
-            whitened[:, N_POSE + N_SHAPE :],
-        )
-        if self.architecture.variant == "official":
-            residual = residual * residual.new_tensor([1.0, -1.0, 1.0])[:, None]
-        return Prediction(whitened, parameters, coarse, coarse + residual)
+        refined, _ = self._refine(z, whitened, coarse)
+        return Prediction(whitened, parameters, coarse, refined)
+
+    def training_forward(self, image: Tensor) -> TrainingPrediction:
+        """(N, 3, 120, 120) RGB in [-1, 1] -> `TrainingPrediction`, the reverse direction too."""
+        z, whitened, parameters, coarse = self._regress(image)
+        refined, holistic = self._refine(z, whitened, coarse)
+        match self.architecture.reverse:
+            case "from_refinement":
+                read_back = self._reverse_module()(holistic)
+            case "with_attributes":
+                attributes = (z, *_coefficients(whitened))
+                read_back = self._reverse_module()(self.point_input(refined), *attributes)
+            case "adopted":
+                read_back = self.reverse(refined)
+            case "none":
+                read_back = None
+        return TrainingPrediction(whitened, parameters, coarse, refined, read_back)
 
     def reverse(self, landmarks: Tensor) -> Tensor:
-        """(N, 3, 68) landmarks in the crop frame -> (N, 62) whitened parameters (training only)."""
-        return self.landmark_to_3dmm(self.point_input(landmarks))
+        """(N, 3, 68) landmarks in the crop frame -> (N, 62) whitened parameters (training only).
+
+        Raises
+        ------
+        BadInputError
+            The network has no reverse direction that takes landmarks alone.
+        """
+        if self.architecture.reverse != "adopted":
+            raise BadInputError(
+                f"The reverse direction '{self.architecture.reverse}' of this network does not "
+                "take landmarks alone.",
+                "Use weights whose reverse direction is 'adopted', as in the paper.",
+            )
+        return self._reverse_module()(self.point_input(landmarks))
 
     def point_input(self, landmarks: Tensor) -> Tensor:
         """What the point networks see of (N, 3, 68) landmarks of the crop frame."""
         if self.architecture.variant == "official":
             return official_landmarks(landmarks)
         return normalise_landmarks(landmarks)
+
+    def _regress(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Image feature z, whitened parameters, parameters, coarse landmarks."""
+        z = self.backbone(image)
+        whitened = self.heads(z)
+        parameters = self.decoder.parameters_from(whitened)
+        return z, whitened, parameters, self.decoder(parameters)
+
+    def _refine(self, z: Tensor, whitened: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Refined landmarks, and the feature of all points; coarse and None where none refines."""
+        if self.refinement is None:
+            return coarse, None
+        low_level, holistic = self.refinement.encode(self.point_input(coarse))
+        # The refinement takes as many of these as its kind aggregates.
+        attributes = (z, *_coefficients(whitened))[: len(self.refinement.adapt)]
+        residual = self.refinement.decode(low_level, holistic, *attributes)
+        return coarse + self._in_crop_frame(residual), holistic
+
+    def _reverse_module(self) -> nn.Module:
+        assert self.landmark_to_3dmm is not None
+        return self.landmark_to_3dmm
+
+    def _in_crop_frame(self, residual: Tensor) -> Tensor:
+        """The authors' residual points down, ours up."""
+        if self.architecture.variant == "official":
+            return residual * residual.new_tensor([1.0, -1.0, 1.0])[:, None]
+        return residual
+
+
+def _coefficients(whitened: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, 62) -> (N, 40) alpha_shape and (N, 10) alpha_exp, whitened."""
+    return whitened[:, N_POSE : N_POSE + N_SHAPE], whitened[:, N_POSE + N_SHAPE :]
+
+
+def _build_refinement(architecture: Architecture, features: int) -> LandmarkRefinement | None:
+    if architecture.refinement == "none":
+        return None
+    official = architecture.variant == "official"
+    aggregated = {"points": 0, "points_image": 1, "mafa": 3}[architecture.refinement]
+    return LandmarkRefinement(
+        (features, N_SHAPE, N_EXPRESSION)[:aggregated],
+        adapt=not official,
+        residual_activation=official,
+        residual_scale=0.05 if official else 1.0,
+    )
+
+
+def _build_reverse(architecture: Architecture, features: int) -> nn.Module | None:
+    match architecture.reverse:
+        case "adopted":
+            return LandmarkTo3DMM(output_activation=architecture.variant == "official")
+        case "with_attributes":
+            return LandmarkTo3DMM(attributes=features + N_SHAPE + N_EXPRESSION)
+        case "from_refinement":
+            return ParameterHeads(HOLISTIC)
+        case "none":
+            return None
 
 
 def normalise_image(crops: Tensor) -> Tensor:

@@ -6,11 +6,11 @@ the 3DMM coefficients are joined, and a shared MLP turns them into one residual 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from backend.synergynet.mobilenet_v2 import FEATURES
-from backend.synergynet.parameter_heads import N_EXPRESSION, N_SHAPE
 from backend.synergynet.point_mlp import PointLayer, point_mlp
 
 LOW_LEVEL = 64
@@ -23,6 +23,9 @@ class LandmarkRefinement(nn.Module):
 
     Parameters
     ----------
+    attributes
+        Lengths of the attributes of the face that join the features of the points: those of z,
+        alpha_shape and alpha_exp in the paper's full network.
     adapt
         Put a fully connected layer of its own width before each attribute (the paper's domain
         adaptation). The authors' published code has none there.
@@ -34,50 +37,53 @@ class LandmarkRefinement(nn.Module):
     """
 
     def __init__(
-        self, adapt: bool = True, residual_activation: bool = False, residual_scale: float = 1.0
+        self,
+        attributes: Sequence[int],
+        adapt: bool = True,
+        residual_activation: bool = False,
+        residual_scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.low_level = point_mlp(3, 64, LOW_LEVEL)
         self.holistic = point_mlp(LOW_LEVEL, 64, 128, HOLISTIC)
         self.adapt = nn.ModuleList(
-            nn.Linear(width, width) if adapt else nn.Identity()
-            for width in (FEATURES, N_SHAPE, N_EXPRESSION)
+            nn.Linear(width, width) if adapt else nn.Identity() for width in attributes
         )
         self.joint_points = nn.Conv1d(LOW_LEVEL, HIDDEN, 1)
-        self.joint_face = nn.Linear(
-            HOLISTIC + FEATURES + N_SHAPE + N_EXPRESSION, HIDDEN, bias=False
-        )
+        self.joint_face = nn.Linear(HOLISTIC + sum(attributes), HIDDEN, bias=False)
         self.joint_bn = nn.BatchNorm1d(HIDDEN)
         self.decoder = point_mlp(HIDDEN, 256, 128)
         self.residual = PointLayer(128, 3) if residual_activation else nn.Conv1d(128, 3, 1)
         self.residual_scale = residual_scale
 
-    def forward(self, points: Tensor, z: Tensor, alpha_shape: Tensor, alpha_exp: Tensor) -> Tensor:
+    def forward(self, points: Tensor, *attributes: Tensor) -> Tensor:
         """Residual of the landmarks.
 
         Parameters
         ----------
         points
             (N, 3, 68) normalised coarse landmarks.
-        z
-            (N, 1280) image feature.
-        alpha_shape, alpha_exp
-            (N, 40) and (N, 10), whitened.
+        attributes
+            (N, length) each, in the order and of the lengths given to the constructor.
 
         Returns
         -------
         (N, 3, 68) in crop pixels.
         """
+        return self.decode(*self.encode(points), *attributes)
+
+    def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, 68) points -> (N, 64, 68) feature of each, (N, 1024) feature of all."""
         low_level = self.low_level(points)
-        holistic = self.holistic(low_level).amax(dim=2)
-        attributes = [
-            layer(attribute)
-            for layer, attribute in zip(self.adapt, (z, alpha_shape, alpha_exp), strict=True)
-        ]
+        return low_level, self.holistic(low_level).amax(dim=2)
+
+    def decode(self, low_level: Tensor, holistic: Tensor, *attributes: Tensor) -> Tensor:
+        """What `encode` gives, and the attributes -> (N, 3, 68) residual in crop pixels."""
+        adapted = [layer(value) for layer, value in zip(self.adapt, attributes, strict=True)]
         # The paper repeats the 2354 numbers of the face for each of the 68 points and concatenates
         # them with the point's own 64. The layer that follows is linear, so its face part is the
         # same for all points: it is computed once and added.
-        face = self.joint_face(torch.cat([holistic, *attributes], dim=1))
+        face = self.joint_face(torch.cat([holistic, *adapted], dim=1))
         joint = self.joint_points(low_level) + face.unsqueeze(2)
         joint = nn.functional.relu(self.joint_bn(joint))
         return self.residual(self.decoder(joint)) * self.residual_scale

@@ -10,14 +10,22 @@ import pytest
 import torch
 
 from backend.cli import main
+from backend.synergynet.network import TrainingPrediction
 from backend.synergynet.weights import load_weights
 from training.evaluation.nme import normalised_mean_error
 from training.synergynet.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule
-from training.synergynet.losses import LossWeights, synergy_losses
+from training.synergynet.losses import LossWeights, ReverseTargets, synergy_losses
 from training.synergynet.schedule import ResolutionStep, resolution_at
 
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "synergynet"
+
+
+def said(
+    whitened: torch.Tensor, refined: torch.Tensor, read_back: torch.Tensor | None
+) -> TrainingPrediction:
+    """What a network might say; the losses do not look at the rest."""
+    return TrainingPrediction(whitened, whitened, refined, refined, read_back)
 
 
 def test_losses_in_closed_form() -> None:
@@ -27,7 +35,7 @@ def test_losses_in_closed_form() -> None:
     landmarks = torch.zeros(2, 3, 68)
     refined = landmarks.clone()
     refined[:, 0] = 3.0
-    losses = synergy_losses(whitened, refined, -whitened, truth, landmarks)
+    losses = synergy_losses(said(whitened, refined, -whitened), truth, landmarks)
     assert losses.parameters.item() == pytest.approx(62 * 0.25 / 2)
     assert losses.landmarks.item() == pytest.approx(68 * (3 - 0.5))
     assert losses.reverse.item() == pytest.approx(62 * 0.25 / 2)
@@ -39,8 +47,34 @@ def test_losses_in_closed_form() -> None:
 def test_small_landmark_errors_count_quadratically() -> None:
     landmarks = torch.zeros(1, 3, 68)
     zero = torch.zeros(1, 62)
-    losses = synergy_losses(zero, landmarks + 0.2, zero, zero, landmarks)
+    losses = synergy_losses(said(zero, landmarks + 0.2, zero), zero, landmarks)
     assert losses.landmarks.item() == pytest.approx(3 * 68 * 0.5 * 0.04, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("targets", "reverse", "consistency"),
+    [("pose", 12 * 4, 12 * 9), ("shape_expression", 50 * 9, 50 * 4), ("all", 498, 308)],
+)
+def test_reverse_losses_of_part_of_the_parameters(
+    targets: ReverseTargets, reverse: float, consistency: float
+) -> None:
+    """Read back 2 above the truth in pose and 3 below in the rest; regressed 1 below throughout."""
+    truth = torch.zeros(1, 62)
+    read_back = torch.cat([torch.full((1, 12), 2.0), torch.full((1, 50), -3.0)], 1)
+    landmarks = torch.zeros(1, 3, 68)
+    prediction = said(truth - 1, landmarks, read_back)
+    losses = synergy_losses(prediction, truth, landmarks, targets)
+    assert losses.reverse.item() == reverse
+    assert losses.consistency.item() == consistency
+    assert losses.parameters.item() == 62
+
+
+def test_without_a_reverse_network_two_losses_remain() -> None:
+    landmarks = torch.zeros(1, 3, 68)
+    zero = torch.zeros(1, 62)
+    losses = synergy_losses(said(zero + 1, landmarks + 2, None), zero, landmarks)
+    expected = 0.02 * 62 + 0.03 * 3 * 68 * 1.5
+    assert losses.total(LossWeights()).item() == pytest.approx(expected)
 
 
 def test_normalised_mean_error_in_closed_form() -> None:

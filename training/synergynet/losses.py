@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
+
+from backend.synergynet.network import TrainingPrediction
+from backend.synergynet.parameter_heads import N_POSE
+
+ReverseTargets = Literal["all", "pose", "shape_expression"]
+
+# Which of the 62 parameters the losses of the reverse direction compare.
+REVERSE_COLUMNS: dict[ReverseTargets, slice] = {
+    "all": slice(None),
+    "pose": slice(N_POSE),
+    "shape_expression": slice(N_POSE, None),
+}
 
 
 @dataclass(frozen=True)
 class LossWeights:
     """Weights of the joint loss; the defaults are the paper's.
 
+    The losses are measured in whitened parameters and in crop pixels (of 120 a side).
+
     Attributes
     ----------
     parameters
         Loss 1: regressed against true parameters.
     landmarks
-        Loss 2: refined against true landmarks.
+        Loss 2: refined against true landmarks; 0 in Table 1's first row.
     reverse
         Loss 3: parameters read back from landmarks against true ones.
     consistency
         Loss 4: regressed parameters against those read back.
+    reverse_targets
+        Which parameters losses 3 and 4 compare (Tables 2 and 7).
     """
 
     parameters: float = 0.02
     landmarks: float = 0.03
     reverse: float = 0.02
     consistency: float = 0.001
+    reverse_targets: ReverseTargets = "all"
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,7 @@ class Losses:
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:
-    """(N, 62) and (N, 62) whitened -> mean over N of the squared norm of the difference."""
+    """(N, K) and (N, K) whitened -> mean over N of the squared norm of the difference."""
     return (a - b).square().sum(dim=1).mean()
 
 
@@ -61,20 +79,33 @@ def landmark_distance(refined: Tensor, truth: Tensor) -> Tensor:
 
 
 def synergy_losses(
-    whitened: Tensor, refined: Tensor, read_back: Tensor, truth: Tensor, landmarks: Tensor
+    prediction: TrainingPrediction,
+    truth: Tensor,
+    landmarks: Tensor,
+    reverse_targets: ReverseTargets = "all",
 ) -> Losses:
-    """All four.
+    """All four; those of the reverse direction are 0 where the network has none.
 
     Parameters
     ----------
-    whitened, read_back, truth
-        (N, 62) whitened parameters: regressed, read back from the refined landmarks, true.
-    refined, landmarks
-        (N, 3, 68) refined and true landmarks, crop pixels.
+    prediction
+        What the network says of N faces.
+    truth
+        (N, 62) true parameters, whitened.
+    landmarks
+        (N, 3, 68) true landmarks, crop pixels.
+    reverse_targets
+        Which parameters losses 3 and 4 compare.
     """
+    whitened, read_back = prediction.whitened, prediction.read_back
+    reverse = consistency = whitened.new_zeros(())
+    if read_back is not None:
+        columns = REVERSE_COLUMNS[reverse_targets]
+        reverse = squared_distance(read_back[:, columns], truth[:, columns])
+        consistency = squared_distance(whitened[:, columns], read_back[:, columns])
     return Losses(
         parameters=squared_distance(whitened, truth),
-        landmarks=landmark_distance(refined, landmarks),
-        reverse=squared_distance(read_back, truth),
-        consistency=squared_distance(whitened, read_back),
+        landmarks=landmark_distance(prediction.refined, landmarks),
+        reverse=reverse,
+        consistency=consistency,
     )

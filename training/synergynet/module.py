@@ -117,13 +117,11 @@ class SynergyModule(L.LightningModule):
         size = resolution_at(self.resolutions, self.progress)
         images, parameters, landmarks = self.augmentation(batch, size)
         images = images.contiguous(memory_format=torch.channels_last)
-        prediction = self.network(images)
         losses = synergy_losses(
-            prediction.whitened,
-            prediction.refined,
-            self.network.reverse(prediction.refined),
+            self.network.training_forward(images),
             self.network.decoder.whiten(parameters),
             landmarks,
+            self.loss_weights.reverse_targets,
         )
         total = losses.total(self.loss_weights)
         self.log("train/loss", total, prog_bar=True)
