@@ -65,5 +65,5 @@ def small_pack(model: MorphableModel, tmp_path_factory: pytest.TempPathFactory) 
         points=np.array(landmarks, np.float32)[:, :, :2],
     )
     target = tmp_path_factory.mktemp("pack")
-    assert pack([photos], target) == 40
+    assert pack([photos], target, faces_per_shard=16) == 40
     return target

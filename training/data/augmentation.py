@@ -13,8 +13,9 @@ from torch.nn import functional
 from backend.geometry.camera import CROP_SIZE
 from backend.morphable_model.model import N_POSE
 from training.data.mirror import MIRRORED_LANDMARKS
-from training.data.packed import CONTEXT, PackedBatch
+from training.data.packed import PackedBatch
 from training.data.photometric import PhotometricSettings, distort
+from training.data.shards import CONTEXT
 
 # The middle of the crop, in the y-up, 1-based pixels of the crop frame.
 CENTRE = (CROP_SIZE / 2 + 1, CROP_SIZE / 2)
@@ -72,6 +73,16 @@ def similarity(angle: Tensor, scale: Tensor, shift: Tensor, mirrored: Tensor) ->
     c, s = torch.cos(torch.deg2rad(angle)) * scale, torch.sin(torch.deg2rad(angle)) * scale
     linear = torch.stack([torch.stack([c, -s], 1), torch.stack([s, c], 1)], 1)
     return Similarity(linear, shift, scale, mirrored)
+
+
+def unchanged(n: int, device: torch.device) -> Similarity:
+    """N times the similarity that changes nothing."""
+    return similarity(
+        torch.zeros(n, device=device),
+        torch.ones(n, device=device),
+        torch.zeros(n, 2, device=device),
+        torch.zeros(n, dtype=torch.bool, device=device),
+    )
 
 
 def random_similarity(n: int, settings: AugmentationSettings, device: torch.device) -> Similarity:

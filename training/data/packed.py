@@ -1,15 +1,11 @@
-"""Packed faces: crops with context in one array, their labels beside it.
-
-A pack is a folder with ``crops.npy`` (N, S, S, 3) uint8, which is read through a memory map, and
-``labels.npz``. The crop of face i shows `CONTEXT` times the side of its roi box, so that an
-augmentation can turn, scale and shift it without leaving the picture.
-"""
+"""Packed faces as a dataset: batches of crops and labels, read from shards by number."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import mmap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,12 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from backend.errors import BadInputError
-
-CONTEXT = 1.5
-STORED_SIZE = 192
-CROPS_FILE = "crops.npy"
-LABELS_FILE = "labels.npz"
-LABEL_FIELDS = ("names", "identities", "sources", "parameters", "landmarks", "points")
+from training.data.shards import PackIndex, decode_crop, read_index
 
 
 class PackedBatch(NamedTuple):
@@ -47,35 +38,67 @@ class PackedBatch(NamedTuple):
     points: Tensor
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Arrays of ``labels.npz``; see `PackedBatch` for shapes, plus names, identities, sources."""
+class ByteRange(NamedTuple):
+    """Part of a file of a pack."""
 
-    names: NDArray[np.str_]
-    identities: NDArray[np.str_]
-    sources: NDArray[np.str_]
-    parameters: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
-    points: NDArray[np.float32]
+    file: str
+    offset: int
+    length: int
 
 
-def read_labels(folder: Path) -> Labels:
-    """Read a pack's labels.
+class ShardBytes:
+    """Reads parts of shards, on a disk or on any storage that fsspec knows.
 
-    Raises
-    ------
-    BadInputError
-        The folder is no pack.
+    Local shards are memory maps, which threads and forked processes share without a common file
+    position; a whole batch is asked of remote storage at once. Copies that travel to another
+    process open the files again.
     """
-    path = folder / LABELS_FILE
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return Labels(**{name: stored[name] for name in LABEL_FIELDS})
-    except (OSError, KeyError, ValueError) as error:
-        raise BadInputError(
-            f"{folder} is not a folder of packed faces: {error}.",
-            "Make one with `synergyface data pack`.",
-        ) from error
+
+    def __init__(self, location: str | Path) -> None:
+        self.location = location
+        self._maps: dict[str, mmap.mmap] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"location": self.location, "_maps": {}}
+
+    def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
+        """Bytes of each range.
+
+        Raises
+        ------
+        BadInputError
+            A shard is missing, or shorter than the index says.
+        """
+        import fsspec
+        from fsspec.implementations.local import LocalFileSystem
+
+        # fsspec keeps file systems itself, and makes new ones after a fork.
+        filesystem, root = fsspec.url_to_fs(str(self.location))
+        try:
+            if isinstance(filesystem, LocalFileSystem):
+                found = [self._local(Path(root), part) for part in ranges]
+            else:
+                paths = [f"{root}/{part.file}" for part in ranges]
+                starts = [part.offset for part in ranges]
+                ends = [part.offset + part.length for part in ranges]
+                found = filesystem.cat_ranges(paths, starts, ends, on_error="raise")
+        except (OSError, ValueError) as error:
+            raise BadInputError(
+                f"Cannot read the faces in {self.location}: {error}.", "Check the pack."
+            ) from error
+        short = [part for part, data in zip(ranges, found, strict=True) if len(data) < part.length]
+        if short:
+            raise BadInputError(
+                f"{short[0].file} in {self.location} is shorter than its index says.",
+                "Make the index again with `synergyface data index`.",
+            )
+        return [bytes(data) for data in found]
+
+    def _local(self, root: Path, part: ByteRange) -> bytes:
+        if part.file not in self._maps:
+            with (root / part.file).open("rb") as file:
+                self._maps[part.file] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._maps[part.file][part.offset : part.offset + part.length]
 
 
 class PackedFaces(Dataset[PackedBatch]):
@@ -83,15 +106,22 @@ class PackedFaces(Dataset[PackedBatch]):
 
     Parameters
     ----------
-    folder
-        The pack.
+    location
+        The pack: a folder, or an address that fsspec knows.
     indices
         Which of its faces.
+    index
+        Its index, where it is read already.
     """
 
-    def __init__(self, folder: Path, indices: NDArray[np.intp]) -> None:
-        self.crops = np.load(folder / CROPS_FILE, mmap_mode="r", allow_pickle=False)
-        self.labels = read_labels(folder)
+    def __init__(
+        self,
+        location: str | Path,
+        indices: NDArray[np.integer],
+        index: PackIndex | None = None,
+    ) -> None:
+        self.bytes = ShardBytes(location)
+        self.index = index or read_index(location)
         self.indices = indices
 
     def __len__(self) -> int:
@@ -100,11 +130,18 @@ class PackedFaces(Dataset[PackedBatch]):
     def __getitem__(self, index: int) -> PackedBatch:
         return PackedBatch(*(field[0] for field in self.__getitems__([index])))
 
-    def __getitems__(self, indices: list[int]) -> PackedBatch:
-        at = self.indices[indices]
+    def __getitems__(self, indices: Sequence[int]) -> PackedBatch:
+        at = self.indices[np.asarray(indices)]
+        labels = self.index.labels
+        crops = [decode_crop(data) for data in self.bytes.read(self._ranges(at))]
         return PackedBatch(
-            torch.from_numpy(self.crops[at]),
-            torch.from_numpy(self.labels.parameters[at]),
-            torch.from_numpy(self.labels.landmarks[at]),
-            torch.from_numpy(self.labels.points[at]),
+            torch.from_numpy(np.stack(crops)),
+            torch.from_numpy(labels.parameters[at]),
+            torch.from_numpy(labels.landmarks[at]),
+            torch.from_numpy(labels.points[at]),
         )
+
+    def _ranges(self, at: NDArray[np.integer]) -> list[ByteRange]:
+        index = self.index
+        places = (index.files[index.shards[at]], index.offsets[at], index.lengths[at])
+        return [ByteRange(str(f), int(o), int(n)) for f, o, n in zip(*places, strict=True)]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from training.data.packed import Labels, PackedBatch, PackedFaces, read_labels
+from backend.errors import BadInputError
+from training.data.packed import PackedBatch, PackedFaces
+from training.data.sampling import EpochSampler, ResumableLoader, face_weights
+from training.data.shards import Labels, read_index
 
 
 def is_held_out(identity: str, one_in: int) -> bool:
@@ -34,52 +37,106 @@ def parameter_statistics(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDAr
 class PackedFacesModule(L.LightningDataModule):
     """Packed faces.
 
+    Validation sees people whom the training never sees, in photos with annotated points; a second
+    validation set shows them in the sources of made views.
+
     Parameters
     ----------
     pack
-        Folder made by `synergyface data pack`.
+        Folder made by `synergyface data pack`, or its address in object storage (``s3://...``).
     batch_size
         Faces per step and process.
     one_in
         One person in this many is held out for validation.
     workers
-        Processes that read; 0 reads in the main process, which is fastest when the pack fits
-        into memory.
+        Processes that read and decode; 0 does so in the main process.
+    epoch_size
+        Faces drawn for an epoch, over all machines; by default as many as there are for training.
+    source_weights
+        How often a face of a source is drawn, relative to the others' 1.
+    yaw_balance
+        0 draws poses as they come, 1 draws every 15 degrees of yaw equally often.
+    view_sources
+        Sources whose pictures are made (profiled): they validate apart.
+    seed
+        Of the order of the faces.
     """
 
     def __init__(
-        self, pack: Path, batch_size: int = 64, one_in: int = 10, workers: int = 0
+        self,
+        pack: str | Path,
+        batch_size: int = 64,
+        one_in: int = 10,
+        workers: int = 2,
+        epoch_size: int | None = None,
+        source_weights: dict[str, float] | None = None,
+        yaw_balance: float = 0.0,
+        view_sources: tuple[str, ...] = (),
+        seed: int = 1,
     ) -> None:
         super().__init__()
-        self.pack = Path(pack)
+        self.pack = pack
         self.batch_size = batch_size
-        self.one_in = one_in
         self.workers = workers
-        self.labels = read_labels(self.pack)
-        held_out = np.array([is_held_out(str(i), one_in) for i in self.labels.identities])
-        self.training_indices = np.flatnonzero(~held_out)
+        self.epoch_size = epoch_size
+        self.seed = seed
+        self.index = read_index(pack)
+        labels = self.index.labels
+        people, person = np.unique(labels.identities, return_inverse=True)
+        held_out = np.array([is_held_out(str(name), one_in) for name in people])[person]
+        self.weights = face_weights(labels, source_weights or {}, yaw_balance)
+        self.training_indices = np.flatnonzero(~held_out & (self.weights > 0))
         # Only annotated photos measure alignment; the others' labels are fits to detections.
-        annotated = np.isfinite(self.labels.points).all(axis=(1, 2))
-        self.validation_indices = np.flatnonzero(held_out & annotated)
+        annotated = np.isfinite(labels.points).all(axis=(1, 2))
+        made = np.isin(labels.sources, view_sources)
+        self.validation_indices = np.flatnonzero(held_out & annotated & ~made)
+        self.view_indices = np.flatnonzero(held_out & made)
 
-    def train_dataloader(self) -> DataLoader[PackedBatch]:
-        return self._loader(self.training_indices, shuffle=True)
+    @property
+    def labels(self) -> Labels:
+        """Labels of the whole pack."""
+        return self.index.labels
 
-    def val_dataloader(self) -> DataLoader[PackedBatch]:
-        return self._loader(self.validation_indices, shuffle=False)
+    def train_dataloader(self) -> ResumableLoader:
+        rank, world_size = self._share()
+        size = self.epoch_size or len(self.training_indices)
+        needed = self.batch_size * world_size
+        if min(size, len(self.training_indices)) < 1 or size < needed:
+            raise BadInputError(
+                f"An epoch of {size} faces does not fill a batch of {needed}.",
+                "Take a smaller batch size or more faces.",
+            )
+        faces = PackedFaces(self.pack, self.training_indices, self.index)
+        weights = self.weights[self.training_indices]
+        sampler = EpochSampler(faces, weights, size - size % needed, self.seed, rank, world_size)
+        return self._loader(faces, sampler, drop_last=True)
 
-    def _loader(self, indices: NDArray[np.intp], shuffle: bool) -> DataLoader[PackedBatch]:
-        return DataLoader(
-            PackedFaces(self.pack, indices),
+    def val_dataloader(self) -> list[DataLoader[PackedBatch]]:
+        """Annotated photos; then the made views, if there are any."""
+        rank, world_size = self._share()
+        chosen = [self.validation_indices, self.view_indices]
+        sets = [PackedFaces(self.pack, rows, self.index) for rows in chosen if len(rows)]
+        return [
+            self._loader(
+                faces,
+                EpochSampler(faces, rank=rank, world_size=world_size),
+                drop_last=False,
+            )
+            for faces in sets
+        ]
+
+    def _share(self) -> tuple[int, int]:
+        """Rank and number of the processes that train together."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _loader(
+        self, faces: PackedFaces, sampler: EpochSampler, drop_last: bool
+    ) -> ResumableLoader:
+        return ResumableLoader(
+            faces,
+            sampler,
             self.batch_size,
-            shuffle=shuffle,
-            drop_last=shuffle,
-            num_workers=self.workers,
-            collate_fn=_as_is,
-            persistent_workers=self.workers > 0,
+            drop_last,
+            self.workers,
+            pin_memory=torch.cuda.is_available(),
         )
-
-
-def _as_is(batch: Any) -> PackedBatch:
-    """`PackedFaces` gives whole batches already."""
-    return batch

@@ -1,0 +1,187 @@
+"""Order of the faces: weights, shares of a distributed run, readers, and interrupted epochs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from backend.errors import BadInputError
+from training.data.packed import PackedBatch, PackedFaces
+from training.data.sampling import EpochSampler, draw, face_weights
+from training.data.shards import Labels, read_index
+from training.synergynet.data_module import PackedFacesModule, is_held_out
+
+
+def test_equal_weights_show_every_face_once() -> None:
+    order = draw(np.full(999, 0.3), 999, np.random.default_rng(0))
+    assert sorted(order) == list(range(999))
+    assert np.abs(np.corrcoef(order, np.arange(999))[0, 1]) < 0.1
+
+
+def test_faces_come_as_often_as_their_weights_say() -> None:
+    """Weights 1, 2, 5 and 0 of 400 faces: 800 draws are 1, 2, 5 and 0 times each."""
+    weights = np.repeat([1.0, 2.0, 5.0, 0.0], 100)
+    times = np.bincount(draw(weights, 800, np.random.default_rng(1)), minlength=400)
+    assert np.array_equal(times, weights)
+    half = np.bincount(draw(weights, 400, np.random.default_rng(1)), minlength=400)
+    assert half.sum() == 400
+    assert np.abs(half - weights / 2).max() < 1
+
+
+def _labels(yaws: list[float], sources: list[str]) -> Labels:
+    angle = np.radians(yaws)
+    zero, one = np.zeros(len(yaws)), np.ones(len(yaws))
+    rows = [np.cos(angle), zero, -np.sin(angle), zero, zero, one, zero, zero]
+    parameters = np.zeros((len(yaws), 62), np.float32)
+    parameters[:, :8] = np.stack(rows, axis=1)
+    text = np.array(sources)
+    landmarks = np.zeros((len(yaws), 3, 68), np.float32)
+    return Labels(text, text, text, parameters, landmarks, landmarks[:, :2])
+
+
+def test_balanced_yaw_and_weighted_sources() -> None:
+    """Three frontal faces and one at 80 degrees; then the second source counts twice."""
+    labels = _labels([0, 5, -10, -80], ["a", "a", "b", "b"])
+    assert np.allclose(face_weights(labels, {}, 0.0), 1)
+    balanced = face_weights(labels, {}, 1.0)
+    assert balanced / balanced.sum() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2])
+    assert face_weights(labels, {"b": 2.0}, 0.0) == pytest.approx([1, 1, 2, 2])
+    assert face_weights(labels, {"a": 0.0}, 1.0)[:2] == pytest.approx([0, 0])
+    with pytest.raises(BadInputError, match="no faces of c"):
+        face_weights(labels, {"c": 1.0}, 0.0)
+    with pytest.raises(BadInputError, match="negative"):
+        face_weights(labels, {"a": -1.0}, 0.0)
+
+
+def test_machines_share_the_batches_of_one(small_pack: Path) -> None:
+    """Batch k of two machines together is batch k of one with twice the size."""
+    faces = PackedFaces(small_pack, np.arange(40))
+    weights = np.linspace(1, 3, 40)
+
+    def order(rank: int, world_size: int) -> list[int]:
+        sampler = EpochSampler(faces, weights, 32, 7, rank, world_size)
+        sampler.set_epoch(3)
+        assert len(sampler) == 32 // world_size
+        return list(sampler)
+
+    one, first, second = order(0, 1), order(0, 2), order(1, 2)
+    for start in range(0, 16, 4):
+        together = first[start : start + 4] + second[start : start + 4]
+        assert sorted(together) == sorted(one[2 * start : 2 * start + 8])
+
+
+def test_validation_is_shared_without_repeats(small_pack: Path) -> None:
+    faces = PackedFaces(small_pack, np.arange(7))
+    shares = [list(EpochSampler(faces, rank=rank, world_size=2)) for rank in (0, 1)]
+    assert shares == [[0, 2, 4, 6], [1, 3, 5]]
+    assert list(EpochSampler(faces)) == list(range(7))
+
+
+def _rows(pack: Path, batches: Any) -> list[list[int]]:
+    """Which faces of the pack batches hold, by their parameters."""
+    known = {p.tobytes(): row for row, p in enumerate(read_index(pack).labels.parameters)}
+    return [[known[p.tobytes()] for p in batch.parameters.numpy()] for batch in batches]
+
+
+def test_the_order_does_not_depend_on_the_readers(small_pack: Path) -> None:
+    def epochs(workers: int, seed: int = 1) -> list[list[list[int]]]:
+        data = PackedFacesModule(small_pack, batch_size=4, one_in=4, workers=workers, seed=seed)
+        loader = data.train_dataloader()
+        found = []
+        for epoch in (0, 1):
+            loader.order.set_epoch(epoch)
+            found.append(_rows(small_pack, loader))
+        return found
+
+    alone = epochs(0)
+    assert alone == epochs(2)
+    assert alone[0] != alone[1]
+    assert alone != epochs(0, seed=2)
+
+
+class _Recorder(L.LightningModule):
+    """Trains one number, and notes the faces of every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = torch.nn.Parameter(torch.zeros(1))
+        self.batches: list[PackedBatch] = []
+
+    def training_step(self, batch: PackedBatch, batch_index: int) -> torch.Tensor:
+        self.batches.append(batch)
+        return (self.number * batch.parameters.mean()).sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("steps", [2, 7, 10])
+def test_an_interrupted_run_goes_on_in_the_same_order(
+    small_pack: Path, tmp_path: Path, workers: int, steps: int
+) -> None:
+    """Three epochs of five steps, once in one go, once stopped after some and resumed."""
+
+    def run(folder: str, max_steps: int = -1, resume: Path | None = None) -> list[list[int]]:
+        data = PackedFacesModule(
+            small_pack, batch_size=4, one_in=4, workers=workers, epoch_size=20, yaw_balance=0.5
+        )
+        trainer = L.Trainer(
+            max_epochs=3,
+            max_steps=max_steps,
+            accelerator="cpu",
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            callbacks=[ModelCheckpoint(tmp_path / folder, save_last=True, every_n_train_steps=1)],
+        )
+        recorder = _Recorder()
+        trainer.fit(recorder, data, ckpt_path=resume)
+        return _rows(small_pack, recorder.batches)
+
+    whole = run("whole")
+    assert len(whole) == 15
+    stopped = run("stopped", steps)
+    assert stopped == whole[:steps]
+    assert run("resumed", resume=tmp_path / "stopped" / "last.ckpt") == whole[steps:]
+
+
+def test_views_of_people_held_out_never_enter_training(small_pack: Path, tmp_path: Path) -> None:
+    """A second source shows the same people in made views, without annotated points."""
+    import shutil
+    from dataclasses import replace
+
+    from training.data.shards import write_index
+
+    copy = tmp_path / "pack"
+    shutil.copytree(small_pack, copy)
+    index = read_index(copy)
+    made = np.arange(40) % 2 == 1
+    points = index.labels.points.copy()
+    points[made] = np.nan
+    labels = replace(index.labels, sources=np.where(made, "views", "photos"), points=points)
+    write_index(replace(index, labels=labels), copy / "index.npz")
+
+    data = PackedFacesModule(copy, batch_size=4, one_in=4, workers=0, view_sources=("views",))
+    held_out = np.array([is_held_out(str(name), 4) for name in labels.identities])
+    assert 0 < held_out.sum() < 40
+    assert set(data.training_indices) == set(np.flatnonzero(~held_out))
+    photos, views = (
+        sum(_rows(copy, loader), [])  # noqa: RUF017
+        for loader in data.val_dataloader()
+    )
+    assert photos == np.flatnonzero(held_out & ~made).tolist()
+    assert views == np.flatnonzero(held_out & made).tolist()
+
+
+def test_an_epoch_must_fill_a_batch(small_pack: Path) -> None:
+    data = PackedFacesModule(small_pack, batch_size=400, one_in=4, workers=0)
+    with pytest.raises(BadInputError, match="does not fill a batch"):
+        data.train_dataloader()
