@@ -7,6 +7,7 @@ any order. The file holds ``names``, ``boxes``, ``params`` and ``lm68_3d`` (see 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -69,6 +70,26 @@ class FittedPhotos:
             self.folder,
             **{name: None if a is None else a[chosen] for name, a in arrays.items()},
         )
+
+
+def identity_pattern(pattern: str) -> Callable[[str], str]:
+    """From a file name to a person: the first group of a regular expression, else the whole name.
+
+    Raises
+    ------
+    BadInputError
+        It is no regular expression.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise BadInputError(f"--identity is not a regular expression: {error}.") from error
+
+    def identity_of(name: str) -> str:
+        found = compiled.search(name)
+        return found.group(1) if found and found.groups() else name
+
+    return identity_of
 
 
 def read_fitted_photos(

@@ -13,20 +13,20 @@ from torch.optim.swa_utils import AveragedModel
 
 from backend.morphable_model.model import N_POSE
 from backend.morphable_model.storage import load_model
-from backend.synergynet.network import Architecture, SynergyNet
+from backend.synergynet.network import Architecture, Prediction, SynergyNet, TrainingPrediction
 from backend.synergynet.weights import load_weights
 from training.data.augmentation import (
     Augmentation,
     AugmentationSettings,
-    similarity,
     to_network,
+    unchanged,
     warp,
 )
 from training.data.mirror import mirror_coefficients
 from training.data.packed import PackedBatch
-from training.evaluation.nme import normalised_mean_error
 from training.synergynet.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule, parameter_statistics
+from training.synergynet.fused_norm import fuse
 from training.synergynet.losses import LossWeights, synergy_losses
 from training.synergynet.schedule import (
     OptimiserSettings,
@@ -34,6 +34,9 @@ from training.synergynet.schedule import (
     build_optimiser,
     resolution_at,
 )
+from training.synergynet.validation import ALL_NAMES, MeanErrors, add_photos, add_views
+
+InnerPoints = Literal["annotated", "fitted"]
 
 
 class SynergyModule(L.LightningModule):
@@ -41,8 +44,8 @@ class SynergyModule(L.LightningModule):
 
     Parameters
     ----------
-    variant
-        Architecture, see `backend.synergynet.network.Architecture`.
+    architecture
+        Parts of the network.
     loss_weights
         Weights of the joint loss.
     optimiser
@@ -52,39 +55,57 @@ class SynergyModule(L.LightningModule):
     resolutions
         Input sizes by progress of the training. The network is convolutional, and its early epochs
         learn as well from smaller pictures in less time.
+    inner_points
+        What the 51 inner landmarks are compared with in the image plane: the points that people
+        annotated, where there are any, or those of the fitted model. The jaw is always that of the
+        model, because annotated jaws of turned heads follow the silhouette.
+    refine
+        Whether landmarks are refined and read back. False trains the image network alone, with the
+        coarse landmarks in place of the refined: a first phase with cheaper steps.
     ema_decay
         Decay of the averaged weights, which are the ones validated and exported.
     weights
-        Exported weights to start from, with their variant and whitening; None starts anew.
+        Exported weights to start from, with their architecture and whitening; None starts anew.
     """
 
     def __init__(
         self,
-        variant: Literal["paper", "official"] = "paper",
+        architecture: Architecture = Architecture(),  # noqa: B008
         loss_weights: LossWeights = LossWeights(),  # noqa: B008
         optimiser: OptimiserSettings = OptimiserSettings(),  # noqa: B008
         augmentation: AugmentationSettings = AugmentationSettings(),  # noqa: B008
         resolutions: tuple[ResolutionStep, ...] = (ResolutionStep(),),
+        inner_points: InnerPoints = "annotated",
+        refine: bool = True,
         ema_decay: float = 0.999,
         weights: Path | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters({"variant": variant, "loss_weights": asdict(loss_weights)})
+        self.save_hyperparameters(
+            {"architecture": architecture.as_dict(), "loss_weights": asdict(loss_weights)}
+        )
         self.loss_weights = loss_weights
+        self.inner_points = inner_points
+        self.refine = refine
         self.optimiser = optimiser
         self.resolutions = resolutions
         self.augmentation_settings = augmentation
         self.model = load_model()
         self.starts_anew = weights is None
-        self.network = (
-            SynergyNet(Architecture(variant)) if weights is None else load_weights(weights)
-        )
+        self.network = SynergyNet(architecture) if weights is None else load_weights(weights)
         self.network.train()
         self.network.attach(self.model)
+        fuse(self.network)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=warming_average(ema_decay), use_buffers=True
         )
+        self.averaged.requires_grad_(False)
+        self.errors = MeanErrors(ALL_NAMES)
+        # A buffer, so that a resumed run goes on counting.
+        self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
+
+    skipped_steps: Tensor
 
     @property
     def averaged_network(self) -> SynergyNet:
@@ -114,11 +135,13 @@ class SynergyModule(L.LightningModule):
         return min(1.0, self.global_step / max(1, int(self.trainer.estimated_stepping_batches)))
 
     def training_step(self, batch: PackedBatch, batch_index: int) -> Tensor:
+        if self.inner_points == "annotated":
+            batch = with_annotated_points(batch)
         size = resolution_at(self.resolutions, self.progress)
         images, parameters, landmarks = self.augmentation(batch, size)
         images = images.contiguous(memory_format=torch.channels_last)
         losses = synergy_losses(
-            self.network.training_forward(images),
+            self.network.training_forward(images) if self.refine else self._regress(images),
             self.network.decoder.whiten(parameters),
             landmarks,
             self.loss_weights.reverse_targets,
@@ -128,31 +151,77 @@ class SynergyModule(L.LightningModule):
         self.log_dict({f"train/{name}": value for name, value in vars(losses).items()})
         return total
 
+    def _regress(self, images: Tensor) -> TrainingPrediction:
+        """What the image network says by itself."""
+        whitened = self.network.heads(self.network.backbone(images))
+        parameters = self.network.decoder.parameters_from(whitened)
+        coarse = self.network.decoder(parameters)
+        return TrainingPrediction(whitened, parameters, coarse, coarse, None)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Leave out a step whose gradient is not finite: without gradients nothing moves."""
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        if not gradients:
+            return
+        norms = torch.stack([g.float().norm() for g in gradients])
+        if not bool(torch.isfinite(norms).all()):
+            for parameter in self.network.parameters():
+                parameter.grad = None
+            self.skipped_steps += 1
+            self.log("train/skipped_steps", self.skipped_steps.float())
+
     def on_train_batch_end(self, outputs: Any, batch: PackedBatch, batch_idx: int) -> None:
         self.averaged.update_parameters(self.network)
 
-    def validation_step(self, batch: PackedBatch, batch_index: int) -> None:
-        n = len(batch.crops)
-        device = batch.crops.device
-        still = similarity(
-            torch.zeros(n, device=device),
-            torch.ones(n, device=device),
-            torch.zeros(n, 2, device=device),
-            torch.zeros(n, dtype=torch.bool, device=device),
-        )
-        # A network that has seen small crops only would fail on full ones.
+    def predict(self, batch: PackedBatch) -> Prediction:
+        """What the averaged weights say of upright crops, at the size in use.
+
+        A network that has seen small crops only would fail on full ones.
+        """
         size = resolution_at(self.resolutions, self.progress)
-        images = to_network(warp(batch.crops, still, size))
+        change = unchanged(len(batch.crops), batch.crops.device)
+        images = to_network(warp(batch.crops, change, size))
         self.averaged.eval()
-        prediction = self.averaged(images.contiguous(memory_format=torch.channels_last))
-        truth = batch.points.transpose(1, 2).cpu().numpy()
-        for name in ("refined", "coarse"):
-            found = getattr(prediction, name)[:, :2].transpose(1, 2).cpu().numpy()
-            for part in ("all", "inner"):
-                value = float(normalised_mean_error(found, truth, part).mean())
-                self.log(f"val/{name}_{part}", value, prog_bar=name == "refined", batch_size=n)
+        with torch.no_grad():
+            images = images.contiguous(memory_format=torch.channels_last)
+            if self.refine:
+                return self.averaged(images)
+            network = self.averaged_network
+            whitened = network.heads(network.backbone(images))
+            parameters = network.decoder.parameters_from(whitened)
+            coarse = network.decoder(parameters)
+            return Prediction(whitened, parameters, coarse, coarse)
+
+    def validation_step(
+        self, batch: PackedBatch, batch_index: int, dataloader_idx: int = 0
+    ) -> None:
+        found = self.predict(batch)
+        if dataloader_idx == 0:
+            add_photos(self.errors, found.refined, found.coarse, batch.points)
+        else:
+            add_views(
+                self.errors, found.refined, found.parameters, batch.landmarks, batch.parameters
+            )
+
+    def on_validation_epoch_end(self) -> None:
+        totals = self.trainer.strategy.reduce(self.errors.totals(self.device), reduce_op="sum")
+        for name, value in self.errors.means(totals).items():
+            self.log(f"val/{name}", value, prog_bar=name.startswith("refined"), rank_zero_only=True)
+        self.errors = MeanErrors(ALL_NAMES)
 
     def configure_optimizers(self) -> Any:
         steps = int(self.trainer.estimated_stepping_batches)
         epochs = self.trainer.max_epochs or 1
         return build_optimiser(self.network, self.optimiser, steps, epochs)
+
+
+def with_annotated_points(batch: PackedBatch) -> PackedBatch:
+    """The batch with annotated inner points, where there are any, in place of the landmarks' x, y.
+
+    The jaw (the first 17 landmarks) is left alone.
+    """
+    inner = batch.points[:, :, 17:]
+    known = torch.isfinite(inner)
+    landmarks = batch.landmarks.clone()
+    landmarks[:, :2, 17:] = torch.where(known, inner, landmarks[:, :2, 17:])
+    return batch._replace(landmarks=landmarks)

@@ -1,0 +1,67 @@
+"""Steps of `synergyface data` that render new pictures from fitted photos."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``profile`` and ``swap``."""
+    profile = steps.add_parser("profile", help="turn the faces of fitted photos out of the plane")
+    _add_common(profile)
+    profile.add_argument("--views", type=int, default=8, help="pictures per photo (default: 8)")
+    profile.add_argument("--largest-yaw", type=float, default=90.0, help="degrees (default: 90)")
+    profile.add_argument(
+        "--pitch", type=float, default=20.0, help="largest change in degrees (default: 20)"
+    )
+    profile.set_defaults(run_step=_profile)
+    swap = steps.add_parser("swap", help="put one person's face on another's head")
+    _add_common(swap)
+    swap.add_argument("--views", type=int, default=1, help="pictures per photo (default: 1)")
+    swap.set_defaults(run_step=_swap)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--photos",
+        nargs=2,
+        type=Path,
+        required=True,
+        metavar=("DIR", "FITS"),
+        help="folder of images and .npz of their fits",
+    )
+    parser.add_argument(
+        "--identity",
+        default=r"^(.*)\.[^.]+$",
+        help="regular expression whose first group is the person in a file name",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to fill")
+
+
+def _profile(args: argparse.Namespace) -> int:
+    from training.data.profiling.views import ProfileRenderer
+
+    renderer = ProfileRenderer(args.views, args.largest_yaw, args.pitch, seed=args.seed)
+    return _render(args, renderer, "profile")
+
+
+def _swap(args: argparse.Namespace) -> int:
+    from training.data.face_swap import SwapRenderer
+
+    return _render(args, SwapRenderer(args.views, args.seed), "swap")
+
+
+def _render(args: argparse.Namespace, renderer: object, step: str) -> int:
+    from training.data.fitted_photos import identity_pattern, read_fitted_photos
+    from training.data.rendered_views import render_views
+
+    photos = read_fitted_photos(*args.photos, identity_of=identity_pattern(args.identity))
+    count = render_views(photos, renderer, args.output, step, args.workers)  # pyright: ignore[reportArgumentType]
+    print(f"{count} views of {len(photos)} photos in {args.output}")
+    return 0
