@@ -21,7 +21,13 @@ from backend.geometry.camera import (
     roi_box_around,
 )
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
-from backend.morphable_model.model import N_EXPRESSION, N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.model import (
+    N_EXPRESSION,
+    N_LANDMARKS,
+    N_POSE,
+    N_SHAPE,
+    MorphableModel,
+)
 from training.data.gauss_newton import Faces, Problem, placed_points, solve
 from training.data.surface_points import MarchingJaw, SurfacePoints, vertex_points
 from training.evaluation.angles import angles_of
@@ -44,7 +50,8 @@ class FitSettings:
     Attributes
     ----------
     shape_ridge, expression_ridge
-        Weights of the squared whitened coefficients.
+        Weights of the squared whitened coefficients, for 68 points; they grow with the number of
+        points, because the errors of close points are alike.
     iterations
         Steps of Gauss-Newton.
     depth_weight
@@ -144,6 +151,7 @@ def _fit_batch(
     given = np.isfinite(targets)
     importance = np.array([1, 1, settings.depth_weight])[: points.shape[2]]
     ridge = np.repeat([settings.shape_ridge, settings.expression_ridge], [N_SHAPE, N_EXPRESSION])
+    ridge = ridge * len(surface.mean) / N_LANDMARKS
     problem = Problem(surface, jaw, np.where(given, targets, 0), given * importance, ridge)
     faces = solve(problem, settings.iterations)
     errors = _errors(targets, placed_points(problem, faces))
