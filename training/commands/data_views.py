@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``profile`` and ``swap``."""
+    """Add ``profile``, ``swap`` and ``build``."""
     profile = steps.add_parser("profile", help="turn the faces of fitted photos out of the plane")
     _add_common(profile)
     profile.add_argument("--views", type=int, default=8, help="pictures per photo (default: 8)")
@@ -21,6 +21,16 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _add_common(swap)
     swap.add_argument("--views", type=int, default=1, help="pictures per photo (default: 1)")
     swap.set_defaults(run_step=_swap)
+    build = steps.add_parser("build", help="from photos to shards by a recipe: all steps at once")
+    build.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
+    build.add_argument(
+        "--root", type=Path, default=Path(), help="folder that the recipe's paths start from"
+    )
+    build.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+    )
+    build.add_argument("-o", "--output", type=Path, required=True, help="folder to fill")
+    build.set_defaults(run_step=_build)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -64,4 +74,17 @@ def _render(args: argparse.Namespace, renderer: object, step: str) -> int:
     photos = read_fitted_photos(*args.photos, identity_of=identity_pattern(args.identity))
     count = render_views(photos, renderer, args.output, step, args.workers)  # pyright: ignore[reportArgumentType]
     print(f"{count} views of {len(photos)} photos in {args.output}")
+    return 0
+
+
+def _build(args: argparse.Namespace) -> int:
+    import shlex
+    import sys
+
+    from training.data.recipe import build, read_recipe
+
+    sets = read_recipe(args.recipe, args.root)
+    command = shlex.join(["synergyface", *sys.argv[1:]])
+    count = build(sets, args.output, args.workers, command)
+    print(f"{count} faces packed in {args.output / 'pack'}")
     return 0

@@ -87,7 +87,7 @@ def identity_pattern(pattern: str) -> Callable[[str], str]:
 
     def identity_of(name: str) -> str:
         found = compiled.search(name)
-        return found.group(1) if found and found.groups() else name
+        return (found.group(1) if found and found.groups() else None) or name
 
     return identity_of
 

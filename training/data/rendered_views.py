@@ -7,6 +7,7 @@ was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import shutil
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from training.data.manifest import write_manifest
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
+MANIFEST = "fits.manifest.json"
 PHOTOS_PER_PART = 32
 JPEG_QUALITY = 95
 
@@ -82,7 +84,11 @@ def render_views(
         Processes.
     """
     require_writable(target)
-    parts = target / "parts" / _digest(photos, renderer)
+    digest = _digest(photos, renderer)
+    count = _finished(target, digest)
+    if count is not None:
+        return count
+    parts = target / "parts" / digest
     chunks = np.array_split(np.arange(len(photos)), max(1, round(len(photos) / PHOTOS_PER_PART)))
     paths = [parts / f"{number:05d}.npz" for number in range(len(chunks))]
     waiting = [(c, p) for c, p in zip(chunks, paths, strict=True) if not p.is_file()]
@@ -97,9 +103,19 @@ def render_views(
         for count in pool.map(work, *zip(*waiting, strict=True)) if waiting else ():
             bar.update(count)
     count = _join(photos, paths, target)
-    write_manifest(target / FITS_FILE, step, {"photos": len(photos), "views": count})
+    write_manifest(target / FITS_FILE, step, {"photos": len(photos), "views": count}, digest=digest)
     shutil.rmtree(target / "parts")
     return count
+
+
+def _finished(target: Path, digest: str) -> int | None:
+    """Number of views, if the very same job has filled the folder already."""
+    try:
+        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+        same = manifest["digest"] == digest and (target / FITS_FILE).is_file()
+        return int(manifest["counts"]["views"]) if same else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _digest(photos: FittedPhotos, renderer: Renderer) -> str:

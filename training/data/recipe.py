@@ -1,0 +1,136 @@
+"""A data set from photos to shards by one recipe: fit, profile, swap, pack.
+
+A recipe is a YAML file, a list of sets under ``sets``; see ``training/configs/data/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BadInputError
+from training.data.fitted_photos import FittedPhotos, identity_pattern, read_fitted_photos
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """One folder of photos and what becomes of it.
+
+    Attributes
+    ----------
+    name
+        Of the source in the pack; the made pictures are called ``NAME_views`` and ``NAME_swap``.
+    photos
+        Folder of images, relative to the recipe's root.
+    fits
+        ``.npz`` of fits, relative to the root; None fits the model to `points`.
+    points
+        ``.npz`` of annotated points (or MediaPipe's mesh), relative to the root.
+    one_based
+        Whether the points count pixels from 1.
+    identity
+        Regular expression whose first group is the person in a file name.
+    views
+        Profiled pictures of each photo.
+    swaps
+        Pictures of each photo with somebody else's skin.
+    """
+
+    name: str
+    photos: Path
+    fits: Path | None = None
+    points: Path | None = None
+    one_based: bool = False
+    identity: str = r"^(.*)\.[^.]+$"
+    views: int = 0
+    swaps: int = 0
+
+
+def read_recipe(path: Path, root: Path) -> list[PhotoSet]:
+    """Sets of a recipe, with their paths resolved.
+
+    Raises
+    ------
+    BadInputError
+        The file is no recipe.
+    """
+    import yaml
+
+    known = {field.name for field in fields(PhotoSet)}
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["sets"]
+        for entry in entries:
+            unknown = set(entry) - known
+            if unknown:
+                raise ValueError(f"it has the unknown entry {sorted(unknown)[0]}")
+        return [PhotoSet(**_resolved(entry, root)) for entry in entries]
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise BadInputError(
+            f"Cannot use the recipe {path}: {error}.",
+            "It needs a list `sets`, each with name, photos, and fits or points.",
+        ) from error
+
+
+def build(sets: list[PhotoSet], target: Path, workers: int, command: str) -> int:
+    """Make all pictures of a recipe and pack them into ``TARGET/pack``; returns how many.
+
+    Every step takes up its work where it was interrupted.
+    """
+    from training.data.pack import pack
+
+    made = [photos for entry in sets for photos in _made(entry, target, workers)]
+    return pack(made, target / "pack", workers, command=command)
+
+
+def _made(entry: PhotoSet, target: Path, workers: int) -> Iterator[FittedPhotos]:
+    """The photos of a set, then the pictures rendered from them."""
+    from training.data.face_swap import SwapRenderer
+    from training.data.profiling.views import ProfileRenderer
+    from training.data.rendered_views import render_views
+
+    photos = replace(_fitted(entry, target), source=entry.name)
+    yield photos
+    jobs = (
+        ("views", "profile", entry.views, ProfileRenderer(entry.views)),
+        ("swap", "swap", entry.swaps, SwapRenderer(entry.swaps)),
+    )
+    for suffix, step, count, renderer in jobs:
+        if count:
+            folder = target / f"{entry.name}_{suffix}"
+            render_views(photos, renderer, folder, step, workers)
+            yield read_fitted_photos(folder)
+
+
+def _fitted(entry: PhotoSet, target: Path) -> FittedPhotos:
+    identity_of = identity_pattern(entry.identity)
+    if entry.fits is not None:
+        return read_fitted_photos(
+            entry.photos, entry.fits, entry.points, identity_of, entry.one_based
+        )
+    fits = target / "fits" / f"{entry.name}.npz"
+    if not fits.is_file():
+        _fit(entry, fits)
+    return read_fitted_photos(entry.photos, fits, None, identity_of)
+
+
+def _fit(entry: PhotoSet, fits: Path) -> None:
+    from backend.morphable_model.storage import load_model
+    from training.data.fit_photos import fit_photos, read_points
+    from training.data.fitting import FitSettings
+
+    if entry.points is None:
+        raise BadInputError(
+            f"The set {entry.name} has neither fits nor points.",
+            "Make points with `synergyface data annotate`.",
+        )
+    points = read_points(entry.points, entry.one_based)
+    kind = "silhouette" if points.mesh is None else "mesh"
+    identity_of = identity_pattern(entry.identity)
+    fit_photos(load_model(), entry.photos, points, fits, kind, FitSettings(), identity_of)
+
+
+def _resolved(entry: dict[str, Any], root: Path) -> dict[str, Any]:
+    paths = {key: root / entry[key] for key in ("photos", "fits", "points") if entry.get(key)}
+    return {**entry, **paths}
