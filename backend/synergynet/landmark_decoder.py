@@ -41,8 +41,8 @@ class LandmarkDecoder(nn.Module):
         self.landmark_basis.copy_(torch.from_numpy(np.asarray(scale * basis)))
 
     def parameters_from(self, whitened: Tensor) -> Tensor:
-        """(N, 62) whitened -> (N, 62) in the units of the data files."""
-        return whitened * self.parameter_std + self.parameter_mean
+        """(N, 62) whitened -> (N, 62) in the units of the data files, in single precision."""
+        return whitened.float() * self.parameter_std + self.parameter_mean
 
     def whiten(self, parameters: Tensor) -> Tensor:
         """Inverse of `parameters_from`."""
@@ -50,11 +50,13 @@ class LandmarkDecoder(nn.Module):
 
     def forward(self, parameters: Tensor) -> Tensor:
         """(N, 62) parameters -> (N, 3, 68) landmarks in the crop frame (pixels, y up)."""
-        matrix = parameters[:, :N_POSE].reshape(-1, 3, 4)
-        alpha = parameters[:, N_POSE:]
-        vertices = alpha @ self.landmark_basis.T + self.landmark_mean
-        vertices = vertices.reshape(-1, N_LANDMARKS, 3).transpose(1, 2)
-        return matrix[:, :, :3] @ vertices + matrix[:, :, 3:]
+        # Half a pixel of 120 is what bfloat16 can tell apart, so never under autocast.
+        with torch.autocast(parameters.device.type, enabled=False):
+            matrix = parameters[:, :N_POSE].reshape(-1, 3, 4)
+            alpha = parameters[:, N_POSE:]
+            vertices = alpha @ self.landmark_basis.T + self.landmark_mean
+            vertices = vertices.reshape(-1, N_LANDMARKS, 3).transpose(1, 2)
+            return matrix[:, :, :3] @ vertices + matrix[:, :, 3:]
 
 
 def normalise_landmarks(landmarks: Tensor) -> Tensor:
