@@ -14,19 +14,24 @@ from skimage import data
 from backend.cli import main
 from backend.morphable_model.model import MorphableModel
 from training.evaluation.alignment import summarise
-from training.evaluation.nme import normalised_mean_error
+from training.evaluation.nme import aflw_error, aflw_points, normalised_mean_error
 
 
 def test_errors_are_binned_by_yaw() -> None:
-    """Three faces with errors of 1, 2 and 3 % at 10, 45 and 80 degrees."""
-    truth = np.zeros((3, 68, 2))
-    truth[:, 0] = [100, 100]
-    predicted = truth + np.array([1.0, 2.0, 3.0])[:, None, None] * [1, 0]
-    result = summarise(predicted, truth, np.array([10.0, 45.0, 80.0]))
-    assert result["all"] == pytest.approx(2.0)
+    """Four faces; 30 degrees belong to the first bin, 60 to the second."""
+    yaw = np.array([30.0, -60.0, 31.0, 80.0])
+    result = summarise(np.array([1.0, 2.0, 4.0, 9.0]), np.array([1.0, 1.0, 2.0, 4.0]), yaw)
+    assert result["all"] == pytest.approx(4.0)
     assert result["inner"] == pytest.approx(2.0)
-    assert result["yaw"] == pytest.approx({"0-30": 1.0, "30-60": 2.0, "60-90": 3.0})
-    assert summarise(predicted[:1], truth[:1], np.array([10.0]))["yaw"]["60-90"] is None
+    assert result["yaw"] == pytest.approx({"0-30": 1.0, "30-60": 3.0, "60-90": 9.0})
+    assert result["mean_of_bins"] == pytest.approx(13 / 3)
+
+
+def test_an_empty_bin_is_empty() -> None:
+    result = summarise(np.array([1.0, 2.0]), None, np.array([10.0, np.nan]))
+    assert result["yaw"] == {"0-30": 1.0, "30-60": None, "60-90": None}
+    assert result["mean_of_bins"] is None
+    assert result["all"] == 1.5
 
 
 def test_the_command_reports_what_its_points_say(
@@ -76,3 +81,28 @@ def test_unusable_annotations_are_refused(
     command = ["evaluate", "alignment", "--images", str(tmp_path), "--landmarks"]
     assert main([*command, str(tmp_path / "points.npz")]) == 2
     assert "points.npz" in capsys.readouterr().err
+
+
+def test_aflw_points_are_means_of_groups() -> None:
+    """Landmark i lies at (i, i * i): each group's mean in closed form."""
+    i = np.arange(68.0)
+    points = aflw_points(np.stack([i, i**2], axis=1)[None])[0]
+    assert points.shape == (21, 2)
+    np.testing.assert_allclose(points[0], [17, 289])
+    np.testing.assert_allclose(
+        points[7], [38.5, (36**2 + 37**2 + 38**2 + 39**2 + 40**2 + 41**2) / 6]
+    )
+    np.testing.assert_allclose(points[18, 0], 63.5)
+    np.testing.assert_allclose(points[[12, 16, 20], 0], [2, 14, 8])
+
+
+def test_missing_aflw_points_do_not_count() -> None:
+    truth = np.zeros((2, 68, 2))
+    truth[:, 0] = [100, 25]
+    points = aflw_points(truth)
+    points[:, :, 0] += 1
+    points[0, 5:] = np.nan
+    points[1] = np.nan
+    error = aflw_error(truth, points, truth)
+    assert error[0] == pytest.approx(100 * 1 / 50)
+    assert np.isnan(error[1])

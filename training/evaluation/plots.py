@@ -72,7 +72,7 @@ def _cumulative(errors: Mapping[str, Array]) -> Figure:
     for name, values in errors.items():
         share = np.arange(1, len(values) + 1) / len(values)
         axes.step(np.sort(values), share, where="post", label=name)
-    axes.set_xlim(0, max(float(np.percentile(v, 99)) for v in errors.values()))
+    axes.set_xlim(0, max(float(np.percentile(v, 99)) for v in errors.values()) or 1.0)
     axes.set_ylim(0, 1)
     axes.legend()
     return figure
