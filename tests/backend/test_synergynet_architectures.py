@@ -17,7 +17,7 @@ from backend.errors import BadInputError, MissingAssetError
 from backend.morphable_model.model import MorphableModel
 from backend.synergynet.architecture import Architecture, Refinement, Reverse
 from backend.synergynet.backbones import BACKBONES, BackboneName
-from backend.synergynet.network import SynergyNet, parameter_counts
+from backend.synergynet.network import SynergyNet, normalise_image, parameter_counts
 from backend.synergynet.resnest import SplitAttentionBottleneck
 from backend.synergynet.resnet import Bottleneck
 from backend.synergynet.weights import load_weights, save_weights
@@ -276,9 +276,16 @@ def test_onnx_and_torch_agree(
     network = SynergyNet(architecture)
     network.decoder.parameter_mean.copy_(torch.from_numpy(model.parameter_mean))
     network.decoder.parameter_std.copy_(torch.from_numpy(0.1 * model.parameter_std))
-    used(network)
+    network.attach(model)
     crops = np.random.default_rng(0).integers(0, 256, (3, 120, 120, 3), np.uint8)
     crops[0], crops[1] = 0, 255
+    # Without statistics of its own, an untrained network in evaluation mode sees no image at all.
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network(normalise_image(torch.from_numpy(crops)))
+    network.eval()
     onnx = OnnxEngine(export_onnx(network, model, tmp_path / "n.onnx")).run(crops)
     reference = TorchEngine(network, model, "cpu").run(crops)
     for name in ("coarse", "refined"):
