@@ -1,7 +1,8 @@
 """Arrays out of a pickle file, without executing what it says.
 
-3DDFA's whitening exists only as a pickled dictionary of NumPy arrays. A pickle is a program; this
-reader lets it name the four things that rebuild an array, and nothing else.
+3DDFA's whitening exists only as a pickled dictionary of NumPy arrays, its training labels as a
+pickled array. A pickle is a program; this reader lets it name the four things that rebuild an
+array, and nothing else.
 """
 
 from __future__ import annotations
@@ -63,15 +64,7 @@ def read_pickled_arrays(data: bytes, name: str) -> dict[str, NDArray[np.floating
     BadInputError
         The pickle is damaged, too large, or holds or does anything else.
     """
-    try:
-        if len(data) > MAX_BYTES:
-            raise pickle.UnpicklingError(f"it is longer than {MAX_BYTES} bytes")
-        content = _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise BadInputError(
-            f"{name} is not a plain dictionary of arrays ({error}).",
-            "It was not opened further, because pickle files can run programs.",
-        ) from error
+    content = _load(data, name, "a plain dictionary of arrays", MAX_BYTES)
     plain = isinstance(content, dict) and all(
         isinstance(key, str) and isinstance(value, np.ndarray) and value.dtype.kind == "f"
         for key, value in content.items()
@@ -79,3 +72,29 @@ def read_pickled_arrays(data: bytes, name: str) -> dict[str, NDArray[np.floating
     if not plain:
         raise BadInputError(f"{name} does not hold a dictionary of float arrays.")
     return content
+
+
+def read_pickled_array(data: bytes, name: str, max_bytes: int) -> NDArray[np.floating]:
+    """One float array from the bytes of a pickle of at most `max_bytes`.
+
+    Raises
+    ------
+    BadInputError
+        As `read_pickled_arrays`.
+    """
+    content = _load(data, name, "a plain array", max_bytes)
+    if not isinstance(content, np.ndarray) or content.dtype.kind != "f":
+        raise BadInputError(f"{name} does not hold an array of floats.")
+    return content
+
+
+def _load(data: bytes, name: str, expected: str, max_bytes: int) -> Any:
+    try:
+        if len(data) > max_bytes:
+            raise pickle.UnpicklingError(f"it is longer than {max_bytes} bytes")
+        return _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise BadInputError(
+            f"{name} is not {expected} ({error}).",
+            "It was not opened further, because pickle files can run programs.",
+        ) from error

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from backend.data_folder import atomic_path
 from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox, crop_frame_from_image
 from backend.vision.crop import crop
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos
+from training.data.manifest import write_manifest
 from training.data.shards import (
     CONTEXT,
     INDEX_FILE,
@@ -93,7 +93,6 @@ def pack(
     target: Path,
     workers: int = 1,
     faces_per_shard: int = FACES_PER_SHARD,
-    command: str = "",
 ) -> int:
     """Write a pack: shards, their index and a manifest.
 
@@ -108,8 +107,6 @@ def pack(
         Processes; 1 stays in this one.
     faces_per_shard
         Faces in a shard.
-    command
-        Noted in the manifest.
 
     Returns
     -------
@@ -140,11 +137,12 @@ def pack(
             write_shard(target / shard.file, shard.first, _counted(jpegs, bar), shard.labels)
             kept.add(shard.file)
             entries = [shard.entry(digests[shard.file]) for shard in shards if shard.file in kept]
-            _write_manifest(target, {"shards": entries})
+            write_manifest(
+                target, "pack", {"faces": sum(e["faces"] for e in entries)}, shards=entries
+            )
     index = build_index(target)
     entries = [shard.entry(digests[shard.file]) for shard in shards]
-    statistics = {"command": command, **_statistics(index.labels), "shards": entries}
-    _write_manifest(target, statistics)
+    write_manifest(target, "pack", _counts(index.labels), shards=entries, **_about(index.labels))
     write_index(index, target / INDEX_FILE)
     return total
 
@@ -211,18 +209,15 @@ def _finished(target: Path) -> dict[str, str]:
     return {}
 
 
-def _write_manifest(target: Path, manifest: dict[str, Any]) -> None:
-    with atomic_path(target / MANIFEST_FILE) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1) + "\n")
+def _counts(labels: Labels) -> dict[str, int]:
+    return {"faces": len(labels), "people": len(np.unique(labels.identities))}
 
 
-def _statistics(labels: Labels) -> dict[str, Any]:
-    """What a pack holds: counts by source and by yaw in degrees."""
+def _about(labels: Labels) -> dict[str, Any]:
+    """How the crops are stored, and how many faces there are by source and by yaw in degrees."""
     counts, edges = np.histogram(labels.yaw, YAW_BINS)
     return {
         "crop": {"size": STORED_SIZE, "context": CONTEXT, "jpeg_quality": JPEG_QUALITY},
-        "faces": len(labels),
-        "people": len(np.unique(labels.identities)),
         "sources": dict(Counter(map(str, labels.sources))),
         "yaw": {
             f"{low}..{high}": int(n)
