@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -103,7 +104,7 @@ def annotate(folder: Path, all_faces: bool = False, workers: int | None = None) 
     """Find the faces of a folder's photos, those of its subfolders included.
 
     Photos that ``annotations.npz`` knows are not looked at again. The work is saved every few
-    hundred photos, so that after an interruption the next run goes on from there.
+    hundred photos and when it is interrupted, so that the next run goes on from there.
 
     Parameters
     ----------
@@ -130,22 +131,34 @@ def annotate(folder: Path, all_faces: bool = False, workers: int | None = None) 
     new = [name for name in _files(folder) if name not in known.seen]
     look = partial(find_faces, folder, detector, all_faces)
     workers = min(workers or multiprocessing.cpu_count(), max(1, len(new)))
-    part = Annotations()
     with (
         _mapped(look, new, workers) as found,
         tqdm(total=len(new), unit="photo", disable=None) as bar,
     ):
-        for done, (name, (faces, reason)) in enumerate(zip(new, found, strict=True), 1):
-            part.add(name, faces, reason)
-            bar.update()
-            if done % PART == 0:
-                _write_part(folder, part)
-                known.extend(part)
-                part = Annotations()
-    known.extend(part)
+        for part in _saved_parts(folder, zip(new, found, strict=True), bar.update):
+            known.extend(part)
     if new or not (folder / ANNOTATIONS_FILE).is_file():
         _write(folder, known)
     return Summary(len(new), known)
+
+
+def _saved_parts(
+    folder: Path, rows: Iterable[tuple[str, Found]], progress: Callable[[], object]
+) -> Iterator[Annotations]:
+    """Gather faces in parts; each is on disk when it is given, and the last one in any case."""
+    part = Annotations()
+    try:
+        for name, (faces, reason) in rows:
+            part.add(name, faces, reason)
+            progress()
+            if len(part.seen) >= PART:
+                _write_part(folder, part)
+                yield part
+                part = Annotations()
+    finally:
+        if part.seen:
+            _write_part(folder, part)
+    yield part
 
 
 def find_faces(folder: Path, detector: Path, all_faces: bool, name: str) -> Found:
@@ -185,7 +198,7 @@ def _mapped(
         return
     # MediaPipe's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, _ignore_interrupts) as pool:
         try:
             yield pool.map(look, names, chunksize=4)
         except BrokenProcessPool as error:
@@ -196,6 +209,11 @@ def _mapped(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the main process, which ends the workers when they have done their photo."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _files(folder: Path) -> list[str]:

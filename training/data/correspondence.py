@@ -31,13 +31,15 @@ METRIC = np.array([1.0, 1.0, 0.1])
 ANCHORS = {1: 30, 33: 36, 263: 45, 61: 48, 291: 54}
 # Millimetres around the first guess in which the best vertex is sought, and around that vertex
 # those of the triangles.
-REACH, CLOSE = 10.0, 2.5
+REACH, CLOSE = 10.0, 3.0
 ROUNDS = 2
 # Millimetres, root mean square over the photos in the picture, up to which a place is reliable.
 # MediaPipe's points on the outline and inside the nostrils are not.
 RELIABLE_ERROR = 2.2
 MIN_PHOTOS = 20
 MIRROR = np.array([-1.0, 1.0, 1.0])
+# Millimetres; the few vertices between the lips without a partner are farther off.
+MIRROR_ERROR = 5.0
 
 
 @dataclass(frozen=True)
@@ -183,22 +185,30 @@ def _places(
     """(468, 3) corners and weights of the best places near the guesses."""
     corners = np.zeros((N_MESH_POINTS, 3), np.int32)
     weights = np.zeros((N_MESH_POINTS, 3))
-    tree = KDTree(head)
+    paired = _paired(model)
+    candidates = model.triangles[np.isin(model.triangles, paired).all(axis=1)]
+    tree = KDTree(head[paired])
     left = np.flatnonzero((guess - guess[partners])[:, 0] <= 0)
     for point in tqdm(left.tolist(), "points", disable=None):
         other = int(partners[point])
         middle = (guess[point] + guess[other] * MIRROR) / 2
-        near = np.array(tree.query_ball_point(middle, REACH) or [tree.query(middle)[1]])
+        near = paired[tree.query_ball_point(middle, REACH) or [tree.query(middle)[1]]]
         best = near[_gram(model, views, near[:, None], point, other)[:, 0, 0].argmin()]
         close = np.zeros(len(head), bool)
-        close[tree.query_ball_point(head[best], CLOSE)] = True
-        triangles = model.triangles[close[model.triangles].any(axis=1)]
+        close[paired[tree.query_ball_point(head[best], CLOSE)]] = True
+        triangles = candidates[close[candidates].any(axis=1)]
         corners[point], weights[point] = _best(
             triangles, _gram(model, views, triangles, point, other)
         )
         if other != point:
             corners[other], weights[other] = model.mirror_indices[corners[point]], weights[point]
     return corners, weights
+
+
+def _paired(model: MorphableModel) -> NDArray[np.intp]:
+    """Vertices that have a partner on the other side of the face, or lie on the midline."""
+    error = np.linalg.norm(model.mean[model.mirror_indices] - model.mean * MIRROR, axis=1)
+    return np.flatnonzero(error < MIRROR_ERROR)
 
 
 def _gram(model: MorphableModel, views: Views, corners: Int, point: int, other: int) -> Float:
