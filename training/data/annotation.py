@@ -17,8 +17,10 @@ The result is one file, ``annotations.npz``:
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -198,7 +200,7 @@ def _mapped(
         return
     # MediaPipe's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _ignore_interrupts) as pool:
+    with ProcessPoolExecutor(workers, context, _follow_parent) as pool:
         try:
             yield pool.map(look, names, chunksize=4)
         except BrokenProcessPool as error:
@@ -211,9 +213,17 @@ def _mapped(
             pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the main process, which ends the workers when they have done their photo."""
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the main process, and end when it has ended, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _files(folder: Path) -> list[str]:
