@@ -78,13 +78,9 @@ def _render(args: argparse.Namespace, renderer: object, step: str) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    import shlex
-    import sys
-
     from training.data.recipe import build, read_recipe
 
     sets = read_recipe(args.recipe, args.root)
-    command = shlex.join(["synergyface", *sys.argv[1:]])
-    count = build(sets, args.output, args.workers, command)
+    count = build(sets, args.output, args.workers)
     print(f"{count} faces packed in {args.output / 'pack'}")
     return 0

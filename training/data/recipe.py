@@ -73,7 +73,7 @@ def read_recipe(path: Path, root: Path) -> list[PhotoSet]:
         ) from error
 
 
-def build(sets: list[PhotoSet], target: Path, workers: int, command: str) -> int:
+def build(sets: list[PhotoSet], target: Path, workers: int) -> int:
     """Make all pictures of a recipe and pack them into ``TARGET/pack``; returns how many.
 
     Every step takes up its work where it was interrupted.
@@ -81,7 +81,7 @@ def build(sets: list[PhotoSet], target: Path, workers: int, command: str) -> int
     from training.data.pack import pack
 
     made = [photos for entry in sets for photos in _made(entry, target, workers)]
-    return pack(made, target / "pack", workers, command=command)
+    return pack(made, target / "pack", workers)
 
 
 def _made(entry: PhotoSet, target: Path, workers: int) -> Iterator[FittedPhotos]:

@@ -59,9 +59,11 @@ class SynergyModule(L.LightningModule):
         What the 51 inner landmarks are compared with in the image plane: the points that people
         annotated, where there are any, or those of the fitted model. The jaw is always that of the
         model, because annotated jaws of turned heads follow the silhouette.
-    refine
-        Whether landmarks are refined and read back. False trains the image network alone, with the
-        coarse landmarks in place of the refined: a first phase with cheaper steps.
+    refine_from
+        Share of the training after which landmarks are refined and read back. Until then the image
+        network learns alone, with the coarse landmarks in place of the refined, in cheaper steps.
+        Training in several processes then needs the strategy
+        ``ddp_find_unused_parameters_true``.
     ema_decay
         Decay of the averaged weights, which are the ones validated and exported.
     weights
@@ -76,7 +78,7 @@ class SynergyModule(L.LightningModule):
         augmentation: AugmentationSettings = AugmentationSettings(),  # noqa: B008
         resolutions: tuple[ResolutionStep, ...] = (ResolutionStep(),),
         inner_points: InnerPoints = "annotated",
-        refine: bool = True,
+        refine_from: float = 0.0,
         ema_decay: float = 0.999,
         weights: Path | None = None,
     ) -> None:
@@ -86,7 +88,7 @@ class SynergyModule(L.LightningModule):
         )
         self.loss_weights = loss_weights
         self.inner_points = inner_points
-        self.refine = refine
+        self.refine_from = refine_from
         self.optimiser = optimiser
         self.resolutions = resolutions
         self.augmentation_settings = augmentation
@@ -134,6 +136,11 @@ class SynergyModule(L.LightningModule):
         """Share of the training that is done, 0 to 1."""
         return min(1.0, self.global_step / max(1, int(self.trainer.estimated_stepping_batches)))
 
+    @property
+    def refines(self) -> bool:
+        """Whether the training has come to the refinement of landmarks."""
+        return self.progress >= self.refine_from
+
     def training_step(self, batch: PackedBatch, batch_index: int) -> Tensor:
         if self.inner_points == "annotated":
             batch = with_annotated_points(batch)
@@ -141,7 +148,9 @@ class SynergyModule(L.LightningModule):
         images, parameters, landmarks = self.augmentation(batch, size)
         images = images.contiguous(memory_format=torch.channels_last)
         losses = synergy_losses(
-            self.network.training_forward(images) if self.refine else self._regress(images),
+            self.network.training_forward(images)
+            if self.refines
+            else regress(self.network, images),
             self.network.decoder.whiten(parameters),
             landmarks,
             self.loss_weights.reverse_targets,
@@ -150,13 +159,6 @@ class SynergyModule(L.LightningModule):
         self.log("train/loss", total, prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in vars(losses).items()})
         return total
-
-    def _regress(self, images: Tensor) -> TrainingPrediction:
-        """What the image network says by itself."""
-        whitened = self.network.heads(self.network.backbone(images))
-        parameters = self.network.decoder.parameters_from(whitened)
-        coarse = self.network.decoder(parameters)
-        return TrainingPrediction(whitened, parameters, coarse, coarse, None)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Leave out a step whose gradient is not finite: without gradients nothing moves."""
@@ -184,13 +186,9 @@ class SynergyModule(L.LightningModule):
         self.averaged.eval()
         with torch.no_grad():
             images = images.contiguous(memory_format=torch.channels_last)
-            if self.refine:
+            if self.refines:
                 return self.averaged(images)
-            network = self.averaged_network
-            whitened = network.heads(network.backbone(images))
-            parameters = network.decoder.parameters_from(whitened)
-            coarse = network.decoder(parameters)
-            return Prediction(whitened, parameters, coarse, coarse)
+            return Prediction(*regress(self.averaged_network, images)[:4])
 
     def validation_step(
         self, batch: PackedBatch, batch_index: int, dataloader_idx: int = 0
@@ -213,6 +211,14 @@ class SynergyModule(L.LightningModule):
         steps = int(self.trainer.estimated_stepping_batches)
         epochs = self.trainer.max_epochs or 1
         return build_optimiser(self.network, self.optimiser, steps, epochs)
+
+
+def regress(network: SynergyNet, images: Tensor) -> TrainingPrediction:
+    """What the image network says by itself: the coarse landmarks are the answer."""
+    whitened = network.heads(network.backbone(images))
+    parameters = network.decoder.parameters_from(whitened)
+    coarse = network.decoder(parameters)
+    return TrainingPrediction(whitened, parameters, coarse, coarse, None)
 
 
 def with_annotated_points(batch: PackedBatch) -> PackedBatch:
