@@ -1,0 +1,101 @@
+"""Folders of finished trainings: Lightning's ``metrics.csv`` and the saved ``config.yaml``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from backend.errors import BadInputError
+
+METRICS_FILE = "metrics.csv"
+CONFIG_FILE = "config.yaml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    config
+        Its saved configuration.
+    steps
+        Last step at which it was validated.
+    figures
+        Last validation figures by name, as ``val/refined_all``.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    steps: int
+    figures: dict[str, float]
+
+    def setting(self, name: str) -> Any:
+        """The configuration's value at a dotted name, None if there is none."""
+        value: Any = self.config
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+
+def read_runs(paths: Iterable[Path]) -> list[Run]:
+    """Runs of the given folders, and of the folders within them.
+
+    Raises
+    ------
+    BadInputError
+        There is no run in a folder, or one cannot be read.
+    """
+    folders: dict[Path, None] = {}
+    for path in paths:
+        found = sorted(file.parent for file in path.rglob(METRICS_FILE))
+        if not found:
+            raise BadInputError(
+                f"There is no {METRICS_FILE} in {path}.",
+                "Give folders that `synergyface train` wrote with a CSVLogger.",
+            )
+        folders |= dict.fromkeys(found)
+    return [read_run(folder) for folder in folders]
+
+
+def read_run(folder: Path) -> Run:
+    """One run.
+
+    Raises
+    ------
+    BadInputError
+        A file is missing or cannot be read, or the run was never validated.
+    """
+    try:
+        with (folder / METRICS_FILE).open(newline="", encoding="utf-8") as file:
+            validations = [row for row in csv.DictReader(file) if _figures(row)]
+        figures = {name: value for row in validations for name, value in _figures(row).items()}
+        steps = max((int(row["step"]) for row in validations), default=0)
+        config = dict(yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInputError(
+            f"{folder} cannot be read as a training: {reason}",
+            f"It must hold the {METRICS_FILE} and {CONFIG_FILE} of one training.",
+        ) from error
+    if not figures:
+        raise BadInputError(
+            f"The training {folder} was never validated.", "Wait for its first validation."
+        )
+    return Run(folder, config, steps, figures)
+
+
+def _figures(row: dict[str, str]) -> dict[str, float]:
+    """Validation figures of one line."""
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if name is not None and name.startswith("val/") and value
+    }
