@@ -23,7 +23,6 @@ from backend.geometry.camera import (
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
 from backend.morphable_model.model import (
     N_EXPRESSION,
-    N_LANDMARKS,
     N_POSE,
     N_SHAPE,
     MorphableModel,
@@ -50,8 +49,9 @@ class FitSettings:
     Attributes
     ----------
     shape_ridge, expression_ridge
-        Weights of the squared whitened coefficients, for 68 points; they grow with the number of
-        points, because the errors of close points are alike.
+        Weights of the squared whitened coefficients, for 68 points and for the mesh alike. With
+        larger ones for the mesh the shapes of a person's frames differ more, in parts of the
+        total variance (5: 0.659, 20: 0.665, 100: 0.690 on 660 frames).
     iterations
         Steps of Gauss-Newton.
     depth_weight
@@ -151,7 +151,6 @@ def _fit_batch(
     given = np.isfinite(targets)
     importance = np.array([1, 1, settings.depth_weight])[: points.shape[2]]
     ridge = np.repeat([settings.shape_ridge, settings.expression_ridge], [N_SHAPE, N_EXPRESSION])
-    ridge = ridge * len(surface.mean) / N_LANDMARKS
     problem = Problem(surface, jaw, np.where(given, targets, 0), given * importance, ridge)
     faces = solve(problem, settings.iterations)
     errors = _errors(targets, placed_points(problem, faces))
