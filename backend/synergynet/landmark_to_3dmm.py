@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from backend.morphable_model.model import N_LANDMARKS
 from backend.synergynet.parameter_heads import N_EXPRESSION, N_POSE, N_SHAPE, ParameterHeads
-from backend.synergynet.point_mlp import PointLayer, point_mlp
+from backend.synergynet.point_mlp import PointLayer, faces_of, point_mlp, rows_of
 
 HOLISTIC = 1024
 
@@ -31,7 +32,7 @@ class LandmarkTo3DMM(nn.Module):
 
     def forward(self, points: Tensor, *attributes: Tensor) -> Tensor:
         """(N, 3, 68) points and any (N, ...) attributes -> (N, 62)."""
-        holistic = self.encoder(points).amax(dim=2)
+        holistic = faces_of(self.encoder(rows_of(points)), N_LANDMARKS).amax(dim=1)
         return self.heads(torch.cat([holistic, *attributes], dim=1))
 
 
@@ -45,6 +46,4 @@ class ActivatedHeads(nn.Module):
         self.expression = PointLayer(features, N_EXPRESSION)
 
     def forward(self, z: Tensor) -> Tensor:
-        point = z.unsqueeze(2)
-        heads = (self.pose, self.shape, self.expression)
-        return torch.cat([head(point) for head in heads], dim=1).squeeze(2)
+        return torch.cat([self.pose(z), self.shape(z), self.expression(z)], dim=1)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from backend.synergynet.point_mlp import PointLayer, point_mlp
+from backend.morphable_model.model import N_LANDMARKS
+from backend.synergynet.point_mlp import PointLayer, PointMap, faces_of, point_mlp, rows_of
 
 LOW_LEVEL = 64
 HOLISTIC = 1024
@@ -49,11 +50,11 @@ class LandmarkRefinement(nn.Module):
         self.adapt = nn.ModuleList(
             nn.Linear(width, width) if adapt else nn.Identity() for width in attributes
         )
-        self.joint_points = nn.Conv1d(LOW_LEVEL, HIDDEN, 1)
+        self.joint_points = PointMap(LOW_LEVEL, HIDDEN)
         self.joint_face = nn.Linear(HOLISTIC + sum(attributes), HIDDEN, bias=False)
         self.joint_bn = nn.BatchNorm1d(HIDDEN)
         self.decoder = point_mlp(HIDDEN, 256, 128)
-        self.residual = PointLayer(128, 3) if residual_activation else nn.Conv1d(128, 3, 1)
+        self.residual = PointLayer(128, 3) if residual_activation else PointMap(128, 3)
         self.residual_scale = residual_scale
 
     def forward(self, points: Tensor, *attributes: Tensor) -> Tensor:
@@ -73,9 +74,9 @@ class LandmarkRefinement(nn.Module):
         return self.decode(*self.encode(points), *attributes)
 
     def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, 68) points -> (N, 64, 68) feature of each, (N, 1024) feature of all."""
-        low_level = self.low_level(points)
-        return low_level, self.holistic(low_level).amax(dim=2)
+        """(N, 3, 68) points -> (N * 68, 64) feature of each, (N, 1024) feature of all."""
+        low_level = self.low_level(rows_of(points))
+        return low_level, faces_of(self.holistic(low_level), N_LANDMARKS).amax(dim=1)
 
     def decode(self, low_level: Tensor, holistic: Tensor, *attributes: Tensor) -> Tensor:
         """What `encode` gives, and the attributes -> (N, 3, 68) residual in crop pixels."""
@@ -84,6 +85,7 @@ class LandmarkRefinement(nn.Module):
         # them with the point's own 64. The layer that follows is linear, so its face part is the
         # same for all points: it is computed once and added.
         face = self.joint_face(torch.cat([holistic, *adapted], dim=1))
-        joint = self.joint_points(low_level) + face.unsqueeze(2)
-        joint = nn.functional.relu(self.joint_bn(joint))
-        return self.residual(self.decoder(joint)) * self.residual_scale
+        joint = faces_of(self.joint_points(low_level), N_LANDMARKS) + face.unsqueeze(1)
+        joint = nn.functional.relu(self.joint_bn(joint.flatten(0, 1)), inplace=True)
+        residual = faces_of(self.residual(self.decoder(joint)), N_LANDMARKS)
+        return residual.transpose(1, 2) * self.residual_scale
