@@ -16,10 +16,13 @@ MATLAB_MAGIC = b"MATLAB "
 PICKLE_MAGIC = b"\x80"
 # torch.save before version 1.6: a pickled magic number first.
 OLD_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+# The format's own limit on the header.
+MAX_SAFETENSORS_HEADER = 100_000_000
 
 ACCEPTED = (
     "What can be imported: SynergyNet's folder `3dmm_data`, BFM 2009's `01_MorphableModel.mat`, "
-    "and SynergyNet's checkpoint `best.pth.tar`."
+    "SynergyNet's checkpoint `best.pth.tar`, and weights that a training exported "
+    "(`synergynet.safetensors`)."
 )
 
 
@@ -50,6 +53,8 @@ def import_asset(path: Path) -> str:
         return _import_textures(path)
     if head.startswith(OLD_TORCH_MAGIC) or _is_torch_archive(path):
         return _import_checkpoint(path)
+    if _is_safetensors(head):
+        return _import_weights(path)
     raise _refusal(path, head)
 
 
@@ -77,6 +82,19 @@ def _import_checkpoint(path: Path) -> str:
     from backend.synergynet.checkpoint import import_checkpoint
 
     return f"Imported SynergyNet's checkpoint {path} to {import_checkpoint(path)}."
+
+
+def _import_weights(path: Path) -> str:
+    from backend.synergynet.weights import import_weights
+
+    target = import_weights(path)
+    return f"Imported the weights {path} to {target}. Without that file, the shipped ones are used."
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Whether a file starts as the format says: the header's length in 8 bytes, then JSON."""
+    length = int.from_bytes(head[:8], "little")
+    return head[8:9] == b"{" and length <= MAX_SAFETENSORS_HEADER
 
 
 def _is_torch_archive(path: Path) -> bool:

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     importer.add_argument(
         "path",
         type=Path,
-        help="SynergyNet's 3dmm_data folder, BFM 2009's 01_MorphableModel.mat or best.pth.tar",
+        help="SynergyNet's 3dmm_data folder or best.pth.tar, BFM 2009's 01_MorphableModel.mat, or "
+        "synergynet.safetensors of a training",
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.data_folder import atomic_path, data_folder
-from backend.errors import MissingAssetError
+from backend.errors import BadInputError, MissingAssetError
 
 if TYPE_CHECKING:
     from backend.synergynet.network import SynergyNet
@@ -32,6 +33,24 @@ def active_weights() -> Path:
     """The user's imported weights if there are any, else those that we ship."""
     imported = imported_weights_path(data_folder())
     return imported if imported.is_file() else SHIPPED_WEIGHTS
+
+
+def import_weights(path: Path) -> Path:
+    """Make exported weights the network that the backend uses; returns their copy's path.
+
+    Raises
+    ------
+    BadInputError
+        The file is damaged, or not a SynergyNet of ours.
+    """
+    try:
+        load_weights(path)
+    except MissingAssetError as error:
+        raise BadInputError(error.problem, "Give the file that a training exported.") from error
+    target = imported_weights_path(data_folder())
+    with atomic_path(target) as temporary:
+        shutil.copyfile(path, temporary)
+    return target
 
 
 def save_weights(network: SynergyNet, path: Path, half: bool = True) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.numpy import save_file
 from scipy.io import savemat
 
 from backend.asset_import import import_asset
@@ -16,6 +18,13 @@ from backend.errors import BadInputError, MissingAssetError
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.pickled_arrays import read_pickled_arrays
 from backend.morphable_model.storage import load_model, save_model
+from backend.synergynet.network import Architecture, SynergyNet
+from backend.synergynet.weights import (
+    SHIPPED_WEIGHTS,
+    active_weights,
+    load_weights,
+    save_weights,
+)
 
 BFM2009_VERTICES = 53_490
 
@@ -212,6 +221,35 @@ def test_other_models_are_refused_with_the_reason(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     _expect_refusal(tmp_path / name, reason, data)
+
+
+def test_weights_of_a_training(data: Path, tmp_path: Path) -> None:
+    """Any name will do; what is imported is what the backend then uses."""
+    weights = tmp_path / "epoch 31"
+    network = SynergyNet(Architecture())
+    save_weights(network, weights)
+    assert active_weights() == SHIPPED_WEIGHTS
+    assert str(data) in import_asset(weights)
+    assert active_weights().is_relative_to(data)
+    assert active_weights().read_bytes() == weights.read_bytes()
+    stored = load_weights(active_weights()).heads.pose.weight
+    torch.testing.assert_close(stored, network.heads.pose.weight, atol=1e-4, rtol=1e-3)
+
+
+def test_unusable_weights_leave_the_imported_ones(data: Path, tmp_path: Path) -> None:
+    """Cut short, or of another network."""
+    weights = tmp_path / "synergynet.safetensors"
+    save_weights(SynergyNet(Architecture()), weights)
+    import_asset(weights)
+    before = active_weights().read_bytes()
+    os.truncate(weights, weights.stat().st_size - 8)
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"weight": np.zeros(3, np.float32)}, foreign)
+    for path in (weights, foreign):
+        with pytest.raises(BadInputError, match="that a training exported"):
+            import_asset(path)
+    assert active_weights().read_bytes() == before
+    assert [path.name for path in data.iterdir()] == [active_weights().name]
 
 
 def test_missing_path_and_foreign_folder(data: Path, tmp_path: Path) -> None:
