@@ -1,20 +1,37 @@
-"""`synergyface bench`: how long a photo takes on this computer."""
+"""`synergyface bench`: how long a photo takes on this computer; other packages add subjects."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from importlib import import_module
+from importlib.metadata import entry_points
 
 HELP = "time the stages of a photo on this computer"
+ENTRY_POINT_GROUP = "synergyface.benches"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeat", type=int, default=20, help="runs of each stage (default 20)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run_subject=_photo)
+    found = entry_points(group=ENTRY_POINT_GROUP)
+    if not found:
+        return
+    subjects = parser.add_subparsers(metavar="SUBJECT", help="something else than a photo")
+    for entry in found:
+        module = import_module(entry.value)
+        subject = subjects.add_parser(entry.name, help=module.HELP, description=module.HELP)
+        module.add_arguments(subject)
+        subject.set_defaults(run_subject=module.run)
 
 
 def run(args: argparse.Namespace) -> int:
+    return args.run_subject(args)
+
+
+def _photo(args: argparse.Namespace) -> int:
     from backend.bench import benchmark
     from backend.commands.demo import sample_image
     from backend.errors import BadInputError

@@ -6,7 +6,9 @@ precision, less its logs, validation and checkpoints.
 
 from __future__ import annotations
 
+import logging
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
@@ -99,6 +101,9 @@ def measure(config: str, options: Sequence[str], steps: int) -> list[Rates]:
     steps
         Steps to time, after a short warm-up.
     """
+    # What Lightning says of each of the short runs is of no use here.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\.")
     cli = LightningCLI(
         SynergyModule,
         _Faces,
