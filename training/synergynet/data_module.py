@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import lightning as L
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from backend.errors import BadInputError
+from backend.morphable_model.model import N_POSE, N_SHAPE
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, ResumableLoader, face_weights
 from training.data.shards import Labels, read_index
@@ -32,6 +34,24 @@ def parameter_statistics(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDAr
     mean, std = parameters.mean(axis=0), parameters.std(axis=0)
     constant = std < 1e-3 * np.maximum(1e-3, np.abs(mean))
     return mean.astype(np.float32), np.where(constant, 1.0, std).astype(np.float32)
+
+
+def shared_shapes(labels: Labels, share: float) -> Labels:
+    """Labels whose alpha_shape is moved by `share` towards the mean over the person's faces.
+
+    Views made of a photo have its shape, so every photo counts by the number of its pictures.
+    """
+    if share == 0:
+        return labels
+    _, person = np.unique(labels.identities, return_inverse=True)
+    columns = slice(N_POSE, N_POSE + N_SHAPE)
+    shapes = labels.parameters[:, columns].astype(np.float64)
+    sums = np.zeros((person.max() + 1, N_SHAPE))
+    np.add.at(sums, person, shapes)
+    means = sums / np.bincount(person)[:, None]
+    parameters = labels.parameters.copy()
+    parameters[:, columns] = (1 - share) * shapes + share * means[person]
+    return replace(labels, parameters=parameters)
 
 
 class PackedFacesModule(L.LightningDataModule):
@@ -58,6 +78,9 @@ class PackedFacesModule(L.LightningDataModule):
         0 draws poses as they come, 1 draws every 15 degrees of yaw equally often.
     view_sources
         Sources whose pictures are made (profiled): they validate apart.
+    share_shape
+        How far each face's alpha_shape is moved to the mean of its person's, 0 to 1. Fits of single
+        photos scatter; a person's shape does not.
     seed
         Of the order of the faces.
     """
@@ -72,6 +95,7 @@ class PackedFacesModule(L.LightningDataModule):
         source_weights: dict[str, float] | None = None,
         yaw_balance: float = 0.0,
         view_sources: tuple[str, ...] = (),
+        share_shape: float = 0.0,
         seed: int = 1,
     ) -> None:
         super().__init__()
@@ -81,7 +105,8 @@ class PackedFacesModule(L.LightningDataModule):
         self.epoch_size = epoch_size
         self.seed = seed
         self.index = read_index(pack)
-        labels = self.index.labels
+        labels = shared_shapes(self.index.labels, share_shape)
+        self.index = replace(self.index, labels=labels)
         people, person = np.unique(labels.identities, return_inverse=True)
         held_out = np.array([is_held_out(str(name), one_in) for name in people])[person]
         self.weights = face_weights(labels, source_weights or {}, yaw_balance)
