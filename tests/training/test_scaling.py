@@ -26,7 +26,7 @@ model:
     photometric: {brightness: 0.0, contrast: 0.0, saturation: 0.0, tint: 0.0, grey: 0.0,
       low_resolution: 0.0, blur: 0.0, noise: 0.0, occlusion: 0.0}
   resolutions: [{start: 0.0, size: 64}]
-data: {one_in: 4, workers: 0}
+data: {one_in: 4, workers: 0, epoch_size: 24}
 trainer:
   max_epochs: 2
   accelerator: cpu

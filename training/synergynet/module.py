@@ -103,6 +103,8 @@ class SynergyModule(L.LightningModule):
             self.network, multi_avg_fn=warming_average(ema_decay), use_buffers=True
         )
         self.averaged.requires_grad_(False)
+        # The last step that the averaged weights took in; of accumulated batches only one steps.
+        self.averaged_step = 0
         self.errors = MeanErrors(ALL_NAMES)
         # A buffer, so that a resumed run goes on counting.
         self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
@@ -173,7 +175,12 @@ class SynergyModule(L.LightningModule):
             self.log("train/skipped_steps", self.skipped_steps.float())
 
     def on_train_batch_end(self, outputs: Any, batch: PackedBatch, batch_idx: int) -> None:
-        self.averaged.update_parameters(self.network)
+        if self.trainer.global_step > self.averaged_step:
+            self.averaged.update_parameters(self.network)
+            self.averaged_step = self.trainer.global_step
+
+    def on_train_start(self) -> None:
+        self.averaged_step = self.trainer.global_step
 
     def predict(self, batch: PackedBatch) -> Prediction:
         """What the averaged weights say of upright crops, at the size in use.
