@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``profile``, ``swap`` and ``build``."""
+    """Add ``profile``, ``swap``, ``build`` and ``sheet``."""
     profile = steps.add_parser("profile", help="turn the faces of fitted photos out of the plane")
     _add_common(profile)
     profile.add_argument("--views", type=int, default=8, help="pictures per photo (default: 8)")
@@ -31,6 +31,13 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     build.add_argument("-o", "--output", type=Path, required=True, help="folder to fill")
     build.set_defaults(run_step=_build)
+    sheet = steps.add_parser("sheet", help="many faces of a set on one picture")
+    sheet.add_argument("folder", type=Path, metavar="DIR", help="photos or made pictures")
+    sheet.add_argument("--fits", type=Path, metavar="FITS", help="default: DIR/fits.npz")
+    sheet.add_argument("-n", type=int, default=48, help="faces (default: 48)")
+    sheet.add_argument("--landmarks", action="store_true", help="draw the labels' landmarks")
+    sheet.add_argument("-o", "--output", type=Path, required=True, help="PNG or JPEG to write")
+    sheet.set_defaults(run_step=_sheet)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -83,4 +90,14 @@ def _build(args: argparse.Namespace) -> int:
     sets = read_recipe(args.recipe, args.root)
     count = build(sets, args.output, args.workers)
     print(f"{count} faces packed in {args.output / 'pack'}")
+    return 0
+
+
+def _sheet(args: argparse.Namespace) -> int:
+    from training.data.contact_sheet import contact_sheet, write_contact_sheet
+    from training.data.fitted_photos import read_fitted_photos
+
+    photos = read_fitted_photos(args.folder, args.fits)
+    write_contact_sheet(contact_sheet(photos, args.n, landmarks=args.landmarks), args.output)
+    print(f"{min(args.n, len(photos))} of {len(photos)} faces in {args.output}")
     return 0

@@ -3,8 +3,8 @@
 No public code says how the paper's Table 9 was measured. These are our definitions:
 
 - Protocol 1 (`icp_error`), after PRNet: the predicted vertices are moved rigidly (no scale) onto
-  the true ones by ICP, from where their 68 landmarks fit best; the error is the mean distance of a predicted
-  vertex to the nearest true vertex, in percent of the distance of the outer eye corners.
+  the true ones by ICP, from where their 68 landmarks fit best; the error is the mean distance of a
+  predicted vertex to the nearest true vertex, in percent of the distance of the outer eye corners.
 - Protocol 2 (`dense_error`), after 3DDFA: vertices correspond and lie in the image frame; the error
   is the mean distance in space, in percent of sqrt(w * h) of the true vertices' box. The depth's
   origin is arbitrary in a weak-perspective camera, so its mean difference is taken out first.
