@@ -52,13 +52,15 @@ def test_the_command_measures_and_writes_a_set_that_others_can_measure(
     model: MorphableModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Measuring the written pictures by their file of truth gives the same errors."""
-    assert main(["evaluate", "synthetic", "-n", "6", "--pictures", str(tmp_path), "--json"]) == 0
+    pictures = tmp_path / "faces"
+    assert main(["evaluate", "synthetic", "-n", "6", "--pictures", str(pictures), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["alignment"]["measured"] == 6
     assert sum(report["alignment"]["count"].values()) == 6
     assert report["dense"]["all"] > 0
-    assert Image.open(tmp_path / "contact_sheet.png").size == (8 * 256, 256)
-    inputs = ["--images", str(tmp_path), "--landmarks", str(tmp_path / "fits.npz")]
+    assert Image.open(tmp_path / "faces_contact_sheet.png").size == (8 * 256, 256)
+    assert len(list(pictures.glob("*.png"))) == 6
+    inputs = ["--images", str(pictures), "--landmarks", str(pictures / "fits.npz")]
     command = ["evaluate", "alignment", *inputs, "--boxes", "given", "--read-back", "--json"]
     assert main(command) == 0
     again = json.loads(capsys.readouterr().out)

@@ -54,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     synthetic.add_argument("--seed", type=int, default=0)
     synthetic.add_argument("--read-back", action="store_true", help="as in alignment")
     synthetic.add_argument(
-        "--pictures", type=Path, metavar="DIR", help="write the faces, their truth, a contact sheet"
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="write the faces and their truth, and a contact sheet beside the folder",
     )
 
 

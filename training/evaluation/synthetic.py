@@ -133,8 +133,8 @@ def measure(
 
 
 def write_views(drawn: list[View], folder: Path) -> None:
-    """Write the pictures with a file of fits (see `training.data.fitted_photos`) and a contact
-    sheet, to look at or to measure other networks on.
+    """Write the pictures with a file of fits (see `training.data.fitted_photos`), to measure other
+    networks on or to train from; and a contact sheet beside the folder, to look at.
     """
     from PIL import Image
 
@@ -154,7 +154,9 @@ def write_views(drawn: list[View], folder: Path) -> None:
         landmarks=np.stack([view.landmarks for view in drawn]),
     )
     write_fits(photos, ypr=np.stack([view.ypr for view in drawn]).astype(np.float32))
-    with atomic_path(folder / "contact_sheet.png") as path:
+    folder = folder.resolve()
+    # Not among the pictures, where it would pass for one more.
+    with atomic_path(folder.with_name(f"{folder.name}_contact_sheet.png")) as path:
         Image.fromarray(contact_sheet(drawn)).save(path)
 
 
