@@ -1,6 +1,7 @@
 # make demo               a sample photo becomes a textured head, in out/astronaut/
 # make demo PHOTO=me.jpg  the same for your own photo
 # make test               lint, types, and every test, those in real Blender modules included
+# make try-training       a tiny training from drawn photos to new weights, see training/README.md
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c c
 SYNERGYFACE = $(VENV)/bin/synergyface
 TEST_DATA = $(CURDIR)/.test-data
 
-.PHONY: demo test test-python lint addon clean
+.PHONY: demo test test-python try-training lint addon clean
 
 demo: $(VENV)/.installed-demo
 	$(SYNERGYFACE) assets fetch --accept-bfm-license
@@ -24,6 +25,9 @@ lint: $(VENV)/.installed-dev
 
 test-python: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest
+
+try-training: $(VENV)/.installed-dev
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest tests/training/test_end_to_end.py
 
 addon: $(VENV)/.installed-dev
 	$(VENV)/bin/python build_addon.py
