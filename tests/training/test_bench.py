@@ -14,7 +14,7 @@ CONFIG = Path(__file__).parents[2] / "training" / "configs" / "synergynet" / "pa
 
 
 def test_the_training_is_timed(small_pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two sizes of a short run; reading is part of the joint time."""
+    """Two sizes of a short run, in the order of the training."""
     options = {
         "data.pack": small_pack,
         "data.batch_size": 4,
