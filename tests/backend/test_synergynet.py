@@ -203,6 +203,7 @@ def test_imported_point_networks_compute_what_the_authors_code_does(
     imported: tuple[State, SynergyNet],
 ) -> None:
     state, network = imported
+    assert network.refinement is not None
     generator = torch.Generator().manual_seed(2)
     points = torch.rand(2, 3, 68, generator=generator) * 120
     z, whitened = torch.rand(2, 1280, generator=generator), torch.randn(2, 62, generator=generator)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -60,15 +60,15 @@ class FittedPhotos:
 
     def subset(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> FittedPhotos:
         """Some of the photos."""
-        arrays = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name not in ("source", "folder")
-        }
         return FittedPhotos(
             self.source,
             self.folder,
-            **{name: None if a is None else a[chosen] for name, a in arrays.items()},
+            self.names[chosen],
+            self.identities[chosen],
+            self.boxes[chosen],
+            self.parameters[chosen],
+            self.landmarks[chosen],
+            None if self.points is None else self.points[chosen],
         )
 
 

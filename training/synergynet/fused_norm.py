@@ -13,12 +13,12 @@ import numba
 import numpy as np
 import torch
 from numba import njit, prange
+from numba.core import config
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Float = NDArray[np.float32]
 
-LARGEST_THREADS = numba.get_num_threads()
 ROWS = 1024  # of a block; one block's sums are single precision, their total is double
 CEILING = np.float32(6)
 UNLIMITED = np.float32(np.inf)
@@ -70,6 +70,15 @@ def _fits(x: Tensor) -> bool:
     )
 
 
+def _share_threads() -> None:
+    """Let numba use as many threads as PyTorch does."""
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, getattr(config, "NUMBA_NUM_THREADS")))  # noqa: B009
+    # When numba starts its threads, it sets the number of OpenMP's, which are PyTorch's too.
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
 def _rows(x: Tensor) -> Float:
     """(N, C, H, W) in channels-last layout -> (N * H * W, C) view."""
     return x.detach().permute(0, 2, 3, 1).reshape(-1, x.shape[1]).numpy()
@@ -80,7 +89,7 @@ class _Normalise(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> Any:
         x, weight, bias, eps, activate = arguments
         rows = _rows(x)
-        numba.set_num_threads(min(torch.get_num_threads(), LARGEST_THREADS))
+        _share_threads()
         mean, variance = _moments(rows)
         inverse = 1 / np.sqrt(variance + eps)
         scale = (weight.detach().numpy() * inverse).astype(np.float32)
