@@ -25,7 +25,7 @@ from backend.synergynet.weights import SHIPPED_WEIGHTS, load_weights
 from training.data.shards import read_index
 from training.evaluation.nme import normalised_mean_error
 
-# The commands take a minute on two free cores.
+# The commands take one to three minutes on two cores, and may have to share them.
 pytestmark = pytest.mark.timeout(1200)
 
 ROOT = Path(__file__).parents[2]
