@@ -131,8 +131,10 @@ def _render_part(
 ) -> int:
     views = [(index, view) for index in chosen for view in renderer(photos, int(index))]
     names = []
-    for index, view in views:
-        name = f"{Path(str(photos.names[index])).stem}{view.suffix}.jpg"
+    for number, (index, view) in enumerate(views):
+        # Photos in several folders may share a name, faces a photo, and views an angle.
+        stem = "-".join(Path(str(photos.names[index])).with_suffix("").parts)
+        name = f"{stem}_{index}-{number}{view.suffix}.jpg"
         with atomic_path(target / name) as temporary:
             cv2.imwrite(
                 str(temporary),
