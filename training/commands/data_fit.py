@@ -128,10 +128,10 @@ def _fit(args: argparse.Namespace) -> int:
 
 def _correspondence(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
+    from training.data.arrays import read_arrays
     from training.data.correspondence import register
     from training.data.manifest import write_manifest
     from training.data.mediapipe_points import save_table
-    from training.evaluation.annotations import read_arrays
 
     arrays = read_arrays(args.fits, ("params", "boxes", "mp478"))
     step = max(1, -(-len(arrays["params"]) // max(1, args.limit)))

@@ -37,7 +37,7 @@ from tqdm import tqdm
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError, SynergyFaceError
 from backend.geometry.camera import roi_box_around
-from training.evaluation.annotations import read_arrays
+from training.data.arrays import read_arrays
 
 if TYPE_CHECKING:
     from backend.vision.detection import FaceDetector

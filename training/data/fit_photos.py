@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from backend.errors import BadInputError
 from backend.morphable_model.model import N_LANDMARKS, MorphableModel
+from training.data.arrays import read_arrays
 from training.data.fitted_photos import FittedPhotos, write_fits
 from training.data.fitting import MIN_POINTS, Fits, FitSettings, fit
 from training.data.mediapipe_points import N_MESH_POINTS, load_table, towards_viewer
 from training.data.surface_points import marching_jaw, vertex_points
-from training.evaluation.annotations import read_arrays
 
 Float = NDArray[np.floating]
 

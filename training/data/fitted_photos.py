@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
+from training.data.arrays import read_arrays
 
 FITS_FILE = "fits.npz"
 REQUIRED = ("names", "boxes", "params", "lm68_3d")
@@ -120,11 +121,11 @@ def read_fitted_photos(
         A file is missing or lacks an array, or an image that it names is not there.
     """
     fits = fits or folder / FITS_FILE
-    fit = _arrays(fits, REQUIRED)
+    fit = read_arrays(fits, REQUIRED)
     names = fit["names"]
     points = fit.get("pts")
     if annotations is not None:
-        annotated = _arrays(annotations, ("names", "pts"))
+        annotated = read_arrays(annotations, ("names", "pts"))
         row = {name: index for index, name in enumerate(annotated["names"])}
         unknown = [name for name in names if name not in row]
         if unknown:
@@ -171,20 +172,3 @@ def write_fits(photos: FittedPhotos, path: Path | None = None, **more: NDArray) 
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
     return path
-
-
-def _arrays(path: Path, required: tuple[str, ...]) -> dict[str, NDArray]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as error:
-        raise BadInputError(
-            f"Cannot use {path}: {error}.", f"It must be an .npz with {', '.join(required)}."
-        ) from error
-    absent = [name for name in required if name not in arrays]
-    if absent:
-        raise BadInputError(
-            f"Cannot use {path}: it lacks {', '.join(absent)}.",
-            f"It must be an .npz with {', '.join(required)}.",
-        )
-    return arrays

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
+from training.data.arrays import read_arrays
 
 Array = NDArray[np.floating]
 Points = Literal["pts", "lm68_3d"]
@@ -203,27 +204,3 @@ def require_folder(folder: Path) -> None:
     """Raise `BadInputError` unless the folder is there."""
     if not folder.is_dir():
         raise BadInputError(f"There is no folder {folder}.", "Give the folder of the images.")
-
-
-def read_arrays(path: Path, required: tuple[str, ...]) -> dict[str, NDArray]:
-    """All arrays of an ``.npz``.
-
-    Raises
-    ------
-    BadInputError
-        It cannot be read or lacks one.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadInputError(
-            f"Cannot use {path}: {error}.", f"It must be an .npz with {', '.join(required)}."
-        ) from error
-    absent = [name for name in required if name not in arrays]
-    if absent:
-        raise BadInputError(
-            f"Cannot use {path}: it lacks {', '.join(absent)}.",
-            f"It must be an .npz with {', '.join(required)}.",
-        )
-    return arrays

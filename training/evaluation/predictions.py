@@ -29,8 +29,9 @@ from backend.geometry.camera import (
 )
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
+from training.data.arrays import read_arrays
 from training.evaluation.angles import Convention, angles_of
-from training.evaluation.annotations import Annotations, read_arrays
+from training.evaluation.annotations import Annotations
 
 Array = NDArray[np.floating]
 Boxes = Literal["detected", "given", "annotated"]
