@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable
 from pathlib import Path
 
 from backend.errors import BadInputError
@@ -99,7 +97,7 @@ def _fit(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
     from training.data.annotation import ANNOTATIONS_FILE
     from training.data.fit_photos import fit_photos, read_points
-    from training.data.fitted_photos import FITS_FILE
+    from training.data.fitted_photos import FITS_FILE, identity_pattern
     from training.data.fitting import FitSettings
     from training.data.manifest import write_manifest
 
@@ -111,7 +109,7 @@ def _fit(args: argparse.Namespace) -> int:
     kind = args.to or ("silhouette" if file.mesh is None else "mesh")
     output = args.output or args.folder / FITS_FILE
     summary = fit_photos(
-        load_model(), args.folder, file, output, kind, settings, _identity_of(args.identity)
+        load_model(), args.folder, file, output, kind, settings, identity_pattern(args.identity)
     )
     fits = summary.fits
     error, outliers = float(fits.errors.mean()), int(fits.outliers.sum())
@@ -144,16 +142,3 @@ def _correspondence(args: argparse.Namespace) -> int:
     write_manifest(args.output, "correspondence", counts, mean_error_mm=error)
     print(f"{reliable} of 468 points are reliable, mean error {error:.2f} mm: {args.output}")
     return 0
-
-
-def _identity_of(expression: str) -> Callable[[str], str]:
-    try:
-        pattern = re.compile(expression)
-    except re.error as error:
-        raise BadInputError(f"--identity is not a regular expression: {error}.") from error
-
-    def identity_of(name: str) -> str:
-        found = pattern.search(name)
-        return found.group(1) if found and found.groups() else name
-
-    return identity_of

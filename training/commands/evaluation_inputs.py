@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,10 +141,11 @@ def measured(
 
 
 def _annotations(args: argparse.Namespace) -> Annotations:
+    from training.data.fitted_photos import identity_pattern
     from training.evaluation.annotations import held_out, joined, read_npz
     from training.evaluation.benchmarks import read_300w_lp, read_aflw, read_aflw2000
 
-    identity_of = _identity_of(args.identity)
+    identity_of = identity_pattern(args.identity)
     one_based = DEFAULTS[args.format][1] if args.one_based is None else args.one_based
     if args.format == "300w-lp":
         sets = [read_300w_lp(folder, identity_of, one_based) for folder in args.images]
@@ -179,16 +178,3 @@ def _has_files(name: str, files: list[str]) -> bool:
     if not files:
         raise BadInputError(f"--peer {name} names no file.", "Write --peer NAME FILE.npz.")
     return True
-
-
-def _identity_of(expression: str) -> Callable[[str], str]:
-    try:
-        pattern = re.compile(expression)
-    except re.error as error:
-        raise BadInputError(f"--identity is not a regular expression: {error}.") from error
-
-    def identity_of(name: str) -> str:
-        found = pattern.search(name)
-        return found.group(1) if found and found.groups() else name
-
-    return identity_of
