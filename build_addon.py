@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 SOURCE = ROOT / "addon"
 # Nothing else is shipped: no caches, and above all no arrays of the Basel Face Model.
-ALLOWED = ("LICENSE", "blender_manifest.toml", "*.py", "scene/*.py")
+ALLOWED = ("LICENSE", "blender_manifest.toml", "*.py", "contract/*.py", "scene/*.py")
 MAX_FILE_BYTES = 100_000
 # The earliest time that a zip can hold; the real ones would make every build differ.
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)

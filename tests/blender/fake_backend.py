@@ -28,7 +28,7 @@ IMAGE_SIZE = (640, 480)
 
 def load_contract() -> ModuleType:
     """The add-on's own copy, loaded without the add-on, which needs bpy."""
-    path = Path(__file__).resolve().parents[2] / "addon" / "contract.py"
+    path = Path(__file__).resolve().parents[2] / "addon" / "contract" / "__init__.py"
     spec = importlib.util.spec_from_file_location("wire_contract", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -1,0 +1,69 @@
+"""What crosses the wire between the Blender add-on and the backend.
+
+`container` says how a body is laid out, `faces`, `video` and `stream` what may be in it. The
+package needs the standard library and numpy only, because the add-on carries a copy of it
+(``addon/contract``; a test asserts that both are equal).
+"""
+
+from .container import (
+    DTYPES,
+    MAGIC,
+    MAX_HEADER_BYTES,
+    MAX_PAYLOAD_BYTES,
+    ContractError,
+    decode,
+    encode,
+)
+from .faces import (
+    FacePose,
+    FaceResult,
+    FacesResult,
+    StaticModel,
+    decode_faces,
+    decode_model,
+    encode_faces,
+    encode_model,
+)
+from .protocol import (
+    MAX_PHOTO_BYTES,
+    MEDIA_TYPE,
+    N_EXPRESSIONS,
+    N_LANDMARKS,
+    N_PARAMETERS,
+    PROTOCOL,
+    TOKEN_VARIABLE,
+)
+from .stream import FrameResult, decode_frame, encode_frame
+from .video import VideoResult, VideoTrack, decode_video, encode_video
+
+__all__ = [
+    "DTYPES",
+    "MAGIC",
+    "MAX_HEADER_BYTES",
+    "MAX_PAYLOAD_BYTES",
+    "MAX_PHOTO_BYTES",
+    "MEDIA_TYPE",
+    "N_EXPRESSIONS",
+    "N_LANDMARKS",
+    "N_PARAMETERS",
+    "PROTOCOL",
+    "TOKEN_VARIABLE",
+    "ContractError",
+    "FacePose",
+    "FaceResult",
+    "FacesResult",
+    "FrameResult",
+    "StaticModel",
+    "VideoResult",
+    "VideoTrack",
+    "decode",
+    "decode_faces",
+    "decode_frame",
+    "decode_model",
+    "decode_video",
+    "encode",
+    "encode_faces",
+    "encode_frame",
+    "encode_model",
+    "encode_video",
+]
