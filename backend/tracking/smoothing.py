@@ -1,0 +1,274 @@
+"""Smoothing of a measured motion that is known as a whole: without lag, by local polynomials.
+
+Around every frame a parabola over time is fitted to the frames near it, weighted by a Gaussian and
+by their confidence, and the frame takes its value: the filter of Savitzky & Golay (1964) for
+frames at any times (Cleveland & Loader 1996, *Smoothing by local regression*). What moves as a
+parabola or slower is reproduced exactly, and nothing comes late.
+
+Rotations are fitted as rotation vectors from the frame in the middle. No window reaches over a
+long gap or over a jump that no head makes, as at a cut.
+
+The add-on carries a copy of this file, so it imports nothing but NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+Differences = Callable[[int], Array]
+
+# Standard deviation of the Gaussian in seconds at strength 1, and where it ends.
+LONGEST_SECONDS = 0.2
+CUT_OFF = 4.0
+# A window reaches over frames without the face that last no longer than this.
+LONGEST_BRIDGE = 0.25
+# A head that moved between two frames by more than base + rate * seconds is another shot.
+JUMP_MILLIMETRES = (60.0, 1500.0)
+JUMP_RADIANS = (0.35, 10.0)
+JUMP_LOG_SCALE = (0.1, 2.0)
+# A parabola goes through any three points, so fewer than four leave every value as it is.
+FEWEST = 4
+# Signs of the powers 0 to 4 of the time from a frame to later and to earlier ones.
+AHEAD, BACK = np.ones(5), np.array([1.0, -1.0, 1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How much to smooth, each from 0 (not at all) to 1 (windows of about a second).
+
+    A window's standard deviation is the strength times 0.2 seconds. Expressions are quicker than
+    heads: a blink lasts a tenth of a second.
+
+    Raises
+    ------
+    ValueError
+        A strength is not between 0 and 1.
+    """
+
+    rotation: float = 0.5
+    position: float = 0.5
+    expression: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, strength in vars(self).items():
+            if not 0 <= strength <= 1:
+                raise ValueError(f"The strength of the {name} is {strength}, not from 0 to 1.")
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A face's motion, one row for every frame. In gaps, rows other than times are not looked at.
+
+    Attributes
+    ----------
+    times
+        (F,) seconds, rising.
+    confidence
+        (F,) weight of a frame; 0 is a gap.
+    quaternions
+        (F, 4) unit quaternions w, x, y, z, in any frame.
+    scale
+        (F,) image pixels per millimetre.
+    translation
+        (F, 3) image pixels.
+    expression
+        (F, E) coefficients.
+    """
+
+    times: Array
+    confidence: Array
+    quaternions: Array
+    scale: Array
+    translation: Array
+    expression: Array
+
+
+def smooth(motion: Motion, strengths: Strengths) -> Motion:
+    """Smooth a motion.
+
+    Returns
+    -------
+    The motion as float64. Rows of gaps are NaN, consecutive quaternions have like signs.
+
+    Notes
+    -----
+    It does not depend on the frame of the quaternions: turning the frame first or afterwards is
+    the same.
+    """
+    present = np.flatnonzero(motion.confidence > 0)
+    seen = _rows(motion, present)
+    pieces = _pieces(seen)
+    rotation, position, expression = (
+        _Windows(seen.times, seen.confidence, pieces, LONGEST_SECONDS * strength)
+        for strength in (strengths.rotation, strengths.position, strengths.expression)
+    )
+    place = position.smooth(np.column_stack([seen.scale, seen.translation]))
+    smoothed = replace(
+        seen,
+        quaternions=like_signs(rotation.smooth_rotations(seen.quaternions)),
+        scale=place[:, 0],
+        translation=place[:, 1:],
+        expression=expression.smooth(seen.expression),
+    )
+    return replace(
+        motion,
+        quaternions=_spread(smoothed.quaternions, present, len(motion.times)),
+        scale=_spread(smoothed.scale, present, len(motion.times)),
+        translation=_spread(smoothed.translation, present, len(motion.times)),
+        expression=_spread(smoothed.expression, present, len(motion.times)),
+    )
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Where to look around each of N frames that show the face.
+
+    Attributes
+    ----------
+    times, confidence
+        (N,)
+    pieces
+        (N,) numbers of the pieces of the motion; windows stay inside of theirs.
+    sigma
+        Standard deviation in seconds; 0 leaves values as they are.
+    """
+
+    times: Array
+    confidence: Array
+    pieces: NDArray[np.intp]
+    sigma: float
+
+    def smooth(self, values: Array) -> Array:
+        """(N, C) -> (N, C)"""
+        return values + self._corrections(lambda step: values[step:] - values[:-step], values.shape)
+
+    def smooth_rotations(self, quaternions: Array) -> Array:
+        """(N, 4) -> (N, 4)"""
+
+        def differences(step: int) -> Array:
+            before, after = quaternions[:-step], quaternions[step:]
+            return rotation_vectors(quaternion_product(conjugate(before), after))
+
+        vectors = self._corrections(differences, (len(quaternions), 3))
+        return quaternion_product(quaternions, quaternions_of(vectors))
+
+    def _corrections(self, differences: Differences, shape: tuple[int, ...]) -> Array:
+        """(N, C) what the parabola around each frame adds to its value.
+
+        `differences(step)` are (N - step, C) from every frame to the one `step` after it. Seen
+        from that one, the difference is the negative, for rotations too, so each pair is computed
+        once.
+        """
+        n, channels = shape
+        count = np.ones(n, int)
+        moments, sums = np.zeros((n, 5)), np.zeros((n, 3, channels))
+        moments[:, 0] = self.confidence * _weight(np.zeros(n))
+        step = 1
+        while self.sigma > 0 and step < n:
+            distance = (self.times[step:] - self.times[:-step]) / self.sigma
+            if distance.min() > CUT_OFF:
+                break
+            near = (distance <= CUT_OFF) & (self.pieces[step:] == self.pieces[:-step])
+            powers = np.vander(distance, 5, increasing=True) * (near * _weight(distance))[:, None]
+            found = differences(step)
+            earlier, later = slice(0, n - step), slice(step, n)
+            for here, there, signs in ((earlier, later, AHEAD), (later, earlier, BACK)):
+                weighted = powers * signs * self.confidence[there, None]
+                moments[here] += weighted
+                sums[here] += signs[1] * weighted[:, :3, None] * found[:, None]
+                count[here] += near
+            step += 1
+        return np.where(count[:, None] >= FEWEST, _at_centre(moments, sums), 0.0)
+
+
+def _weight(distance: Array) -> Array:
+    """Of frames at distances in standard deviations: a Gaussian that ends at zero.
+
+    With a step at its end, frames there would come and go by rounding.
+    """
+    return np.exp(-0.5 * distance**2) - np.exp(-0.5 * CUT_OFF**2)
+
+
+def _at_centre(moments: Array, sums: Array) -> Array:
+    """(N, C) values at 0 of the parabolas with the given (N, 5) and (N, 3, C) sums."""
+    normal = moments[:, np.add.outer(np.arange(3), np.arange(3))]
+    # Frames that share one time leave a parabola open: the flattest is taken.
+    normal += moments[:, :1, None] * np.diag([0.0, 1e-12, 1e-12])
+    return np.linalg.solve(normal, sums)[:, 0]
+
+
+def _pieces(motion: Motion) -> NDArray[np.intp]:
+    """(N,) numbers of the pieces of a motion without gaps in its rows."""
+    seconds = np.diff(motion.times)
+    moved = np.linalg.norm(np.diff(motion.translation[:, :2], axis=0), axis=1)
+    millimetres = moved / np.minimum(motion.scale[1:], motion.scale[:-1])
+    turned = rotation_vectors(
+        quaternion_product(conjugate(motion.quaternions[:-1]), motion.quaternions[1:])
+    )
+    apart = seconds > LONGEST_BRIDGE
+    for change, (base, rate) in (
+        (millimetres, JUMP_MILLIMETRES),
+        (np.linalg.norm(turned, axis=1), JUMP_RADIANS),
+        (np.abs(np.diff(np.log(motion.scale))), JUMP_LOG_SCALE),
+    ):
+        apart |= change > base + rate * seconds
+    return np.concatenate([[0], np.cumsum(apart)]).astype(np.intp)[: len(motion.times)]
+
+
+def _rows(motion: Motion, rows: NDArray[np.intp]) -> Motion:
+    arrays = {name: np.asarray(array, np.float64)[rows] for name, array in vars(motion).items()}
+    return Motion(**arrays)
+
+
+def _spread(values: Array, rows: NDArray[np.intp], count: int) -> Array:
+    """(count, ...) with values in some rows and NaN in the others."""
+    everywhere = np.full((count, *values.shape[1:]), np.nan)
+    everywhere[rows] = values
+    return everywhere
+
+
+def like_signs(quaternions: Array) -> Array:
+    """(N, 4) the same rotations, each quaternion in the half space of the one before it."""
+    towards = np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1])
+    signs = np.cumprod(np.concatenate([[1.0], np.where(towards < 0, -1.0, 1.0)]))
+    return quaternions * signs[: len(quaternions), None]
+
+
+def quaternion_product(a: Array, b: Array) -> Array:
+    """(..., 4) rotation `b`, then `a`."""
+    aw, ax, ay, az = np.moveaxis(a, -1, 0)
+    bw, bx, by, bz = np.moveaxis(b, -1, 0)
+    return np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        axis=-1,
+    )
+
+
+def conjugate(quaternions: Array) -> Array:
+    """(..., 4) inverse rotations of unit quaternions."""
+    return quaternions * np.array([1.0, -1.0, -1.0, -1.0])
+
+
+def rotation_vectors(quaternions: Array) -> Array:
+    """(..., 3) axis times angle in radians, at most pi long, of (..., 4) unit quaternions."""
+    upper = quaternions * np.where(quaternions[..., :1] < 0, -1.0, 1.0)
+    sine = np.linalg.norm(upper[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, upper[..., :1])
+    small = sine < 1e-12
+    return upper[..., 1:] * np.where(small, 2.0, angle / np.where(small, 1.0, sine))
+
+
+def quaternions_of(vectors: Array) -> Array:
+    """(..., 4) unit quaternions of (..., 3) rotation vectors."""
+    half = np.linalg.norm(vectors, axis=-1, keepdims=True) / 2
+    return np.concatenate([np.cos(half), vectors / 2 * np.sinc(half / np.pi)], axis=-1)
