@@ -26,6 +26,32 @@ MASK_SIZE = 256
 
 
 @dataclass(frozen=True)
+class Observation:
+    """What a photo shows of a texture, and a guess at the rest.
+
+    Attributes
+    ----------
+    sampled
+        (S, S, 3) float32 RGB in [0, 1], the photo's colour at every texel, seen or not.
+    believed
+        (S, S) float32, weight with which that colour is taken.
+    filled
+        (S, S, 3) float32, the photo where it is believed; elsewhere its mirror image, and the mean
+        face in the photo's light.
+    evidence
+        How much of the photo is skin, at `MASK_SIZE`.
+    log_photo
+        (M, M, 3) logarithm of the sampled colours, at `MASK_SIZE`.
+    """
+
+    sampled: Float
+    believed: Float
+    filled: Float
+    evidence: Evidence
+    log_photo: Float
+
+
+@dataclass(frozen=True)
 class TextureBaker:
     """Makes textures for one model. Building it takes longer than using it: keep it.
 
@@ -46,11 +72,7 @@ class TextureBaker:
     @classmethod
     def load(cls, model: MorphableModel, size: int = 1024) -> TextureBaker:
         """Baker of square textures of a size with the mean colour map of this package."""
-        from PIL import Image
-
-        with Image.open(MEAN_TEXTURE) as picture:
-            mean = np.asarray(picture.convert("RGB"), np.float32) / np.float32(255)
-        return cls(model, UvMap.of(model, size), resize(mean, size, size))
+        return cls(model, UvMap.of(model, size), read_mean_texture(size))
 
     @property
     def size(self) -> int:
@@ -71,6 +93,10 @@ class TextureBaker:
         -------
         (size, size, 3) RGB, row 0 is v = 1.
         """
+        return to_bytes(self.observe(photo, vertices_image).filled)
+
+    def observe(self, photo: NDArray[np.uint8], vertices_image: Float) -> Observation:
+        """Unwrap a photo and judge it; arguments as for `bake`."""
         sampled = unwrap(photo, vertices_image, self.uv_map)
         seen = visibility(vertices_image, self.model, photo.shape[:2])
         visible = resize(self.uv_map.spread(seen[:, None])[..., 0], MASK_SIZE, MASK_SIZE)
@@ -80,8 +106,7 @@ class TextureBaker:
         believed = resize(evidence.believed, self.size, self.size)
         other, other_weights = self._other_half(sampled, believed, log_photo, evidence)
         unseen = mix(self._mean_face(log_photo, evidence), other, other_weights)
-        texture = mix(unseen, sampled, believed)
-        return np.round(np.clip(texture, 0, 1) * 255).astype(np.uint8)
+        return Observation(sampled, believed, mix(unseen, sampled, believed), evidence, log_photo)
 
     def _mean_face(self, log_photo: Float, evidence: Evidence) -> Float:
         """(size, size, 3) the mean face in the photo's light and complexion."""
@@ -111,6 +136,20 @@ class TextureBaker:
     def _regions(self) -> Regions:
         spread = self.uv_map.spread(Regions.of_vertices(self.model))
         return Regions(*np.moveaxis(resize(spread, MASK_SIZE, MASK_SIZE), -1, 0))
+
+
+def read_mean_texture(size: int) -> Float:
+    """(size, size, 3) float32 RGB in [0, 1], the mean colour map of this package."""
+    from PIL import Image
+
+    with Image.open(MEAN_TEXTURE) as picture:
+        mean = np.asarray(picture.convert("RGB"), np.float32) / np.float32(255)
+    return resize(mean, size, size)
+
+
+def to_bytes(texture: Float) -> NDArray[np.uint8]:
+    """Colours in [0, 1] to 8 bits."""
+    return np.round(np.clip(texture, 0, 1) * 255).astype(np.uint8)
 
 
 def _relit(picture: Float, log_light: Float) -> Float:

@@ -15,7 +15,8 @@ from backend.errors import BadInputError
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, draw, face_weights
 from training.data.shards import Labels, read_index
-from training.synergynet.data_module import PackedFacesModule, is_held_out
+from training.data.held_out import is_held_out
+from training.synergynet.data_module import PackedFacesModule
 
 
 def test_equal_weights_show_every_face_once() -> None:

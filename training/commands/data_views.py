@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``profile``, ``swap``, ``build`` and ``sheet``."""
+    """Add ``profile``, ``swap``, ``build``, ``unwrap`` and ``sheet``."""
     profile = steps.add_parser("profile", help="turn the faces of fitted photos out of the plane")
     _add_common(profile)
     profile.add_argument("--views", type=int, default=8, help="pictures per photo (default: 8)")
@@ -31,6 +31,7 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     build.add_argument("-o", "--output", type=Path, required=True, help="folder to fill")
     build.set_defaults(run_step=_build)
+    _add_unwrap(steps)
     sheet = steps.add_parser("sheet", help="many faces of a set on one picture")
     sheet.add_argument("folder", type=Path, metavar="DIR", help="photos or made pictures")
     sheet.add_argument("--fits", type=Path, metavar="FITS", help="default: DIR/fits.npz")
@@ -38,6 +39,25 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     sheet.add_argument("--landmarks", action="store_true", help="draw the labels' landmarks")
     sheet.add_argument("-o", "--output", type=Path, required=True, help="PNG or JPEG to write")
     sheet.set_defaults(run_step=_sheet)
+
+
+def _add_unwrap(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    unwrap = steps.add_parser(
+        "unwrap", help="textures of fitted photos, and of turned views of them"
+    )
+    unwrap.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="as for `build`")
+    unwrap.add_argument(
+        "--root", type=Path, default=Path(), help="folder that the recipe's paths start from"
+    )
+    unwrap.add_argument("--views", type=int, default=4, help="of each photo (default: 4)")
+    unwrap.add_argument("--size", type=int, default=256, help="texels on a side (default: 256)")
+    unwrap.add_argument("--largest-yaw", type=float, default=70.0, help="degrees (default: 70)")
+    unwrap.add_argument("--seed", type=int, default=0)
+    unwrap.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+    )
+    unwrap.add_argument("-o", "--output", type=Path, required=True, help="folder to fill")
+    unwrap.set_defaults(run_step=_unwrap)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +110,19 @@ def _build(args: argparse.Namespace) -> int:
     sets = read_recipe(args.recipe, args.root)
     count = build(sets, args.output, args.workers)
     print(f"{count} faces packed in {args.output / 'pack'}")
+    return 0
+
+
+def _unwrap(args: argparse.Namespace) -> int:
+    from training.data.recipe import fitted_sets, read_recipe
+    from training.texture_gan.pairs import MADE
+    from training.texture_gan.unwrapping import UnwrapSettings, unwrap_photos
+
+    settings = UnwrapSettings(args.size, args.views, args.largest_yaw, seed=args.seed)
+    sets = fitted_sets(read_recipe(args.recipe, args.root), args.output)
+    pairs = unwrap_photos(sets, settings, args.output, args.workers)
+    made = int((pairs.done == MADE).sum())
+    print(f"{made} of {len(pairs.done)} photos unwrapped in {args.output}")
     return 0
 
 

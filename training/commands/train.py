@@ -1,14 +1,18 @@
-"""`synergyface train`: train a network from packed faces."""
+"""`synergyface train`: train one of the networks."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lightning import LightningDataModule, LightningModule
 
 HELP = "train a network (needs the train extra)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", choices=["synergynet"], help="which network")
+    parser.add_argument("network", choices=["synergynet", "texture-gan"], help="which network")
     parser.add_argument(
         "options",
         nargs=argparse.REMAINDER,
@@ -21,15 +25,24 @@ def run(args: argparse.Namespace) -> int:
 
     from lightning.pytorch.cli import LightningCLI
 
-    from training.synergynet.data_module import PackedFacesModule
-    from training.synergynet.module import SynergyModule
-
     # Lightning expects to read sys.argv itself; our own command line has read its first words.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     LightningCLI(
-        SynergyModule,
-        PackedFacesModule,
+        *_parts(args.network),
         args=["fit", *args.options],
         save_config_kwargs={"overwrite": True},
     )
     return 0
+
+
+def _parts(network: str) -> tuple[type[LightningModule], type[LightningDataModule]]:
+    """Module and data module of a network."""
+    if network == "texture-gan":
+        from training.texture_gan.data_module import TexturePairs
+        from training.texture_gan.module import TextureGanModule
+
+        return TextureGanModule, TexturePairs
+    from training.synergynet.data_module import PackedFacesModule
+    from training.synergynet.module import SynergyModule
+
+    return SynergyModule, PackedFacesModule

@@ -84,13 +84,18 @@ def build(sets: list[PhotoSet], target: Path, workers: int) -> int:
     return pack(made, target / "pack", workers)
 
 
+def fitted_sets(sets: list[PhotoSet], target: Path) -> list[FittedPhotos]:
+    """The photos of a recipe with their fits; fits that are made go to ``TARGET/fits``."""
+    return [replace(_fitted(entry, target), source=entry.name) for entry in sets]
+
+
 def _made(entry: PhotoSet, target: Path, workers: int) -> Iterator[FittedPhotos]:
     """The photos of a set, then the pictures rendered from them."""
     from training.data.face_swap import SwapRenderer
     from training.data.profiling.views import ProfileRenderer
     from training.data.rendered_views import render_views
 
-    photos = replace(_fitted(entry, target), source=entry.name)
+    (photos,) = fitted_sets([entry], target)
     yield photos
     jobs = (
         ("views", "profile", entry.views, ProfileRenderer(entry.views)),

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from backend.errors import BadInputError
-from training.data.packed import PackedBatch, PackedFaces
 from training.data.shards import Labels
 
 
@@ -92,7 +91,7 @@ class EpochSampler(DistributedSampler[int]):
 
     def __init__(
         self,
-        faces: PackedFaces,
+        faces: Dataset[Any],
         weights: NDArray[np.float64] | None = None,
         size: int | None = None,
         seed: int = 0,
@@ -101,7 +100,7 @@ class EpochSampler(DistributedSampler[int]):
     ) -> None:
         super().__init__(faces, num_replicas=world_size, rank=rank, seed=seed)
         self.weights = weights
-        self.size = size or len(faces)
+        self.size = size or len(faces)  # pyright: ignore[reportArgumentType]
         self.start = 0
 
     def order(self) -> NDArray[np.intp]:
@@ -119,8 +118,8 @@ class EpochSampler(DistributedSampler[int]):
         return len(range(self.rank, self.size, self.num_replicas))
 
 
-class ResumableLoader(DataLoader[PackedBatch]):
-    """Batches of packed faces; an epoch that was interrupted goes on where it stopped.
+class ResumableLoader(DataLoader[Any]):
+    """Whole batches of a data set; an epoch that was interrupted goes on where it stopped.
 
     Lightning keeps `state_dict` in its checkpoints and gives it back.
 
@@ -142,7 +141,7 @@ class ResumableLoader(DataLoader[PackedBatch]):
 
     def __init__(
         self,
-        faces: PackedFaces,
+        faces: Dataset[Any],
         sampler: EpochSampler,
         batch_size: int,
         drop_last: bool,
@@ -171,7 +170,7 @@ class ResumableLoader(DataLoader[PackedBatch]):
         """Let the next pass go on, if it is through the same epoch."""
         self._resumed = state
 
-    def __iter__(self) -> Iterator[PackedBatch]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __iter__(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         # This body runs at the first batch, when Lightning has told the sampler its epoch.
         resumed, self._resumed = self._resumed, None
         goes_on = resumed is not None and resumed["epoch"] == self.order.epoch
@@ -182,6 +181,6 @@ class ResumableLoader(DataLoader[PackedBatch]):
             yield batch
 
 
-def _as_is(batch: Any) -> PackedBatch:
-    """`PackedFaces` gives whole batches already."""
+def _as_is(batch: Any) -> Any:
+    """``__getitems__`` gives whole batches already."""
     return batch

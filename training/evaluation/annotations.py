@@ -126,7 +126,7 @@ def held_out(annotations: Annotations, one_in: int) -> Annotations:
     BadInputError
         There is none.
     """
-    from training.synergynet.data_module import is_held_out
+    from training.data.held_out import is_held_out
 
     chosen = np.array([is_held_out(str(i), one_in) for i in annotations.identities], bool)
     if not chosen.any():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,15 +13,10 @@ from torch.utils.data import DataLoader
 
 from backend.errors import BadInputError
 from backend.morphable_model.model import N_POSE, N_SHAPE
+from training.data.held_out import is_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, ResumableLoader, face_weights
 from training.data.shards import Labels, read_index
-
-
-def is_held_out(identity: str, one_in: int) -> bool:
-    """Whether a person belongs to the validation set; depends on the name alone."""
-    digest = hashlib.sha256(identity.encode()).digest()
-    return int.from_bytes(digest[:4], "little") % one_in == 0
 
 
 def parameter_statistics(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDArray, NDArray]:

@@ -52,6 +52,8 @@ class PhotoFace:
         (V, 2) image pixels from which the vertices take their colour.
     around
         What moves with the head.
+    size
+        Side of the views in pixels.
     """
 
     image: Image
@@ -60,6 +62,7 @@ class PhotoFace:
     vertices: Float
     samples: Float
     around: background.Surroundings
+    size: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class TurnedFace:
     Attributes
     ----------
     picture
-        (192, 192, 3) uint8: `CONTEXT` times the roi box of the turned face.
+        (size, size, 3) uint8: `CONTEXT` times the roi box of the turned face.
     box
         Upright roi box in pixels of the picture.
     parameters
@@ -87,12 +90,19 @@ class TurnedFace:
     angles: tuple[float, float, float]
 
 
-def photo_face(model: MorphableModel, image: Image, parameters: Float, box: RoiBox) -> PhotoFace:
+def photo_face(
+    model: MorphableModel,
+    image: Image,
+    parameters: Float,
+    box: RoiBox,
+    size: int = STORED_SIZE,
+) -> PhotoFace:
     """Prepare a face whose 62 parameters refer to the crop frame of an upright box.
 
-    A photo of more detail than the views is shrunk first, so that they don't alias.
+    A photo of more detail than the views of `size` pixels is shrunk first, so that they don't
+    alias.
     """
-    image, box = _shrunk(image, box)
+    image, box = _shrunk(image, box, size)
     head = model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
     vertices = posed_vertices(head, parameters, box)
     normals = -vertex_normals(vertices, model.triangles)
@@ -107,6 +117,7 @@ def photo_face(model: MorphableModel, image: Image, parameters: Float, box: RoiB
         vertices,
         samples.astype(np.float32),
         background.surroundings(vertices),
+        size,
     )
 
 
@@ -128,7 +139,7 @@ def turn(
 
     roi = roi_box_around(landmarks)
     window = RoiBox(roi.x, roi.y, roi.side * CONTEXT)
-    to_picture = STORED_SIZE / window.side
+    to_picture = face.size / window.side
     corner = np.array([window.corners[0], window.corners[1], 0], np.float32)
     anchors = background.turned(face.around, in_image, centre)
     scale = np.float32(to_picture)
@@ -155,8 +166,8 @@ def turn(
     )
 
 
-def _shrunk(image: Image, box: RoiBox) -> tuple[Image, RoiBox]:
-    factor = STORED_SIZE / (box.side * CONTEXT)
+def _shrunk(image: Image, box: RoiBox, size: int) -> tuple[Image, RoiBox]:
+    factor = size / (box.side * CONTEXT)
     if factor > SHRINK_BELOW:
         return image, box
     image = np.asarray(
@@ -170,20 +181,18 @@ def _source_map(
     model: MorphableModel, mouth: MouthInside, face: PhotoFace, vertices: Float, anchors: Float
 ) -> Float:
     """(S, S, 2) where in the photo each pixel of the view comes from."""
-    around = face.around
-    behind, _ = zbuffer.draw(
-        anchors, around.triangles, around.anchors[:, :2], STORED_SIZE, cull=False
-    )
-    nothing = np.full((STORED_SIZE, STORED_SIZE), zbuffer.EMPTY, np.float32)
+    around, size = face.around, face.size
+    behind, _ = zbuffer.draw(anchors, around.triangles, around.anchors[:, :2], size, cull=False)
+    nothing = np.full((size, size), zbuffer.EMPTY, np.float32)
     drawn = zbuffer.draw(
         mouth.with_middle(vertices),
         mouth.triangles,
         mouth.with_middle(face.vertices)[:, :2],
-        STORED_SIZE,
+        size,
         cull=False,
         onto=(behind, nothing),
     )
-    source, _ = zbuffer.draw(vertices, model.triangles, face.samples, STORED_SIZE, onto=drawn)
+    source, _ = zbuffer.draw(vertices, model.triangles, face.samples, size, onto=drawn)
     return source
 
 
