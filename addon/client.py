@@ -1,140 +1,55 @@
-"""HTTP client of the backend: standard library only, loopback only, no proxies, no redirects."""
+"""What the add-on asks of the backend, one method for each question."""
 
 from __future__ import annotations
 
-import http.client
-import ipaddress
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from . import contract
+from .address import parse_address
+from .answers import Health, JobStatus, health, job_status, json_object, take
+from .backend_error import BackendError, bad_response
+from .transport import READ_BYTES, Transport
+
+__all__ = ["BackendClient", "BackendError", "Health", "JobStatus", "VideoOrder", "parse_address"]
 
 TIMEOUT_SECONDS = 10.0
-MAX_JSON_BYTES = 2**20
 MAX_BODY_BYTES = contract.MAX_PAYLOAD_BYTES + contract.MAX_HEADER_BYTES
-READ_BYTES = 2**20
-START_REMEDY = "Start the backend in the add-on's preferences, and try again."
+# Answers to a path that mean: this backend cannot read the file, so send it.
+UPLOAD_INSTEAD = ("path-not-allowed", "missing-file")
 
-_ADDRESS = re.compile(r"(?:http://)?(\[[0-9a-fA-F:.]+\]|[^\[\]/:@?#]+):(\d{1,5})/?")
-
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-BackendState = Literal["starting", "loading", "ready", "failed"]
-
-
-class BackendError(Exception):
-    """A request that did not succeed, in words for the person who made it.
-
-    Attributes
-    ----------
-    message
-        What is wrong.
-    remedy
-        What to do about it; may be empty.
-    code
-        Stable name: the backend's own (``no-face``, ``queue-full``, ``unauthorized``, ...), or
-        one of the client's: ``unreachable``, ``timeout``, ``connection-lost``, ``bad-response``,
-        ``protocol-mismatch``, ``not-loopback``, ``bad-token``, ``bad-server-file``, ``too-large``.
-    """
-
-    def __init__(self, message: str, remedy: str = "", code: str = "failed") -> None:
-        super().__init__(f"{message} {remedy}".strip())
-        self.message = message
-        self.remedy = remedy
-        self.code = code
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Health:
-    """What the backend says about itself.
+class VideoOrder:
+    """What is to be tracked in a clip.
 
     Attributes
     ----------
-    state
-        Jobs are taken in every state but ``failed``, whose reason is `problem`.
-    device
-        Where the networks run, such as ``cpu``.
-    version
-        Version of the backend.
-    versions
-        Versions of the libraries that it runs on.
-    problem
-        Why the models could not be loaded, else None.
+    start, end
+        Seconds since the clip's first frame; None is the clip's own.
+    which
+        All faces, or the largest only.
+    texture_size
+        Side of the textures in pixels; 0 makes none.
+    frame_rate
+        Frames a second of an image sequence; not for films.
     """
 
-    state: BackendState
-    device: str
-    version: str
-    versions: dict[str, str] = field(default_factory=dict)
-    problem: BackendError | None = None
+    start: float | None = None
+    end: float | None = None
+    which: Literal["all", "largest"] = "all"
+    texture_size: Literal[0, 512, 1024, 2048] = 1024
+    frame_rate: float | None = None
 
 
-@dataclass(frozen=True)
-class JobStatus:
-    """How far a job is; `revision` grows whenever anything else changes."""
-
-    id: str
-    state: JobState
-    progress: float
-    stage: str
-    revision: int
-    problem: BackendError | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether the job will not change any more."""
-        return self.state in ("done", "failed", "cancelled")
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of an address such as ``127.0.0.1:8123`` or ``http://localhost:8123/``.
-
-    ``localhost`` becomes 127.0.0.1, so that no name is ever looked up.
-
-    Raises
-    ------
-    BackendError
-        Not an address with a port, or not one of this computer (``not-loopback``).
-    """
-    match = re.fullmatch(
-        r"(?:http://)?(\[[0-9a-fA-F:.]+\]|[^\[\]/:@?#]+):(\d{1,5})/?", text.strip()
-    )
-    port = int(match[2]) if match else 0
-    if match is None or not 0 < port < 2**16:
-        raise BackendError(
-            f"{text!r} is not an address of a backend.",
-            "Give a host and a port, such as 127.0.0.1:8123.",
-            "bad-address",
-        )
-    return loopback_host(match[1].strip("[]")), port
-
-
-def loopback_host(host: str) -> str:
-    """`host` as a numeric loopback address.
-
-    Raises
-    ------
-    BackendError
-        Not a loopback address (``not-loopback``).
-    """
-    if host.lower() == "localhost":
-        return "127.0.0.1"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        address = None
-    if address is None or not address.is_loopback:
-        raise BackendError(
-            f"{host} is not an address of this computer.",
-            "The add-on only speaks to 127.0.0.1. To use a backend on another computer, open an "
-            "SSH tunnel to it (ssh -L 8123:127.0.0.1:8123 HOST) and give 127.0.0.1:8123.",
-            "not-loopback",
-        )
-    return str(address)
+def not_watched(share: float) -> None:
+    """Progress of an upload that nobody watches."""
 
 
 class BackendClient:
@@ -161,24 +76,15 @@ class BackendClient:
     def __init__(
         self, port: int, token: str, host: str = "127.0.0.1", timeout: float = TIMEOUT_SECONDS
     ) -> None:
-        self.host = loopback_host(host)
-        self.port = port
-        self._timeout = timeout
-        self._token = token.strip()
+        self._transport = Transport(port, token, host, timeout)
         self._model: tuple[str, contract.StaticModel] | None = None
-        if not re.fullmatch(r"[!-~]+", self._token):
-            raise BackendError(
-                "The backend's token is empty or has characters that no token has.",
-                "Copy it again from the backend's server.json.",
-                "bad-token",
-            )
 
     @classmethod
     def from_server_file(cls, path: Path, timeout: float = TIMEOUT_SECONDS) -> BackendClient:
         """Client of a backend that was started by hand and wrote its port and token to `path`."""
         try:
-            fields = _json_object(path.read_bytes())
-            port, token = _take(fields, "port", int), _take(fields, "token", str)
+            fields = json_object(path.read_bytes())
+            port, token = take(fields, "port", int), take(fields, "token", str)
         except (OSError, BackendError) as error:
             raise BackendError(
                 f"There is no running backend to be found in {path}.",
@@ -189,27 +95,16 @@ class BackendClient:
 
     def health(self) -> Health:
         """State of the backend, once it is sure that both sides speak the same protocol."""
-        fields = _json_object(self._request("GET", "/v1/health").body)
-        protocol = _take(fields, "protocol", int)
-        version = _take(fields, "version", str)
-        if protocol != contract.PROTOCOL:
-            raise _protocol_mismatch(protocol, version)
-        return Health(
-            state=_one_of(fields, "state", ("starting", "loading", "ready", "failed")),
-            device=_take(fields, "device", str),
-            version=version,
-            versions={str(k): str(v) for k, v in _take(fields, "versions", dict).items()},
-            problem=_problem(fields),
-        )
+        return health(self._transport.request("GET", "/v1/health").body)
 
     def model(self) -> contract.StaticModel:
         """The arrays that all heads share; fetched again only when they have changed."""
         cached = self._model
         headers = {"If-None-Match": cached[0]} if cached else {}
-        answer = self._request("GET", "/v1/model", headers=headers, limit=MAX_BODY_BYTES)
+        answer = self._transport.request("GET", "/v1/model", headers=headers, limit=MAX_BODY_BYTES)
         if answer.status == 304 and cached:
             return cached[1]
-        model = _decode(contract.decode_model, answer.body)
+        model = _decoded(contract.decode_model, answer.body)
         if answer.etag:
             self._model = (answer.etag, model)
         return model
@@ -227,10 +122,37 @@ class BackendClient:
                 "Save it smaller, as a JPEG for example.",
                 "too-large",
             )
-        query = urlencode({"which": which, "texture_size": texture_size or 0})
-        headers = {"Content-Type": "application/octet-stream"}
-        answer = self._request("POST", f"/v1/faces?{query}", headers=headers, body=image)
-        return _take(_json_object(answer.body), "job", str)
+        query = _query({"which": which, "texture_size": texture_size or 0})
+        return self._started(f"/v1/faces{query}", image, _OCTETS)
+
+    def submit_video(
+        self, clip: Path, order: VideoOrder, sending: Callable[[float], None] = not_watched
+    ) -> str:
+        """Start the tracking of a clip; returns the job's id.
+
+        A backend that may read the file is given its path, another one the file.
+
+        Parameters
+        ----------
+        clip
+            A film; or a folder or pattern of an image sequence, which can only be given by path.
+        order
+            What is to be tracked.
+        sending
+            Called with the share that is sent; may raise to stop.
+        """
+        path = f"/v1/videos{_query(asdict(order))}"
+        if self.health().reads_paths or not clip.is_file():
+            try:
+                return self._started(
+                    path, json.dumps({"path": str(clip.absolute())}).encode(), _JSON
+                )
+            except BackendError as error:
+                if error.code not in UPLOAD_INSTEAD or not clip.is_file():
+                    raise
+        length = _length(clip)
+        pieces = _pieces(clip, length, sending)
+        return self._started(path, pieces, _OCTETS | {"Content-Length": str(length)})
 
     def job(self, job_id: str, wait: float = 0, since: int | None = None) -> JobStatus:
         """Status of a job.
@@ -238,197 +160,82 @@ class BackendClient:
         Parameters
         ----------
         job_id
-            What `submit_face` returned.
+            What a method that starts one returned.
         wait
             Seconds to wait for a change; 0 answers at once.
         since
             The revision already known: answer at once if the job is past it.
         """
-        query = urlencode({"wait": wait} | ({} if since is None else {"since": since}))
-        answer = self._request("GET", f"{_job_path(job_id)}?{query}", wait=wait)
-        return _job_status(answer.body)
+        query = _query({"wait": wait, "since": since})
+        answer = self._transport.request("GET", f"{_job_path(job_id)}{query}", wait=wait)
+        return job_status(answer.body)
 
     def result(self, job_id: str) -> contract.FacesResult:
         """Faces of a job that is done."""
-        answer = self._request("GET", f"{_job_path(job_id)}/result", limit=MAX_BODY_BYTES)
-        return _decode(contract.decode_faces, answer.body)
+        return _decoded(contract.decode_faces, self._result(job_id))
+
+    def video_result(self, job_id: str) -> contract.VideoResult:
+        """Tracks of a video job that is done."""
+        return _decoded(contract.decode_video, self._result(job_id))
 
     def cancel(self, job_id: str) -> JobStatus:
         """Stop a job, running or not; a finished one is forgotten with its result."""
-        return _job_status(self._request("DELETE", _job_path(job_id)).body)
+        return job_status(self._transport.request("DELETE", _job_path(job_id)).body)
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        limit: int = MAX_JSON_BYTES,
-        wait: float = 0,
-    ) -> _Answer:
-        """Send one request on a connection of its own; returns only answers of success."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=self._timeout + wait)
-        authorization = {"Authorization": f"Bearer {self._token}"}
-        try:
-            _send(connection, method, path, body, authorization | dict(headers or {}))
-            response = connection.getresponse()
-            success = response.status in (200, 202, 304)
-            content = _read(response, limit if success else MAX_JSON_BYTES)
-        except ConnectionRefusedError as error:
-            raise BackendError(
-                f"No backend answers on port {self.port}.", START_REMEDY, "unreachable"
-            ) from error
-        except TimeoutError as error:
-            raise BackendError(
-                "The backend did not answer in time.",
-                "Try again; if it stays silent, stop and start it in the add-on's preferences.",
-                "timeout",
-            ) from error
-        except (OSError, http.client.IncompleteRead) as error:
-            raise BackendError(
-                "The connection to the backend broke: it may have stopped.",
-                "Look at the backend's log, start it again, and try once more.",
-                "connection-lost",
-            ) from error
-        except http.client.HTTPException as error:
-            raise _bad_response("it is not HTTP as a backend speaks it") from error
-        finally:
-            connection.close()
-        if not success:
-            raise _refusal(response.status, content)
-        return _Answer(response.status, response.headers.get("ETag", ""), content)
+    def _started(self, path: str, body: Any, headers: dict[str, str]) -> str:
+        answer = self._transport.request("POST", path, headers=headers, body=body)
+        return take(json_object(answer.body), "job", str)
+
+    def _result(self, job_id: str) -> bytes:
+        path = f"{_job_path(job_id)}/result"
+        return self._transport.request("GET", path, limit=MAX_BODY_BYTES).body
 
 
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    etag: str
-    body: bytes
+_OCTETS = {"Content-Type": "application/octet-stream"}
+_JSON = {"Content-Type": "application/json"}
 
 
-def _send(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    body: bytes | None,
-    headers: dict[str, str],
-) -> None:
-    connection.connect()
+def _query(fields: dict[str, Any]) -> str:
+    """Query of the fields that are set."""
+    return "?" + urlencode({name: value for name, value in fields.items() if value is not None})
+
+
+def _length(clip: Path) -> int:
     try:
-        connection.request(method, path, body=body, headers=headers)
-    except (BrokenPipeError, ConnectionResetError):
-        # A backend that refuses early stops reading; its reason may still be there to read.
-        return
+        return clip.stat().st_size
+    except OSError as error:
+        raise _unreadable(clip, error.strerror or str(error)) from error
 
 
-class _Readable(Protocol):
-    """What `_read` needs of ``http.client.HTTPResponse``."""
-
-    length: int | None
-
-    def read(self, amt: int | None = None, /) -> bytes: ...
-
-
-def _read(response: _Readable, limit: int) -> bytes:
-    """Whole body of at most `limit` bytes; memory grows with what arrives, not what is claimed."""
-    pieces, total, announced = [], 0, response.length
-    while total <= limit and (announced is None or announced <= limit):
-        piece = response.read(READ_BYTES)
-        if not piece:
-            break
-        pieces.append(piece)
-        total += len(piece)
-    else:
-        raise _bad_response("it is larger than any answer should be")
-    if announced is not None and total < announced:
-        raise http.client.IncompleteRead(b"", announced - total)
-    return b"".join(pieces)
-
-
-def _refusal(status: int, body: bytes) -> BackendError:
-    if 300 <= status < 400:
-        return _bad_response("it is a redirect")
+def _pieces(clip: Path, length: int, sending: Callable[[float], None]) -> Iterator[bytes]:
+    """A file of `length` bytes, piece by piece; no more of it, should it grow."""
+    sent = 0
     try:
-        return _problem_error(_json_object(body))
-    except BackendError:
-        return _bad_response(f"it has status {status} and no explanation")
+        with clip.open("rb") as file:
+            while sent < length and (piece := file.read(min(READ_BYTES, length - sent))):
+                yield piece
+                sent += len(piece)
+                sending(sent / length)
+    except OSError as error:
+        raise _unreadable(clip, error.strerror or str(error)) from error
+    if sent < length:
+        raise _unreadable(clip, "it became shorter as it was read")
 
 
-def _bad_response(reason: str) -> BackendError:
+def _unreadable(clip: Path, reason: str) -> BackendError:
     return BackendError(
-        f"The backend's answer cannot be used: {reason}.",
-        "Check that the port belongs to the SynergyFace backend and that it is up to date.",
-        "bad-response",
+        f"The clip {clip} cannot be read: {reason}.",
+        "Check that you may open it, and choose it again.",
+        "unreadable",
     )
 
 
-def _protocol_mismatch(protocol: int, version: str) -> BackendError:
-    if protocol < contract.PROTOCOL:
-        older, remedy = "backend", "Update the backend to the add-on's version and start it again."
-    else:
-        older, remedy = "add-on", f"Install the add-on of version {version}, the backend's."
-    return BackendError(
-        f"The {older} is older than the other side: the backend (version {version}) speaks "
-        f"protocol {protocol}, the add-on {contract.PROTOCOL}.",
-        remedy,
-        "protocol-mismatch",
-    )
-
-
-def _decode(decoder: Any, body: bytes) -> Any:
+def _decoded(decoder: Callable[[bytes], T], body: bytes) -> T:
     try:
         return decoder(body)
     except contract.ContractError as error:
-        raise _bad_response(str(error).rstrip(".")) from error
+        raise bad_response(str(error).rstrip(".")) from error
 
 
 def _job_path(job_id: str) -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}"
-
-
-def _job_status(body: bytes) -> JobStatus:
-    fields = _json_object(body)
-    return JobStatus(
-        id=_take(fields, "id", str),
-        state=_one_of(fields, "state", ("queued", "running", "done", "failed", "cancelled")),
-        progress=float(_take(fields, "progress", (int, float))),
-        stage=_take(fields, "stage", str),
-        revision=_take(fields, "revision", int),
-        problem=_problem(fields),
-    )
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _bad_response("it is not JSON") from error
-    if not isinstance(fields, dict):
-        raise _bad_response("it is not a JSON object")
-    return fields
-
-
-def _take(fields: dict[str, Any], name: str, kind: Any) -> Any:
-    value = fields.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise _bad_response(f"the field {name!r} is missing or wrong")
-    return value
-
-
-def _one_of(fields: dict[str, Any], name: str, choices: tuple[str, ...]) -> Any:
-    value = _take(fields, name, str)
-    if value not in choices:
-        raise _bad_response(f"the field {name!r} is {value!r}")
-    return value
-
-
-def _problem(fields: dict[str, Any]) -> BackendError | None:
-    return None if fields.get("problem") is None else _problem_error(_take(fields, "problem", dict))
-
-
-def _problem_error(fields: dict[str, Any]) -> BackendError:
-    """Error of an RFC 9457 problem document."""
-    return BackendError(
-        _take(fields, "detail", str), _take(fields, "remedy", str), _take(fields, "code", str)
-    )
