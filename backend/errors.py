@@ -44,6 +44,25 @@ class MissingAssetError(SynergyFaceError):
     code = "missing-asset"
 
 
+class OutOfMemoryError(SynergyFaceError):
+    """The work needs more memory than there is.
+
+    Parameters
+    ----------
+    what
+        ``memory``, or that of a device: ``memory of the graphics card``.
+    """
+
+    code = "out-of-memory"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"There is not enough {what} for this.",
+            "Close other programs that use it, or take a smaller picture or texture, and try "
+            "again.",
+        )
+
+
 class CancelledError(SynergyFaceError):
     """The person who asked for the work asked to stop it."""
 

@@ -14,11 +14,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 
 from backend import contract
-from backend.server.jobs import JobQueue, JobStatus, Progress
+from backend.server.job import JobStatus, Progress
+from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models, Reconstructor
 from backend.server.problems import answer_with_problems
-from backend.server.security import Guard, read_body
+from backend.server.security import Guard, body_length, read_body
 from backend.version import VERSION
 
 STOP_SECONDS = 2.0
@@ -81,6 +82,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.stop = jobs.close
+    app.state.stall_seconds = limits.stall_seconds
     app.add_middleware(Guard, token=token)
     answer_with_problems(app)
     app.include_router(_static_routes(models))
@@ -117,9 +119,10 @@ def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
         which: Literal["all", "largest"] = "largest",
         texture_size: TextureSize = TextureSize.MEDIUM,
     ) -> dict[str, str]:
-        photo = await read_body(request, limits.photo_bytes)
         models.refuse_if_failed()
-        return {"job": jobs.submit(partial(reconstruct, photo, which, int(texture_size) or None))}
+        with jobs.place(body_length(request, limits.photo_bytes)) as enter:
+            photo = await read_body(request, limits.photo_bytes)
+            return {"job": enter(partial(reconstruct, photo, which, int(texture_size) or None))}
 
     def reconstruct(
         photo: bytes,

@@ -3,91 +3,24 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 
 from backend.errors import CancelledError
+from backend.server.job import FINISHED, Job, JobStatus, Listener, Work
 from backend.server.limits import Limits
 from backend.server.problems import Problem, ProblemError, problem_of
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-Progress = Callable[[float, str], None]
-Work = Callable[[Progress], bytes]
-Listener = Callable[[], object]
-
-FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 RETRY_SECONDS = 2
 SWEEP_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class JobStatus:
-    """A job at one moment.
-
-    Attributes
-    ----------
-    progress, stage
-        From 0 to 1, and what is being done, in a word or two.
-    revision
-        Grows with every change.
-    problem
-        Why the job failed.
-    """
-
-    id: str
-    state: State
-    progress: float
-    stage: str
-    revision: int
-    problem: Problem | None
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing will change any more."""
-        return self.state in FINISHED
-
-    def document(self) -> dict[str, Any]:
-        """What goes over the wire."""
-        problem = self.problem.document() if self.problem else None
-        return {
-            "id": self.id,
-            "state": self.state,
-            "progress": self.progress,
-            "stage": self.stage,
-            "revision": self.revision,
-            "problem": problem,
-        }
-
-
-@dataclass(eq=False)
-class _Job:
-    work: Work | None
-    id: str = field(default_factory=partial(secrets.token_urlsafe, 16))
-    state: State = "queued"
-    progress: float = 0.0
-    stage: str = ""
-    revision: int = 0
-    problem: Problem | None = None
-    result: bytes = b""
-    cancelled: bool = False
-    finished_at: float = 0.0
-    listeners: list[Listener] = field(default_factory=list)
-
-    @property
-    def status(self) -> JobStatus:
-        return JobStatus(
-            self.id, self.state, self.progress, self.stage, self.revision, self.problem
-        )
 
 
 class JobQueue:
@@ -104,9 +37,10 @@ class JobQueue:
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._jobs: dict[str, _Job] = {}
-        self._waiting: deque[_Job] = deque()
-        self._finished: deque[_Job] = deque()
+        self._jobs: dict[str, Job] = {}
+        self._arriving: list[Job] = []
+        self._waiting: deque[Job] = deque()
+        self._finished: deque[Job] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
@@ -118,26 +52,46 @@ class JobQueue:
         ProblemError
             The queue is full (429) or closed (503).
         """
+        with self.place(0) as enter:
+            return enter(work)
+
+    @contextmanager
+    def place(self, request_bytes: int) -> Iterator[Callable[[Work], str]]:
+        """Hold a place in the queue while a request arrives, so that no body is read in vain.
+
+        Parameters
+        ----------
+        request_bytes
+            The most that the request will hold in memory until its work begins.
+
+        Yields
+        ------
+        What puts work into the place, at the end of the queue, and returns the job's id. A place
+        that gets none is free again after the block.
+
+        Raises
+        ------
+        ProblemError
+            The queue is full (429) or closed (503).
+        """
         with self._changed:
             self._forget_expired()
-            if self._closed:
-                raise _problem(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "stopping",
-                    "The backend is stopping.",
-                    "Start it again.",
-                )
-            if len(self._waiting) >= self._limits.waiting_jobs:
-                raise ProblemError(
-                    Problem(
-                        HTTPStatus.TOO_MANY_REQUESTS,
-                        "queue-full",
-                        f"{len(self._waiting)} jobs are waiting already.",
-                        "Wait for one to finish, or cancel one, and try again.",
-                    ),
-                    {"Retry-After": str(RETRY_SECONDS)},
-                )
-            job = _Job(work)
+            self._refuse_if_closed()
+            self._refuse_if_full(request_bytes)
+            job = Job(request_bytes=request_bytes)
+            self._arriving.append(job)
+        try:
+            yield partial(self._enter, job)
+        finally:
+            with self._changed:
+                if job in self._arriving:
+                    self._arriving.remove(job)
+
+    def _enter(self, job: Job, work: Work) -> str:
+        with self._changed:
+            self._refuse_if_closed()
+            self._arriving.remove(job)
+            job.work = work
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._changed.notify()
@@ -226,7 +180,31 @@ class JobQueue:
                     self._cancel(job)
             self._changed.notify_all()
 
-    def _take(self) -> _Job | None:
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise _problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "stopping",
+                "The backend is stopping.",
+                "Start it again.",
+            )
+
+    def _refuse_if_full(self, request_bytes: int) -> None:
+        ahead = [*self._waiting, *self._arriving]
+        held = sum(job.request_bytes for job in ahead)
+        too_long = held + request_bytes > self._limits.waiting_bytes
+        if len(ahead) >= self._limits.waiting_jobs or (ahead and too_long):
+            raise ProblemError(
+                Problem(
+                    HTTPStatus.TOO_MANY_REQUESTS,
+                    "queue-full",
+                    f"{len(ahead)} jobs are waiting already.",
+                    "Wait for one to finish, or cancel one, and try again.",
+                ),
+                {"Retry-After": str(RETRY_SECONDS)},
+            )
+
+    def _take(self) -> Job | None:
         with self._changed:
             while not self._waiting:
                 if self._closed:
@@ -237,14 +215,14 @@ class JobQueue:
             self._update(job, state="running")
             return job
 
-    def _execute(self, job: _Job) -> None:
+    def _execute(self, job: Job) -> None:
         assert job.work is not None
         started = self._clock()
         try:
             result = job.work(partial(self._report, job))
         except CancelledError:
             outcome: dict[str, Any] = {"state": "cancelled"}
-        except Exception as error:
+        except BaseException as error:  # not even SystemExit may end the only worker
             outcome = {"state": "failed", "problem": problem_of(error)}
         else:
             outcome = {"state": "done", "progress": 1.0, "result": result}
@@ -254,14 +232,14 @@ class JobQueue:
             self._finish(job, **outcome)
         log.info("Job %s after %.2f s", job.state, job.finished_at - started)
 
-    def _report(self, job: _Job, progress: float, stage: str) -> None:
+    def _report(self, job: Job, progress: float, stage: str) -> None:
         """What the work calls as it goes; stops it when it was cancelled."""
         with self._changed:
             if job.cancelled:
                 raise CancelledError
             self._update(job, progress=min(max(job.progress, float(progress)), 1.0), stage=stage)
 
-    def _cancel(self, job: _Job) -> None:
+    def _cancel(self, job: Job) -> None:
         job.cancelled = True
         if job.state == "queued":
             self._waiting.remove(job)
@@ -269,21 +247,21 @@ class JobQueue:
         else:
             self._update(job, stage="cancelling")
 
-    def _finish(self, job: _Job, **changes: Any) -> None:
+    def _finish(self, job: Job, **changes: Any) -> None:
         job.work = None
         job.finished_at = self._clock()
         self._finished.append(job)
         self._update(job, stage="", **changes)
         self._forget_expired()
 
-    def _update(self, job: _Job, **changes: Any) -> None:
+    def _update(self, job: Job, **changes: Any) -> None:
         for name, value in changes.items():
             setattr(job, name, value)
         job.revision += 1
         for listener in job.listeners:
             listener()
 
-    def _find(self, job_id: str) -> _Job:
+    def _find(self, job_id: str) -> Job:
         self._forget_expired()
         job = self._jobs.get(job_id)
         if job is None:

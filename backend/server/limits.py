@@ -15,17 +15,22 @@ class Limits:
     ----------
     photo_bytes
         Longest body of ``POST /v1/faces``.
-    waiting_jobs
-        Jobs that may wait for their turn.
+    waiting_jobs, waiting_bytes
+        Jobs that may wait for their turn or be on their way here, and what their requests may hold
+        in memory together; a single one is always let in.
     kept_jobs, kept_bytes, kept_seconds
         Finished jobs, oldest forgotten first: how many, with how long results, for how long.
     wait_seconds
         Longest long-poll.
+    stall_seconds
+        How long a client may leave a request or the reading of an answer unfinished.
     """
 
     photo_bytes: int = MAX_PHOTO_BYTES
-    waiting_jobs: int = 8
+    waiting_jobs: int = 64
+    waiting_bytes: int = 2**29
     kept_jobs: int = 32
     kept_bytes: int = 2**29
     kept_seconds: float = 600.0
     wait_seconds: float = 30.0
+    stall_seconds: float = 30.0

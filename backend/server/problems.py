@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from backend.errors import BadInputError, MissingAssetError, SynergyFaceError
+from backend.errors import BadInputError, MissingAssetError, OutOfMemoryError, SynergyFaceError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -60,8 +60,10 @@ class ProblemError(Exception):
         self.headers = headers
 
 
-def problem_of(error: Exception) -> Problem:
+def problem_of(error: BaseException) -> Problem:
     """Problem that an exception means. One that we do not understand is logged, not shown."""
+    if isinstance(error, MemoryError):
+        error = OutOfMemoryError("memory")
     match error:
         case ProblemError():
             return error.problem

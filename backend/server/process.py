@@ -19,6 +19,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from backend.contract import PROTOCOL
 from backend.errors import BadInputError
 from backend.server.app import create_app
+from backend.server.connection import TimedConnection
 from backend.server.models import Reconstructor
 from backend.server.security import new_token, token_from_environment
 from backend.server.server_file import server_file, server_file_path
@@ -117,7 +118,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, on_ready: Callable[[int], None]) -> None:
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=TimedConnection,
             ws="none",
             lifespan="on",
             log_config=None,

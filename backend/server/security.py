@@ -126,6 +126,21 @@ def _is_loopback_origin(origin: str) -> bool:
     return bool(separator) and scheme in ("http", "https") and is_loopback(authority)
 
 
+def body_length(request: Request, limit: int) -> int:
+    """The most bytes that a request's body may turn out to have: what it announces, or the limit.
+
+    Raises
+    ------
+    ProblemError
+        It announces more than `limit` (413).
+    """
+    # h11 has checked that the header, where there is one, is one whole number.
+    length = int(request.headers.get("content-length", limit))
+    if length > limit:
+        raise _too_large(limit)
+    return length
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """Body of a request, read no further than `limit` bytes, whatever length it claims.
 
@@ -134,23 +149,12 @@ async def read_body(request: Request, limit: int) -> bytes:
     ProblemError
         The body is longer (413), empty (422), or broke off (400).
     """
-    too_large = ProblemError(
-        Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            "too-large",
-            f"The request's body is larger than {limit:,} bytes.",
-            "Send a smaller file, a JPEG for example.",
-        ),
-        {"Connection": "close"},
-    )
-    # h11 has checked that the header, where there is one, is one whole number.
-    if int(request.headers.get("content-length", 0)) > limit:
-        raise too_large
+    body_length(request, limit)
     body = bytearray()
     try:
         async for piece in request.stream():
             if len(body) + len(piece) > limit:
-                raise too_large
+                raise _too_large(limit)
             body += piece
     except ClientDisconnect as error:
         raise ProblemError(
@@ -171,3 +175,15 @@ async def read_body(request: Request, limit: int) -> bytes:
             )
         )
     return bytes(body)
+
+
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(
+        Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too-large",
+            f"The request's body is larger than {limit:,} bytes.",
+            "Send a smaller file, a JPEG for example.",
+        ),
+        {"Connection": "close"},
+    )
