@@ -27,6 +27,7 @@ from backend.geometry.pose import (
     pose_from_parameters,
 )
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.regions import region_weights
 from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
 from backend.texture.baker import TextureBaker
@@ -230,6 +231,11 @@ def static_model(model: MorphableModel) -> contract.StaticModel:
         triangles=np.asarray(model.triangles, np.int32),
         uv=model.uv,
         expression_basis=blender_from_model(per_sigma),
+        landmark_indices=np.asarray(model.landmark_indices, np.int32),
+        regions={
+            name: np.round(255 * weights).astype(np.uint8)
+            for name, weights in region_weights(model).items()
+        },
     )
 
 

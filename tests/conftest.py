@@ -88,6 +88,8 @@ class FakeReconstructor:
             triangles=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
             uv=np.eye(4, 2, dtype=np.float32),
             expression_basis=np.ones((10, 4, 3), np.float32),
+            landmark_indices=np.zeros(68, np.int32),
+            regions={"face": np.full(4, 255, np.uint8)},
         )
 
     def faces(

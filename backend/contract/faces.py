@@ -29,12 +29,18 @@ class StaticModel:
         (V, 2) float32 in [0, 1], u right, v up.
     expression_basis
         (10, V, 3) float32, displacement per standard deviation.
+    landmark_indices
+        (68,) int32, vertices of the landmarks in iBUG-68's order.
+    regions
+        By name (``face``, ``ears``, ...): (V,) uint8, how much of a vertex belongs to it, 255 all.
     """
 
     mean: NDArray[np.float32]
     triangles: NDArray[np.int32]
     uv: NDArray[np.float32]
     expression_basis: NDArray[np.float32]
+    landmark_indices: NDArray[np.int32]
+    regions: dict[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -103,11 +109,14 @@ class FacesResult:
 
 def encode_model(model: StaticModel) -> bytes:
     """Body of ``GET /v1/model``."""
-    return encode({"kind": "model", "protocol": PROTOCOL}, {
+    # Regions last: every other number then lies at a multiple of its size.
+    return encode({"kind": "model", "protocol": PROTOCOL, "regions": list(model.regions)}, {
         "mean": model.mean,
         "triangles": model.triangles,
         "uv": model.uv,
         "expression_basis": model.expression_basis,
+        "landmark_indices": model.landmark_indices,
+        **{f"region/{name}": weights for name, weights in model.regions.items()},
     })  # fmt: skip
 
 
@@ -129,12 +138,15 @@ def decode_model(body: bytes) -> StaticModel:
         expression_basis=finite_array(
             arrays, "expression_basis", "<f4", (N_EXPRESSIONS, n_vertices, 3)
         ),
+        landmark_indices=finite_array(arrays, "landmark_indices", "<i4", (N_LANDMARKS,)),
+        regions={
+            str(name): finite_array(arrays, f"region/{name}", "|u1", (n_vertices,))
+            for name in entries(envelope, "regions")
+        },
     )
-    if (
-        model.triangles.size
-        and not 0 <= model.triangles.min() <= model.triangles.max() < n_vertices
-    ):
-        raise ContractError("A triangle names a vertex that does not exist.")
+    for what, indices in (("triangle", model.triangles), ("landmark", model.landmark_indices)):
+        if indices.size and not 0 <= indices.min() <= indices.max() < n_vertices:
+            raise ContractError(f"A {what} names a vertex that does not exist.")
     return model
 
 

@@ -41,6 +41,8 @@ def a_model() -> contract.StaticModel:
         triangles=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
         uv=RNG.random((4, 2)).astype(np.float32),
         expression_basis=RNG.standard_normal((10, 4, 3)).astype(np.float32),
+        landmark_indices=(np.arange(68) % 4).astype(np.int32),
+        regions={"face": np.full(4, 255, np.uint8), "neck": np.arange(4, dtype=np.uint8)},
     )
 
 
@@ -50,6 +52,10 @@ def assert_same(a: Any, b: Any) -> None:
         if isinstance(left, np.ndarray):
             assert left.dtype == right.dtype, part.name
             np.testing.assert_array_equal(left, right)
+        elif isinstance(left, dict):
+            assert left.keys() == right.keys(), part.name
+            for name in left:
+                np.testing.assert_array_equal(left[name], right[name])
         else:
             assert left == right, part.name
 
@@ -229,6 +235,10 @@ BAD_MODELS = {
     "float triangles": damaged_model(triangles=np.zeros((2, 3), np.float32)),
     "two columns": damaged_model(mean=np.zeros((4, 2), np.float32)),
     "fewer UVs than vertices": damaged_model(uv=np.zeros((3, 2), np.float32)),
+    "landmark out of range": damaged_model(landmark_indices=np.full(68, 4, np.int32)),
+    "67 landmarks": damaged_model(landmark_indices=np.zeros(67, np.int32)),
+    "region of another mesh": damaged_model(regions={"face": np.zeros(5, np.uint8)}),
+    "weights that are floats": damaged_model(regions={"face": np.zeros(4, np.float32)}),
     "nine expressions": damaged_model(expression_basis=np.zeros((9, 4, 3), np.float32)),
     "wrong kind": contract.encode_faces(contract.FacesResult((), (1, 1))),
     "no arrays": contract.encode({"kind": "model", "protocol": contract.PROTOCOL}, {}),

@@ -61,7 +61,18 @@ def dome() -> Any:
         triangles=np.concatenate([lower, upper]).astype(np.int32),
         uv=np.stack([u, v], axis=-1).reshape(-1, 2).astype(np.float32),
         expression_basis=basis.astype(np.float32),
+        landmark_indices=np.linspace(0, len(mean) - 1, 68).astype(np.int32),
+        regions={
+            "face": weights(v > 0.2),
+            "ears": weights(np.abs(u - 0.5) > 0.4),
+            "neck": weights(np.clip(1 - 2.5 * v, 0, 1)),
+        },
     )
+
+
+def weights(share: np.ndarray) -> np.ndarray:
+    """(V,) of a region, from numbers in [0, 1] on the grid."""
+    return np.round(255 * share).astype(np.uint8).reshape(-1)
 
 
 def png(size: int, rgb: tuple[int, int, int]) -> np.ndarray:
