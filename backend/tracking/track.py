@@ -8,29 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.geometry.pose import Pose
+from backend.vision.clip import ClipInfo
 
 Float = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ClipInfo:
-    """A clip as it is seen.
-
-    Attributes
-    ----------
-    width, height
-        Pixels of the picture as it is shown: turned as the file says. All image coordinates of a
-        track are in these pixels.
-    frame_rate
-        Average frames a second, by the file. Times are exact where the rate varies; this is not.
-    source
-        The file or image sequence, as it was named.
-    """
-
-    width: int
-    height: int
-    frame_rate: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -103,9 +83,12 @@ class TrackedClip:
         (F,) int64, numbers of the frames in the order of showing, from 0 at the clip's first.
     tracks
         By number.
+    skipped
+        Frames that could not be decoded; they have no row.
     """
 
     info: ClipInfo
     times: NDArray[np.float64]
     frames: NDArray[np.int64]
     tracks: tuple[Track, ...]
+    skipped: int = 0
