@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import bpy
 
@@ -38,3 +39,43 @@ def png_output(settings: bpy.types.ImageFormatSettings) -> Iterator[None]:
         if media_type is not None:
             settings.media_type = media_type
         settings.file_format = file_format
+
+
+def actions_hold_several() -> bool:
+    """Whether one action can move several data-blocks: since 4.4 it has a slot for each."""
+    return "slots" in bpy.types.Action.bl_rna.properties
+
+
+def new_action(name: str, block: bpy.types.ID) -> Any:
+    """A new action that can move a data-block."""
+    action: Any = bpy.data.actions.new(name)
+    if not actions_hold_several():
+        action.id_root = block.id_type
+    return action
+
+
+def fits(action: Any, block: bpy.types.ID) -> bool:
+    """Whether an action can move a data-block."""
+    return actions_hold_several() or action.id_root == block.id_type
+
+
+def curves_of(action: Any, block: bpy.types.ID) -> Any:
+    """F-curves by which an action moves a data-block; a place for them is made if need be."""
+    if not actions_hold_several():
+        return action.fcurves
+    layer: Any = action.layers[0] if action.layers else action.layers.new("Layer")
+    strip: Any = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    return strip.channelbag(_slot_for(action, block), ensure=True).fcurves
+
+
+def use_action(action: Any, block: Any) -> None:
+    """Have an action move a data-block, in place of the one that does so far."""
+    animation = block.animation_data or block.animation_data_create()
+    animation.action = action
+    if actions_hold_several():
+        animation.action_slot = _slot_for(action, block)
+
+
+def _slot_for(action: Any, block: bpy.types.ID) -> Any:
+    slots = (slot for slot in action.slots if slot.target_id_type == block.id_type)
+    return next(slots, None) or action.slots.new(id_type=block.id_type, name=block.name)

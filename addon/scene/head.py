@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import StaticModel
+from ..contract import N_EXPRESSIONS, StaticModel
 from ..problems import Problem
+from . import identity
 
 UV_MAP = "UVMap"
 BASIS_KEY = "Basis"
@@ -100,21 +101,72 @@ def set_expression(
 
     Notes
     -----
-    A slider counts standard deviations and reaches at least three to both sides, further if the
-    expression needs it. Beyond Blender's limit of ten the excess moves into the key: it then
-    holds more than one standard deviation per unit, and the evaluated mesh stays right.
+    A slider counts standard deviations; `make_room` says what becomes of large ones.
     """
     _set_key(head, BASIS_KEY, neutral)
-    for index, (offsets, sigmas) in enumerate(
-        zip(model.expression_basis, expression.tolist(), strict=True)
+    for index, (offsets, unit) in enumerate(
+        zip(model.expression_basis, key_units(head), strict=True)
     ):
-        unit = max(1.0, abs(sigmas) / HARD_LIMIT)
-        key = _set_key(head, expression_key_name(index), neutral + offsets * np.float32(unit))
-        value = sigmas / unit
-        reach = max(SLIDER_SIGMAS, float(math.ceil(abs(value))))
-        key.slider_min, key.slider_max = -reach, reach
-        key.value = value
+        _set_key(head, expression_key_name(index), neutral + offsets * np.float32(unit))
+    units = make_room(head, np.abs(expression))
+    for index, value in enumerate(expression / units):
+        expression_key(head, index).value = value
     _mesh_of(head).update()
+
+
+def expression_key(head: bpy.types.Object, index: int) -> bpy.types.ShapeKey:
+    """Shape key of an expression component.
+
+    Raises
+    ------
+    Problem
+        The head has lost it.
+    """
+    keys = _mesh_of(head).shape_keys
+    key = keys.key_blocks.get(expression_key_name(index)) if keys else None
+    if key is None:
+        raise Problem(
+            f"The head {head.name!r} has no shape key {expression_key_name(index)!r} any more.",
+            "Undo its removal, or choose another head.",
+        )
+    return key
+
+
+def key_units(head: bpy.types.Object) -> NDArray[np.float64]:
+    """(10,) standard deviations per unit of the sliders: 1, but where one needed more room."""
+    return np.array(head.get(identity.KEY_UNITS, np.ones(N_EXPRESSIONS)), np.float64)
+
+
+def make_room(head: bpy.types.Object, sigmas: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Let the sliders reach (10,) standard deviations to both sides, and never less than before.
+
+    Returns
+    -------
+    (10,) standard deviations that one unit of each slider stands for from now on.
+
+    Notes
+    -----
+    A slider reaches at least three. Beyond Blender's limit of ten the excess moves into the key:
+    it then holds more than one standard deviation per unit.
+    """
+    before = key_units(head)
+    units = np.maximum(before, sigmas / HARD_LIMIT)
+    for index, (stretch, value) in enumerate(zip(units / before, sigmas / units, strict=True)):
+        key = expression_key(head, index)
+        if stretch > 1:
+            _stretch(key, stretch)
+        reach = max(SLIDER_SIGMAS, key.slider_max, -key.slider_min, float(math.ceil(value)))
+        key.slider_min, key.slider_max = -reach, reach
+    head[identity.KEY_UNITS] = units.tolist()
+    return units
+
+
+def _stretch(key: bpy.types.ShapeKey, factor: float) -> None:
+    """Multiply what a key adds to the shape that it is relative to."""
+    neutral, coordinates = (np.empty(3 * len(key.points), np.float32) for _ in range(2))
+    key.relative_key.points.foreach_get("co", neutral)
+    key.points.foreach_get("co", coordinates)
+    key.points.foreach_set("co", neutral + np.float32(factor) * (coordinates - neutral))
 
 
 def _fill(mesh: bpy.types.Mesh, model: StaticModel, neutral: NDArray[np.float32]) -> None:

@@ -27,6 +27,7 @@ POSE_QUATERNION = PREFIX + "pose_quaternion"
 POSE_SCALE = PREFIX + "pose_scale"
 POSE_TRANSLATION = PREFIX + "pose_translation"
 IMAGE_SIZE = PREFIX + "image_size"
+KEY_UNITS = PREFIX + "key_units"
 
 SAME_FACE_OVERLAP = 0.5
 

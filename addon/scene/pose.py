@@ -58,11 +58,18 @@ def apply_photo_pose(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
 def reset_photo_pose(head: bpy.types.Object) -> None:
     """Give the Empty the transform that it had before the photo's pose was applied."""
     empty = pose_empty(head)
+    if BEFORE in empty:
+        empty.matrix_basis = transform_without_photo_pose(head)
+        del empty[BEFORE]
+
+
+def transform_without_photo_pose(head: bpy.types.Object) -> Matrix:
+    """Transform of the Empty, as it is once the photo's pose is taken off."""
+    empty = pose_empty(head)
     values = empty.get(BEFORE)
     if values is None:
-        return
-    empty.matrix_basis = Matrix([values[i : i + 4] for i in range(0, 16, 4)])
-    del empty[BEFORE]
+        return empty.matrix_basis.copy()
+    return Matrix([values[i : i + 4] for i in range(0, 16, 4)])
 
 
 def photo_matrix(head: bpy.types.Object, scene: bpy.types.Scene) -> Matrix:

@@ -1,0 +1,118 @@
+"""From a picture to space: where in front of a lens a head is that the picture shows.
+
+A weak-perspective pose knows the head's direction, its place in the picture and its size there,
+but no distance. A lens of a known focal length gives it: ``focal length in pixels / pixels per
+metre``. The lens stands at the origin and looks along +Y with Z up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .smoothing import Motion, quaternion_product
+
+Float = NDArray[np.floating]
+
+# Of the longer side: Blender's sensor fit "AUTO".
+SENSOR_MILLIMETRES = 36.0
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What took the picture.
+
+    Attributes
+    ----------
+    focal_length
+        Millimetres, in front of a sensor whose longer side is 36 mm.
+    image_size
+        Width and height of the picture in pixels.
+    """
+
+    focal_length: float
+    image_size: tuple[int, int]
+
+    @property
+    def focal_pixels(self) -> float:
+        """Focal length in pixels of the picture."""
+        return self.focal_length / SENSOR_MILLIMETRES * max(self.image_size)
+
+    def rays(self, right: Float, up: Float) -> Float:
+        """(N, 3) directions to points so many pixels from the picture's centre, as long in Y as
+        the focal length."""
+        return np.stack([right, np.full_like(right, self.focal_pixels), up], axis=-1)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where heads are: (N, 4) unit quaternions w, x, y, z and (N, 3) metres."""
+
+    quaternions: Float
+    locations: Float
+
+
+def place(motion: Motion, lens: Lens) -> Placement:
+    """Turned as the picture shows the heads, their origins where it shows them.
+
+    Parameters
+    ----------
+    motion
+        (N,) frames, all of which show the face.
+    lens
+        What took the picture.
+    """
+    quaternions = np.asarray(motion.quaternions, np.float64)
+    right, up, per_metre = _in_picture(motion, lens)
+    return Placement(quaternions, lens.rays(right, up) / per_metre[:, None])
+
+
+def place_matched(motion: Motion, lens: Lens, centre: tuple[float, float, float]) -> Placement:
+    """As `place`, so that heads look through the lens as they do in the picture.
+
+    Parameters
+    ----------
+    motion, lens
+        As in `place`.
+    centre
+        Middle of the head: metres, in its own frame.
+
+    Notes
+    -----
+    Perspective shows things in two ways that a weak-perspective pose does not know. What is not
+    in the middle of the picture is seen from the side: the head is turned with the ray that leads
+    to it. And what is nearer is larger: the scale holds for the head's centre, not for its
+    origin, which lies deeper.
+    """
+    quaternions = np.asarray(motion.quaternions, np.float64)
+    right, up, per_metre = _in_picture(motion, lens)
+    seen = rotate(quaternions, np.asarray(centre))
+    rays = lens.rays(right + per_metre * seen[:, 0], up + per_metre * seen[:, 2])
+    turned = quaternion_product(_from_forward(rays), quaternions)
+    offsets = rotate(turned, np.asarray(centre))
+    return Placement(turned, rays / per_metre[:, None] - offsets)
+
+
+def rotate(quaternions: Float, vectors: Float) -> Float:
+    """(N, 3) vectors ((3,) or (N, 3)) turned by (N, 4) unit quaternions."""
+    scalar, axis = quaternions[:, :1], quaternions[:, 1:]
+    twice = 2 * np.cross(axis, vectors)
+    return vectors + scalar * twice + np.cross(axis, twice)
+
+
+def _in_picture(motion: Motion, lens: Lens) -> tuple[Float, Float, Float]:
+    """Origins' pixels right and up of the picture's centre, and pixels per metre: (N,) each."""
+    width, height = lens.image_size
+    x, y = np.asarray(motion.translation, np.float64)[:, :2].T
+    # The centre of the first pixel is at 0.
+    per_metre = np.asarray(motion.scale, np.float64) * 1000
+    return x - (width - 1) / 2, (height - 1) / 2 - y, per_metre
+
+
+def _from_forward(rays: Float) -> Float:
+    """(N, 4) shortest rotations from +Y to rays that point forward."""
+    x, y, z = (rays / np.linalg.norm(rays, axis=1, keepdims=True)).T
+    halfway = np.stack([1 + y, z, np.zeros_like(x), -x], axis=1)
+    return halfway / np.linalg.norm(halfway, axis=1, keepdims=True)

@@ -1,0 +1,272 @@
+"""The motion of a head: F-curves of its Empty's pose and of its shape keys, written in bulk.
+
+One action holds what one clip says about one head. Blender 4.2 needs a second one for the shape
+keys. The action carries the raw recording, so that its keys can be made anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ..contract import N_EXPRESSIONS
+from ..keyframes import Keyframes, keyframes
+from ..problems import Problem
+from ..recording import Recording, Style, pack, pack_style, unpack, unpack_style
+from ..smoothing import Strengths, like_signs, quaternion_product
+from . import compat, identity
+from . import head as head_mesh
+from .curves import Timing, fill, scale_values
+from .pose import pose_empty, reset_photo_pose, transform_without_photo_pose
+
+RECORDING = identity.PREFIX + "recording"
+STYLE = identity.PREFIX + "style"
+BASE = identity.PREFIX + "animation_base"
+LOST, FOUND = "Face lost", "Face found"
+
+
+@dataclass(frozen=True)
+class Take:
+    """Which face of which clip an action shows.
+
+    Attributes
+    ----------
+    source
+        The clip's identity.
+    number
+        Of the face in the clip.
+    name
+        Of a new action.
+    """
+
+    source: str
+    number: int
+    name: str
+
+
+def animate(
+    head: bpy.types.Object,
+    take: Take,
+    recording: Recording,
+    style: Style,
+    rate: float,
+    base: Matrix | None = None,
+) -> bpy.types.Action:
+    """Give a head the motion of a clip, in the action of that clip; other actions stay.
+
+    Parameters
+    ----------
+    head
+        Mesh object that the add-on made.
+    take
+        If the head has an action of the same face of the same clip, that is filled anew.
+    recording, style
+        The face's raw motion, and what becomes of it.
+    rate
+        Frames a second of the scene.
+    base
+        Where the motion begins, in the space of the Empty's parent; None: where the Empty stands,
+        or where its present motion begins, if that is of a clip.
+
+    Raises
+    ------
+    Problem
+        The head cannot be animated, or the face is in no frame. Nothing has changed then.
+    """
+    check_animatable(head)
+    keys = keyframes(recording, style, rate)
+    data = pack(recording)
+    blocks = pose_empty(head), _shape_keys(head)
+    if base is None:
+        base = _present_base(head)
+    reset_photo_pose(head)
+    blocks[0][BASE] = [value for row in base for value in row]
+    pose, expression = (_action(head, block, take) for block in blocks)
+    _write_pose(pose, blocks[0], keys)
+    _write_expression(expression, head, keys)
+    # Bytes that are put over others end at their first zero.
+    pose.pop(RECORDING, None)
+    pose[RECORDING], pose[STYLE] = data, pack_style(style)
+    for action, block in zip((pose, expression), blocks, strict=True):
+        _keep_action_of(block)
+        compat.use_action(action, block)
+    return pose
+
+
+def animate_again(
+    head: bpy.types.Object, strengths: Strengths, gain: float, rate: float
+) -> bpy.types.Action:
+    """Make the keys of a head's present action anew, from its recording.
+
+    Raises
+    ------
+    Problem
+        The action has no recording, or it is damaged. Nothing has changed then.
+    """
+    check_animatable(head)
+    action = recorded_action(head)
+    if action is None:
+        raise Problem(
+            f"The head {head.name!r} is not animated from a video.",
+            "Run Animate from Video on it, or choose such an action for its Empty.",
+        )
+    style = replace(style_of(action), strengths=strengths, gain=gain)
+    keys = keyframes(unpack(action[RECORDING]), style, rate)
+    take = Take(action[identity.SOURCE], action[identity.FACE_INDEX], action.name)
+    _write_pose(action, pose_empty(head), keys)
+    _write_expression(_action(head, _shape_keys(head), take), head, keys)
+    action[STYLE] = pack_style(style)
+    return action
+
+
+def check_animatable(head: bpy.types.Object) -> None:
+    """Refuse a head that cannot be given keys.
+
+    Raises
+    ------
+    Problem
+        It has lost its Empty or a shape key, is linked from another file, or is in the NLA
+        editor's tweak mode.
+    """
+    for index in range(N_EXPRESSIONS):
+        head_mesh.expression_key(head, index)
+    blocks: tuple[Any, ...] = (head, pose_empty(head), _shape_keys(head))
+    if not all(block.is_editable for block in blocks):
+        raise Problem(
+            f"The head {head.name!r} is linked from another file.",
+            "Make it local (Object > Relations > Make Local), and try again.",
+        )
+    if any(block.animation_data and block.animation_data.use_tweak_mode for block in blocks):
+        raise Problem(
+            f"A strip of the head {head.name!r} is being tweaked in the NLA editor.",
+            "Leave the tweak mode (Tab in that editor), and try again.",
+        )
+
+
+def recorded_action(head: bpy.types.Object) -> Any | None:
+    """The action of a clip that moves a head at present."""
+    animation = head.parent.animation_data if head.parent else None
+    action: Any = animation.action if animation else None
+    return action if action is not None and RECORDING in action and STYLE in action else None
+
+
+def style_of(action: Any) -> Style:
+    """How the keys of an action were made.
+
+    Raises
+    ------
+    Problem
+        That is damaged.
+    """
+    return unpack_style(action[STYLE])
+
+
+def head_of_take(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:
+    """The head in a scene that has an action of this face of this clip."""
+    uuids = {action[identity.UUID] for action in bpy.data.actions if _shows(action, source, number)}
+    heads = (object for object in scene.objects if identity.is_head(object))
+    return next((head for head in heads if head[identity.UUID] in uuids), None)
+
+
+def base_matrix(head: bpy.types.Object) -> Matrix:
+    """Where the motion of an animated head begins, in the space of its Empty's parent."""
+    return _base_of(pose_empty(head))
+
+
+def _base_of(empty: Any) -> Matrix:
+    values = empty[BASE]
+    return Matrix([values[i : i + 4] for i in range(0, 16, 4)])
+
+
+def _present_base(head: bpy.types.Object) -> Matrix:
+    empty = pose_empty(head)
+    if recorded_action(head) is not None and BASE in empty:
+        return base_matrix(head)
+    return transform_without_photo_pose(head)
+
+
+def _write_pose(action: Any, empty: Any, keys: Keyframes) -> None:
+    base = _base_of(empty)
+    linear, offset = np.array(base.to_3x3()), np.array(base.translation)
+    curves, timing = compat.curves_of(action, empty), _timing(keys)
+    empty.rotation_mode = "QUATERNION"
+    turn = np.array(base.to_quaternion())
+    quaternions = like_signs(quaternion_product(turn, keys.quaternions))
+    fill(curves, "rotation_quaternion", quaternions, timing)
+    fill(curves, "location", keys.locations @ linear.T + offset, timing)
+    _mark_gaps(action, keys)
+
+
+def _write_expression(action: Any, head: bpy.types.Object, keys: Keyframes) -> None:
+    before = head_mesh.key_units(head)
+    units = head_mesh.make_room(head, np.abs(keys.expression).max(axis=0))
+    _rescale_actions(head, before / units)
+    curves, timing = compat.curves_of(action, _shape_keys(head)), _timing(keys)
+    for index, values in enumerate((keys.expression / units).T):
+        fill(curves, _value_path(index), values[:, None], timing)
+
+
+def _timing(keys: Keyframes) -> Timing:
+    return Timing(keys.frames, held=keys.lost, extreme=keys.lost | keys.found)
+
+
+def _mark_gaps(action: Any, keys: Keyframes) -> None:
+    """Name the ends of the gaps by markers of the action."""
+    for marker in list(action.pose_markers):
+        if marker.name in (LOST, FOUND):
+            action.pose_markers.remove(marker)
+    for name, where in ((LOST, keys.lost), (FOUND, keys.found)):
+        for frame in keys.frames[where]:
+            action.pose_markers.new(name).frame = round(frame)
+
+
+def _rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> None:
+    """Keep the meaning of the other clips' keys when a slider's unit has grown."""
+    for index in np.flatnonzero(factors != 1).tolist():
+        for action in bpy.data.actions:
+            if action.get(identity.UUID) == head[identity.UUID]:
+                curve = compat.curves_of(action, _shape_keys(head)).find(_value_path(index))
+                if curve is not None:
+                    scale_values(curve, factors[index])
+
+
+def _action(head: bpy.types.Object, block: bpy.types.ID, take: Take) -> Any:
+    """The action of a take that moves one of the head's data-blocks; made if need be."""
+    for action in bpy.data.actions:
+        shown = _shows(action, take.source, take.number)
+        if shown and action[identity.UUID] == head[identity.UUID] and compat.fits(action, block):
+            return action
+    suffix = "" if isinstance(block, bpy.types.Object) else " expression"
+    action = compat.new_action(take.name + suffix, block)
+    action.use_fake_user = True
+    action[identity.UUID] = head[identity.UUID]
+    action[identity.SOURCE], action[identity.FACE_INDEX] = take.source, take.number
+    return action
+
+
+def _shows(action: Any, source: str, number: int) -> bool:
+    return (
+        action.library is None
+        and identity.UUID in action
+        and action.get(identity.SOURCE) == source
+        and action.get(identity.FACE_INDEX) == number
+    )
+
+
+def _keep_action_of(block: Any) -> None:
+    """Do not let Blender drop, when it saves, the action that is about to be replaced."""
+    if block.animation_data and block.animation_data.action:
+        block.animation_data.action.use_fake_user = True
+
+
+def _shape_keys(head: Any) -> Any:
+    return head.data.shape_keys
+
+
+def _value_path(index: int) -> str:
+    return f'key_blocks["{head_mesh.expression_key_name(index)}"].value'
