@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.errors import MissingAssetError
+from backend.geometry.camera import roi_box_around
 from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
 from backend.texture.blend import mix
+from backend.texture.completion import complete, enlarge
 from backend.texture.evidence import Evidence, Regions, extend_light, judge
 from backend.texture.filters import resize
+from backend.texture.mean_face import read_mean_texture
 from backend.texture.unwrap import unwrap
 from backend.texture.uv_map import UvMap
 from backend.texture.visibility import visibility
+from backend.vision.crop import crop
+
+if TYPE_CHECKING:
+    from gan_texture.inference import TextureGenerator
 
 Float = NDArray[np.float32]
 
-MEAN_TEXTURE = Path(__file__).with_name("mean_texture.png")
+# How a texture is made: the photo where it shows the face and the network's texture elsewhere; the
+# network's alone; the photo over its mirror image and the mean face; the mean face in the photo's
+# light.
+Mode = Literal["photo+gan", "gan", "photo", "mean"]
+MODES: tuple[Mode, ...] = ("photo+gan", "gan", "photo", "mean")
 # Texels on each side of the small pictures in which weights and light are worked out.
 MASK_SIZE = 256
 
@@ -63,23 +75,30 @@ class TextureBaker:
         The chart's texels on the surface.
     mean_texture
         (size, size, 3) float32 RGB in [0, 1], the colour map of the mean face.
+    generator
+        The texture network, for the modes that need it.
     """
 
     model: MorphableModel
     uv_map: UvMap
     mean_texture: Float
+    generator: TextureGenerator | None = None
 
     @classmethod
-    def load(cls, model: MorphableModel, size: int = 1024) -> TextureBaker:
+    def load(
+        cls, model: MorphableModel, size: int = 1024, generator: TextureGenerator | None = None
+    ) -> TextureBaker:
         """Baker of square textures of a size with the mean colour map of this package."""
-        return cls(model, UvMap.of(model, size), read_mean_texture(size))
+        return cls(model, UvMap.of(model, size), read_mean_texture(size), generator)
 
     @property
     def size(self) -> int:
         """Texels on each side."""
         return self.uv_map.size
 
-    def bake(self, photo: NDArray[np.uint8], vertices_image: Float) -> NDArray[np.uint8]:
+    def bake(
+        self, photo: NDArray[np.uint8], vertices_image: Float, mode: Mode = "photo"
+    ) -> NDArray[np.uint8]:
         """Texture of a head in a photo.
 
         Parameters
@@ -88,12 +107,39 @@ class TextureBaker:
             (H, W, 3) RGB.
         vertices_image
             (V, 3) in the image frame.
+        mode
+            How the texture is made; see `MODES`.
 
         Returns
         -------
         (size, size, 3) RGB, row 0 is v = 1.
         """
-        return to_bytes(self.observe(photo, vertices_image).filled)
+        seen = self.observe(photo, vertices_image)
+        if mode == "photo":
+            return to_bytes(seen.filled)
+        if mode == "mean":
+            return to_bytes(self._mean_face(seen.log_photo, seen.evidence))
+        generated = self.generate(photo, vertices_image, seen)
+        if mode == "gan":
+            return to_bytes(enlarge(generated, self.size))
+        return to_bytes(complete(seen.sampled, seen.believed, seen.filled, generated))
+
+    def generate(self, photo: NDArray[np.uint8], vertices_image: Float, seen: Observation) -> Float:
+        """(M, M, 3) float32 RGB in [0, 1], the network's texture.
+
+        Raises
+        ------
+        MissingAssetError
+            This baker has no network.
+        """
+        if self.generator is None:
+            raise MissingAssetError(
+                "The texture network is not loaded.", "Choose the texture mode `photo`."
+            )
+        box = roi_box_around(vertices_image[self.model.landmark_indices])
+        face = crop(photo, box, MASK_SIZE).astype(np.float32) / np.float32(255)
+        filled = resize(seen.filled, MASK_SIZE, MASK_SIZE)
+        return self.generator.make(face, filled, seen.evidence.believed)
 
     def observe(self, photo: NDArray[np.uint8], vertices_image: Float) -> Observation:
         """Unwrap a photo and judge it; arguments as for `bake`."""
@@ -136,15 +182,6 @@ class TextureBaker:
     def _regions(self) -> Regions:
         spread = self.uv_map.spread(Regions.of_vertices(self.model))
         return Regions(*np.moveaxis(resize(spread, MASK_SIZE, MASK_SIZE), -1, 0))
-
-
-def read_mean_texture(size: int) -> Float:
-    """(size, size, 3) float32 RGB in [0, 1], the mean colour map of this package."""
-    from PIL import Image
-
-    with Image.open(MEAN_TEXTURE) as picture:
-        mean = np.asarray(picture.convert("RGB"), np.float32) / np.float32(255)
-    return resize(mean, size, size)
 
 
 def to_bytes(texture: Float) -> NDArray[np.uint8]:

@@ -104,10 +104,20 @@ def extend_light(difference: Float, plain: Float, believed: Float, tone: Float) 
     # hair that pass for shaded skin more often than from lamps.
     shade = np.clip(at_large.mean(axis=2, keepdims=True), -DEEPEST_SHADE, DEEPEST_SHADE)
     light = tone + shade
+    at_seam, near = light_at_seam(difference, believed)
+    return light + near * (at_seam - light)
+
+
+def light_at_seam(difference: Float, believed: Float) -> tuple[Float, Float]:
+    """Light that makes a fill go over into what is believed; arguments as for `extend_light`.
+
+    Returns
+    -------
+    (L, L, 3) logarithm of the light, and (L, L, 1) how near the seam is: 1 at it, 0 far from it.
+    """
     at_seam, amount = _extend(difference, believed)
     near = np.asarray(cv2.GaussianBlur(amount, (0, 0), SEAM_REACH), np.float32)
-    near = np.minimum(2 * near, 1)[..., None]
-    return light + near * (at_seam - light)
+    return at_seam, np.minimum(2 * near, 1)[..., None]
 
 
 def _extend(difference: Float, known: Float) -> tuple[Float, Float]:

@@ -26,7 +26,7 @@ from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_eule
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.preview import MOUTH
-from backend.texture.baker import MEAN_TEXTURE
+from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.filters import outside, sample
 from backend.texture.uv_map import texel_position
 from backend.vision.crop import crop
@@ -34,6 +34,7 @@ from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos, write_fits
 from training.evaluation.alignment import alignment_report, measure_alignment
 from training.evaluation.annotations import annotations_of
+from training.evaluation.appearance import Light, background, skin_tone
 from training.evaluation.modelling import dense_error, image_vertices
 from training.evaluation.nme import mean_of_bins, means_by_yaw
 from training.evaluation.orientation import measure_orientation, orientation_report
@@ -224,49 +225,14 @@ def _render(
     fine = (vertices + np.float32(0.5)) * np.float32(SUPERSAMPLING) - np.float32(0.5)
     fragments = rasterize(fine, model.triangles, side, side, cull=False)
     position = interpolate(fragments, model.triangles, texel_position(model.uv, len(texture)))
-    albedo = sample(texture, position) / np.float32(255) * _skin_tone(rng)
+    albedo = sample(texture, position) / np.float32(255) * skin_tone(rng)
     normals = interpolate(fragments, model.triangles, vertex_normals(turned, model.triangles))
     # The model is a mask without a back and without a mouth: both show dark, not what is behind.
     seen_from_inside = normals[..., 2:] < 0
-    color = np.where(seen_from_inside, MOUTH, albedo * _light(normals, rng))
+    color = np.where(seen_from_inside, MOUTH, albedo * Light.drawn(rng).on(normals))
     color = np.where(fragments.covered[..., None], color, MOUTH)
     beside = outside(fragments.covered)[..., None]
-    picture = np.where(beside, _background(side, rng), color).astype(np.float32)
+    picture = np.where(beside, background(side, side, rng), color).astype(np.float32)
     picture = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     picture += rng.normal(0, rng.uniform(0, 0.02), picture.shape)
     return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-
-
-def _skin_tone(rng: np.random.Generator) -> Float:
-    """(3,) factors on the mean texture from pale to dark, redder as it darkens."""
-    depth = rng.uniform(0, 1)
-    pale, dark = np.array([1.12, 1.10, 1.08]), np.array([0.50, 0.41, 0.36])
-    return ((pale + (dark - pale) * depth) * rng.uniform(0.95, 1.05, 3)).astype(np.float32)
-
-
-def _light(normals: Float, rng: np.random.Generator) -> Float:
-    """(H, W, 3) light on (H, W, 3) normals: nine spherical harmonics of a soft and a main lamp."""
-    x, y, z = np.moveaxis(normals, -1, 0)
-    direction = rng.normal(0, 1, 3) + np.array([0, 0.4, 1.2])
-    dx, dy, dz = direction / np.linalg.norm(direction)
-    cosine = dx * x + dy * y + dz * z
-    # The clamped cosine of a lamp to second order (Ramamoorthi & Hanrahan 2001), as a polynomial.
-    lamp = 0.25 + 0.5 * cosine + 0.15625 * (3 * cosine**2 - 1)
-    ambient = rng.uniform(0.35, 0.7)
-    tint = rng.uniform(0.9, 1.1, 3)
-    light = ambient + rng.uniform(0.5, 0.9) * np.maximum(lamp, 0)[..., None] * tint
-    return light.astype(np.float32)
-
-
-def _background(side: int, rng: np.random.Generator) -> Float:
-    """(side, side, 3) a gradient between two colours with blotches of noise."""
-    ramp = np.linspace(0, 1, side)
-    angle = rng.uniform(0, 2 * np.pi)
-    t = 0.5 + 0.5 * (np.cos(angle) * (ramp - 0.5)[None] + np.sin(angle) * (ramp - 0.5)[:, None])
-    first, second = rng.uniform(0, 1, (2, 3))
-    picture = first + (second - first) * t[..., None]
-    cells = int(rng.integers(4, 40))
-    noise = rng.normal(0, 1, (cells, cells, 1)) + 0.3 * rng.normal(0, 1, (cells, cells, 3))
-    noise *= rng.uniform(0, 0.2)
-    blotches = cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.clip(picture + blotches, 0, 1).astype(np.float32)

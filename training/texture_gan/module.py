@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
-from backend.texture.baker import read_mean_texture
+from backend.texture.mean_face import read_mean_texture
 from gan_texture.discriminator import PatchDiscriminator
 from gan_texture.generator import Architecture, Generator, generator_input
 from gan_texture.weights import load_generator

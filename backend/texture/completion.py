@@ -1,0 +1,64 @@
+"""What the texture network made, fitted to what the photo shows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.texture import skin
+from backend.texture.blend import mix
+from backend.texture.evidence import light_at_seam
+from backend.texture.filters import resize
+
+Float = NDArray[np.float32]
+
+# Difference of colour (of 1) between the network's texture and the mirrored photo at which the
+# photo's fine detail is no longer taken over: it belongs to something that is elsewhere.
+OTHER_DETAIL = np.float32(0.06)
+
+
+def complete(sampled: Float, believed: Float, filled: Float, generated: Float) -> Float:
+    """The photo where it is believed, the network's texture in the photo's light elsewhere.
+
+    Parameters
+    ----------
+    sampled, filled
+        (S, S, 3) the photo's colours; the photo over its mirror image and the mean face.
+    believed
+        (S, S) weight of the photo.
+    generated
+        (M, M, 3) by the network, in less detail.
+
+    Returns
+    -------
+    (S, S, 3).
+
+    Notes
+    -----
+    The seam vanishes because the made part is lit by a smooth field that takes on the quotient of
+    photo and made part where both are known: the membrane of Poisson blending (Farbman et al.
+    2009), here by pull-push.
+    """
+    size, small = len(sampled), len(generated)
+    known = resize(believed, small, small)
+    difference = skin.log_color(resize(sampled, small, small)) - skin.log_color(generated)
+    light, near = light_at_seam(difference, known)
+    light = enlarge(np.exp(light * near), size)
+    made = skin.scale_color(enlarge(generated, size) + _detail(filled, generated), light)
+    return mix(made, sampled, believed)
+
+
+def enlarge(picture: Float, size: int) -> Float:
+    """A (M, M, 3) picture at a larger size."""
+    enlarged = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(enlarged, np.float32)
+
+
+def _detail(filled: Float, generated: Float) -> Float:
+    """(S, S, 3) what is finer than the network's texture, from the photo's mirror image."""
+    size, small = len(filled), len(generated)
+    coarse = resize(filled, small, small)
+    apart = np.abs(coarse - generated).max(axis=2) / OTHER_DETAIL
+    agreement = enlarge(np.maximum(1 - apart, 0), size)[..., None]
+    return (filled - enlarge(coarse, size)) * agreement

@@ -1,0 +1,21 @@
+"""The colour map of the mean face: the template of every texture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.texture.filters import resize
+
+MEAN_TEXTURE = Path(__file__).with_name("mean_texture.png")
+
+
+def read_mean_texture(size: int) -> NDArray[np.float32]:
+    """(size, size, 3) float32 RGB in [0, 1], row 0 is v = 1."""
+    from PIL import Image
+
+    with Image.open(MEAN_TEXTURE) as picture:
+        mean = np.asarray(picture.convert("RGB"), np.float32) / np.float32(255)
+    return resize(mean, size, size)
