@@ -18,6 +18,10 @@ Listener = Callable[[], object]
 FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
 
+def nothing() -> None:
+    """What most jobs leave to be done when they end."""
+
+
 @dataclass(frozen=True)
 class JobStatus:
     """A job at one moment.
@@ -73,12 +77,15 @@ class Job:
         Somebody asked for the end of it.
     finished_at
         By the queue's clock.
+    ended
+        Called once, when the work is over or will never begin.
     listeners
         Called at every change.
     """
 
     work: Work | None = None
     request_bytes: int = 0
+    ended: Callable[[], object] = nothing
     id: str = field(default_factory=partial(secrets.token_urlsafe, 16))
     state: State = "queued"
     progress: float = 0.0

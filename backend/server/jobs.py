@@ -13,9 +13,11 @@ from http import HTTPStatus
 from typing import Any
 
 from backend.errors import CancelledError
-from backend.server.job import FINISHED, Job, JobStatus, Listener, Work
+from backend.server.job import FINISHED, Job, JobStatus, Listener, Work, nothing
 from backend.server.limits import Limits
 from backend.server.problems import Problem, ProblemError, problem_of
+
+Enter = Callable[..., str]
 
 RETRY_SECONDS = 2
 SWEEP_SECONDS = 60.0
@@ -56,7 +58,7 @@ class JobQueue:
             return enter(work)
 
     @contextmanager
-    def place(self, request_bytes: int) -> Iterator[Callable[[Work], str]]:
+    def place(self, request_bytes: int) -> Iterator[Enter]:
         """Hold a place in the queue while a request arrives, so that no body is read in vain.
 
         Parameters
@@ -66,8 +68,9 @@ class JobQueue:
 
         Yields
         ------
-        What puts work into the place, at the end of the queue, and returns the job's id. A place
-        that gets none is free again after the block.
+        What puts work into the place, at the end of the queue, and returns the job's id; it takes
+        what is to be called when the job has ended, however it ends. A place that gets no work is
+        free again after the block.
 
         Raises
         ------
@@ -87,11 +90,11 @@ class JobQueue:
                 if job in self._arriving:
                     self._arriving.remove(job)
 
-    def _enter(self, job: Job, work: Work) -> str:
+    def _enter(self, job: Job, work: Work, ended: Callable[[], object] = nothing) -> str:
         with self._changed:
             self._refuse_if_closed()
             self._arriving.remove(job)
-            job.work = work
+            job.work, job.ended = work, ended
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._changed.notify()
@@ -248,7 +251,8 @@ class JobQueue:
             self._update(job, stage="cancelling")
 
     def _finish(self, job: Job, **changes: Any) -> None:
-        job.work = None
+        job.ended()
+        job.work, job.ended = None, nothing
         job.finished_at = self._clock()
         self._finished.append(job)
         self._update(job, stage="", **changes)

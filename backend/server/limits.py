@@ -13,8 +13,8 @@ class Limits:
 
     Attributes
     ----------
-    photo_bytes
-        Longest body of ``POST /v1/faces``.
+    photo_bytes, video_bytes, frame_bytes
+        Longest body of ``POST /v1/faces``, of ``/v1/videos`` and of a stream's frame.
     waiting_jobs, waiting_bytes
         Jobs that may wait for their turn or be on their way here, and what their requests may hold
         in memory together; a single one is always let in.
@@ -24,9 +24,13 @@ class Limits:
         Longest long-poll.
     stall_seconds
         How long a client may leave a request or the reading of an answer unfinished.
+    streams, stream_seconds
+        Streams that may be open at once, and how long one may be idle.
     """
 
     photo_bytes: int = MAX_PHOTO_BYTES
+    video_bytes: int = 2**33
+    frame_bytes: int = 2**26
     waiting_jobs: int = 64
     waiting_bytes: int = 2**29
     kept_jobs: int = 32
@@ -34,3 +38,5 @@ class Limits:
     kept_seconds: float = 600.0
     wait_seconds: float = 30.0
     stall_seconds: float = 30.0
+    streams: int = 4
+    stream_seconds: float = 30.0

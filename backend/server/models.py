@@ -10,39 +10,17 @@ import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from backend import contract
 from backend.server.problems import Problem, ProblemError, problem_of
+from backend.server.reconstructor import Reconstructor
 from backend.version import VERSION
 
 LIBRARIES = ("fastapi", "mediapipe", "numpy", "onnxruntime", "torch")
 RETRY_SECONDS = 2
 
 log = logging.getLogger(__name__)
-
-
-class Reconstructor(Protocol):
-    """What the server needs of the pipeline."""
-
-    @property
-    def device(self) -> str:
-        """Where the networks run: ``cpu``, ``cuda`` or ``mps``."""
-        ...
-
-    def static_model(self) -> contract.StaticModel:
-        """What all heads share."""
-        ...
-
-    def faces(
-        self,
-        photo: bytes,
-        which: Literal["all", "largest"],
-        texture_size: int | None,
-        progress: Callable[[float, str], None],
-    ) -> contract.FacesResult:
-        """Faces of a picture file's bytes; stops when `progress` raises ``CancelledError``."""
-        ...
 
 
 class Models:

@@ -92,6 +92,7 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 def answer_with_problems(app: FastAPI) -> None:
     """Make every failure of `app` a problem document: 404, 405, 422 and 500 too."""
     app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(SynergyFaceError, _on_exception)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(Exception, _on_exception)

@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import os
 import secrets
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -147,15 +148,31 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises
     ------
     ProblemError
+        As `body_pieces`.
+    """
+    body = bytearray()
+    async for piece in body_pieces(request, limit):
+        body += piece
+    return bytes(body)
+
+
+async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """Body of a request as it comes, at most `limit` bytes in all.
+
+    Raises
+    ------
+    ProblemError
         The body is longer (413), empty (422), or broke off (400).
     """
     body_length(request, limit)
-    body = bytearray()
+    length = 0
     try:
         async for piece in request.stream():
-            if len(body) + len(piece) > limit:
+            length += len(piece)
+            if length > limit:
                 raise _too_large(limit)
-            body += piece
+            if piece:
+                yield piece
     except ClientDisconnect as error:
         raise ProblemError(
             Problem(
@@ -165,16 +182,15 @@ async def read_body(request: Request, limit: int) -> bytes:
                 "Send it again.",
             )
         ) from error
-    if not body:
+    if not length:
         raise ProblemError(
             Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "bad-input",
                 "The request has no body.",
-                "Send the bytes of a picture file.",
+                "Send the bytes of a picture or film.",
             )
         )
-    return bytes(body)
 
 
 def _too_large(limit: int) -> ProblemError:
@@ -183,7 +199,7 @@ def _too_large(limit: int) -> ProblemError:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "too-large",
             f"The request's body is larger than {limit:,} bytes.",
-            "Send a smaller file, a JPEG for example.",
+            "Send a smaller file: a photo as JPEG, a part of a film.",
         ),
         {"Connection": "close"},
     )

@@ -1,0 +1,100 @@
+"""What the server needs of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend import contract
+
+Progress = Callable[[float, str], None]
+Which = Literal["all", "largest"]
+# `contract.TEXTURE_MODES`, which a type cannot be made from.
+TextureMode = Literal["photo+gan", "gan", "photo", "mean"]
+
+
+class TextureSize(IntEnum):
+    """Pixels along a side; 0 is no texture."""
+
+    NONE = 0
+    SMALL = 512
+    MEDIUM = 1024
+    LARGE = 2048
+
+
+@dataclass(frozen=True)
+class ClipOrder:
+    """What is to be tracked in a clip.
+
+    Attributes
+    ----------
+    start, end
+        Seconds since the clip's first frame; None is the clip's own end.
+    which
+        All faces, or the largest only.
+    texture_size
+        Side of the textures in pixels; None makes none.
+    frame_rate
+        Pictures a second of an image sequence; None for films.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+    which: Which = "all"
+    texture_size: int | None = 1024
+    frame_rate: float | None = None
+
+
+class LiveTracker(Protocol):
+    """Follows the faces of one stream; used by one thread at a time."""
+
+    def frame(self, image: NDArray[np.uint8], time: float) -> contract.FrameResult:
+        """Faces of the next frame: (H, W, 3) uint8 RGB, at a later time in seconds."""
+        ...
+
+
+class Reconstructor(Protocol):
+    """What the server needs of the pipeline."""
+
+    @property
+    def device(self) -> str:
+        """Where the networks run: ``cpu``, ``cuda`` or ``mps``."""
+        ...
+
+    def static_model(self) -> contract.StaticModel:
+        """What all heads share."""
+        ...
+
+    def faces(
+        self,
+        photo: bytes,
+        which: Which,
+        texture_size: int | None,
+        texture_mode: TextureMode,
+        progress: Progress,
+    ) -> contract.FacesResult:
+        """Faces of a picture file's bytes; stops when `progress` raises ``CancelledError``."""
+        ...
+
+    def texture(
+        self, order: contract.TextureOrder, size: int, mode: TextureMode, progress: Progress
+    ) -> NDArray[np.uint8]:
+        """(N,) bytes of a PNG file, the texture of a head whose parameters are known."""
+        ...
+
+    def track(self, clip: Path, order: ClipOrder, progress: Progress) -> contract.VideoResult:
+        """Faces of a film, of a folder or of a pattern of pictures; stops as `faces` does.
+
+        What was done before a crash, of the same clip and order, need not be done again.
+        """
+        ...
+
+    def live_tracker(self, smoothing: float) -> LiveTracker:
+        """Tracker of a new stream; `smoothing` from 0, raw values, to 1. Any thread may ask."""
+        ...

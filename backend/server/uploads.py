@@ -1,0 +1,93 @@
+"""Bodies too large for memory: they go to a file of their own, which is removed after its job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import Request
+
+from backend.data_folder import data_folder
+from backend.server.problems import Problem, ProblemError
+from backend.server.security import body_pieces
+
+FOLDER = "uploads"
+# Files older than that were left behind by a backend that was killed.
+STALE_SECONDS = 24 * 3600.0
+WRITE_BYTES = 2**20
+
+
+async def receive(request: Request, limit: int) -> Path:
+    """Write the body of a request to a new file, whose owner the caller becomes.
+
+    Raises
+    ------
+    ProblemError
+        The body is longer than `limit` (413), empty (422) or broke off (400); there is no room for
+        it (507).
+    """
+    with _explained():
+        folder = data_folder() / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_stale(folder)
+        handle, name = tempfile.mkstemp(prefix="clip-", dir=folder)
+    path = Path(name)
+    try:
+        with _explained(), os.fdopen(handle, "wb") as file:
+            async for block in _blocks(body_pieces(request, limit)):
+                # Not on the event loop: a busy disk may hold it up.
+                await asyncio.to_thread(file.write, block)
+    except BaseException:
+        discard(path)
+        raise
+    return path
+
+
+def discard(path: Path) -> None:
+    """Remove an upload; none there is fine."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove uploads that a killed backend left behind."""
+    for path in folder.glob("clip-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
+
+
+async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    block = bytearray()
+    async for piece in pieces:
+        block += piece
+        if len(block) >= WRITE_BYTES:
+            yield bytes(block)
+            block.clear()
+    if block:
+        yield bytes(block)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise ProblemError(
+            Problem(
+                HTTPStatus.INSUFFICIENT_STORAGE,
+                "disk-full" if full else "unwritable",
+                f"The clip cannot be stored in {data_folder()}: {error.strerror or error}.",
+                "Make room there, or let the backend read the clip by its path (--allow-paths).",
+            ),
+            {"Connection": "close"},
+        ) from error
