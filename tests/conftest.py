@@ -5,23 +5,24 @@ The backend's reconstructor is small enough to see through.
 
 from __future__ import annotations
 
-import http.client
-import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+
+from tests.backend.fake_tracking import FakeTracking
+from tests.backend_client import BackendClient
 
 if TYPE_CHECKING:
     from backend import contract
     from backend.morphable_model.model import MorphableModel
     from backend.pipeline import FaceReconstructor
+    from backend.server.clip_paths import ClipPaths
     from backend.server.limits import Limits
+    from backend.server.reconstructor import Reconstructor
 
 TOKEN = "a-token-that-only-the-tests-know"
 
@@ -63,7 +64,7 @@ def reconstructor(model: MorphableModel, detector_file: Path) -> FaceReconstruct
     return FaceReconstructor(model, FaceDetector(detector_file), engine)
 
 
-class FakeReconstructor:
+class FakeReconstructor(FakeTracking):
     """Knows four vertices. What it does is written in the photo.
 
     ``fast`` returns a face whose first expression is the photo's length; ``slow`` goes on until
@@ -73,7 +74,7 @@ class FakeReconstructor:
     device = "cpu"
 
     def __init__(self) -> None:
-        self.release = threading.Event()
+        super().__init__()
         self.slow_ones_started = threading.Semaphore(0)
         self.slow_ones_stopped = threading.Semaphore(0)
         self.calls: list[tuple[str, int | None]] = []
@@ -97,6 +98,7 @@ class FakeReconstructor:
         photo: bytes,
         which: Literal["all", "largest"],
         texture_size: int | None,
+        texture_mode: str,
         progress: Callable[[float, str], None],
     ) -> contract.FacesResult:
         from backend.errors import NoFaceError
@@ -144,70 +146,27 @@ def a_result(first_expression: float) -> contract.FacesResult:
     return contract.FacesResult((face,), (640, 480))
 
 
-@dataclass
-class Answer:
-    """Of the backend under test."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        return json.loads(self.body)
-
-
-@dataclass
-class RunningBackend:
+class RunningBackend(BackendClient):
     """A real server on a real port, in a thread."""
 
-    port: int
-    reconstructor: FakeReconstructor
-    stop: Callable[[], None]
-    token: str = TOKEN
-    headers: dict[str, str] = field(default_factory=lambda: {"Authorization": f"Bearer {TOKEN}"})
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Answer:
-        """Send with the token unless `headers` says otherwise."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request(method, path, body, self.headers if headers is None else headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-        finally:
-            connection.close()
-
-    def submit(self, photo: bytes) -> str:
-        """Id of a new job."""
-        answer = self.request("POST", "/v1/faces", photo)
-        assert answer.status == 202, answer.body
-        return answer.json()["job"]
-
-    def finished(self, job: str, seconds: float = 10) -> dict[str, Any]:
-        """Status of a job once it has ended."""
-        deadline = time.monotonic() + seconds
-        while True:
-            status = self.request("GET", f"/v1/jobs/{job}?wait=1").json()
-            if status["state"] in ("done", "failed", "cancelled"):
-                return status
-            assert time.monotonic() < deadline, status
+    def __init__(self, port: int, reconstructor: FakeReconstructor, stop: Callable[[], None]):
+        super().__init__(port, TOKEN)
+        self.reconstructor = reconstructor
+        self.stop = stop
 
 
 @contextmanager
 def _running(
-    load: Callable[[], FakeReconstructor] | None, limits: Limits | None
+    load: Callable[[], Reconstructor] | None = None,
+    limits: Limits | None = None,
+    paths: ClipPaths | None = None,
 ) -> Iterator[RunningBackend]:
     from backend.server.app import create_app
     from backend.server.process import Server, listen
 
     reconstructor = FakeReconstructor()
     ready = threading.Event()
-    app = create_app(load or (lambda: reconstructor), TOKEN, limits=limits)
+    app = create_app(load or (lambda: reconstructor), TOKEN, limits=limits, paths=paths)
     with listen(0) as listener:
         server = Server(app, on_ready=lambda _: ready.set())
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -224,9 +183,9 @@ def _running(
 
 @pytest.fixture
 def start_backend() -> Iterator[Callable[..., RunningBackend]]:
-    """Start backends in the test's process: ``start_backend(load=None, limits=None)``."""
+    """Start backends in the test's process; see `_running` for what may be given."""
     with ExitStack() as stack:
-        yield lambda load=None, limits=None: stack.enter_context(_running(load, limits))
+        yield lambda *args, **kwargs: stack.enter_context(_running(*args, **kwargs))
 
 
 @pytest.fixture(scope="module")

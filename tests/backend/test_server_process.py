@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import os
@@ -10,12 +9,10 @@ import signal
 import stat
 import struct
 import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,67 +20,26 @@ from PIL import Image
 
 from backend import contract
 from backend.version import VERSION
+from tests.backend_client import PROCESS_TOKEN, SERVE, BackendClient, BackendProcess
 
-TOKEN = "a-token-of-the-parent-process"
-SERVE = [sys.executable, "-m", "backend.cli", "serve"]
-
-Start = Callable[..., "Backend"]
-
-
-class Backend:
-    """A started process and what its first line said."""
-
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [*SERVE, *arguments],
-            env=os.environ | environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, self.end()
-        self.ready: dict[str, Any] = json.loads(line)
-
-    def get(self, path: str, token: str = TOKEN) -> tuple[int, bytes]:
-        """Status and body."""
-        return self.request("GET", path, token=token)
-
-    def request(
-        self, method: str, path: str, body: bytes | None = None, token: str = TOKEN
-    ) -> tuple[int, bytes]:
-        """Status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.ready["port"], timeout=60)
-        try:
-            connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def end(self, seconds: float = 30) -> tuple[int, str, str]:
-        """Exit code, the rest of stdout, and stderr of a process that is ending."""
-        out, err = self.process.communicate(timeout=seconds)
-        return self.process.returncode, out.decode(), err.decode()
+Start = Callable[..., BackendProcess]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start a backend whose data folder is empty and the test's own."""
-    backends: list[Backend] = []
+    backends: list[BackendProcess] = []
 
-    def start(*arguments: str, token: str | None = TOKEN) -> Backend:
+    def start(*arguments: str, token: str | None = PROCESS_TOKEN) -> BackendProcess:
         variables = {"SYNERGYFACE_DATA": str(tmp_path)}
         if token is not None:
             variables[contract.TOKEN_VARIABLE] = token
-        backends.append(Backend(list(arguments), variables))
+        backends.append(BackendProcess(list(arguments), variables))
         return backends[-1]
 
     yield start
     for backend in backends:
-        with backend.process:
-            backend.process.kill()
+        backend.kill()
 
 
 def test_one_line_when_ready_and_a_clear_state_without_data(start: Start, tmp_path: Path) -> None:
@@ -96,11 +52,9 @@ def test_one_line_when_ready_and_a_clear_state_without_data(start: Start, tmp_pa
         "pid": backend.process.pid,
     }
     backend.ready["port"] = port
-    assert backend.get("/v1/health", token="another")[0] == 401
-    deadline = time.monotonic() + 60
-    while (health := json.loads(backend.get("/v1/health")[1]))["state"] != "failed":
-        assert health["state"] in ("starting", "loading") and time.monotonic() < deadline
-        time.sleep(0.1)
+    assert BackendClient(port, "another").get("/v1/health").status == 401
+    health = backend.loaded()
+    assert health["state"] == "failed"
     assert health["problem"]["code"] == "missing-asset"
     assert "synergyface assets fetch" in health["problem"]["remedy"]
 
@@ -116,7 +70,7 @@ def test_one_line_when_ready_and_a_clear_state_without_data(start: Start, tmp_pa
     code, out, err = backend.end()
     assert (code, out) == (0, "")
     assert "Traceback" not in err
-    assert TOKEN not in err
+    assert PROCESS_TOKEN not in err
     assert list(tmp_path.glob("server*")) == []
 
 
@@ -130,7 +84,8 @@ def test_started_by_hand_it_leaves_a_private_file_while_it_runs(
     content = json.loads(path.read_text())
     assert content.keys() == {"port", "token", "pid", "protocol"}
     assert (content["port"], content["pid"]) == (backend.ready["port"], backend.process.pid)
-    assert backend.get("/v1/health", token=content["token"])[0] == 200
+    client = BackendClient(content["port"], content["token"])
+    assert client.get("/v1/health").status == 200
     backend.process.send_signal(signal.SIGINT)
     code, out, err = backend.end()
     assert (code, out) == (0, "")
@@ -143,7 +98,7 @@ def test_it_ends_with_its_parent(start: Start) -> None:
     assert backend.process.stdin
     backend.process.stdin.write(b"anything\n")
     backend.process.stdin.flush()
-    assert backend.get("/v1/health")[0] == 200
+    assert backend.get("/v1/health").status == 200
     backend.process.stdin.close()
     assert backend.process.wait(30) == 0
 
@@ -153,7 +108,7 @@ def test_without_being_asked_it_outlives_the_end_of_input(start: Start) -> None:
     assert backend.process.stdin
     backend.process.stdin.close()
     time.sleep(0.3)
-    assert backend.get("/v1/health")[0] == 200
+    assert backend.get("/v1/health").status == 200
 
 
 def test_a_short_token_is_refused(tmp_path: Path) -> None:
@@ -163,28 +118,6 @@ def test_a_short_token_is_refused(tmp_path: Path) -> None:
     )
     assert ended.returncode == 2
     assert contract.TOKEN_VARIABLE in ended.stderr and "Traceback" not in ended.stderr
-
-
-@pytest.fixture(scope="module")
-def real_backend() -> Iterator[Backend]:
-    """A backend with the real models, if they have been fetched."""
-    from backend.errors import MissingAssetError
-    from backend.morphable_model.sources import detector_path
-    from backend.morphable_model.storage import load_model
-    from backend.synergynet.weights import active_weights, require_weights
-
-    try:
-        load_model()
-        detector_path()
-        require_weights(active_weights())
-    except MissingAssetError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    backend = Backend(["--device", "cpu"], {contract.TOKEN_VARIABLE: TOKEN})
-    yield backend
-    with backend.process:
-        backend.process.kill()
 
 
 def photo() -> bytes:
@@ -209,27 +142,15 @@ def png(width: int, height: int, grey: int, rows: int) -> bytes:
     )
 
 
-def finished_job(backend: Backend, image: bytes, query: str = "") -> dict[str, Any]:
-    """Last status of a new job."""
-    status, body = backend.request("POST", f"/v1/faces{query}", image)
-    assert status == 202, body
-    job, known = json.loads(body)["job"], -1
-    while True:
-        state = json.loads(backend.get(f"/v1/jobs/{job}?wait=20&since={known}")[1])
-        if state["state"] not in ("queued", "running"):
-            return state
-        known = state["revision"]
-
-
-def test_the_real_photo_end_to_end(real_backend: Backend) -> None:
+def test_the_real_photo_end_to_end(real_backend: BackendProcess) -> None:
     """The process's result is the one of the pipeline in this process."""
     from backend.pipeline import FaceReconstructor, faces_result, static_model
     from backend.vision.images import decode_image
 
-    state = finished_job(real_backend, photo())
+    state = real_backend.finished(real_backend.submit(photo()))
     assert state["state"] == "done", state
-    served = contract.decode_faces(real_backend.get(f"/v1/jobs/{state['id']}/result")[1])
-    model = contract.decode_model(real_backend.get("/v1/model")[1])
+    served = contract.decode_faces(real_backend.get(f"/v1/jobs/{state['id']}/result").body)
+    model = contract.decode_model(real_backend.get("/v1/model").body)
 
     reconstructor = FaceReconstructor.load("cpu")
     image = decode_image(photo())
@@ -262,24 +183,19 @@ BAD_PHOTOS = {
 
 
 @pytest.mark.parametrize("code", BAD_PHOTOS)
-def test_bad_photos_are_explained(real_backend: Backend, code: str) -> None:
-    state = finished_job(real_backend, BAD_PHOTOS[code])
+def test_bad_photos_are_explained(real_backend: BackendProcess, code: str) -> None:
+    state = real_backend.finished(real_backend.submit(BAD_PHOTOS[code]))
     assert state["state"] == "failed"
     problem = state["problem"]
     assert (problem["status"], problem["code"]) == (422, code)
     assert problem["detail"] and problem["remedy"]
-    status, body = real_backend.get(f"/v1/jobs/{state['id']}/result")
-    assert (status, json.loads(body)) == (422, problem)
+    answer = real_backend.get(f"/v1/jobs/{state['id']}/result")
+    assert (answer.status, answer.json()) == (422, problem)
 
 
-def test_real_work_is_cancelled(real_backend: Backend) -> None:
-    query = "/v1/faces?texture_size=2048"
-    jobs = [json.loads(real_backend.request("POST", query, photo())[1])["job"] for _ in range(3)]
+def test_real_work_is_cancelled(real_backend: BackendProcess) -> None:
+    jobs = [real_backend.submit(photo(), "?texture_size=2048") for _ in range(3)]
     for job in reversed(jobs):
-        assert real_backend.request("DELETE", f"/v1/jobs/{job}")[0] == 200
+        assert real_backend.request("DELETE", f"/v1/jobs/{job}").status == 200
     for job in jobs:
-        state = json.loads(real_backend.get(f"/v1/jobs/{job}?wait=20&since=-1")[1])
-        while state["state"] == "running":
-            path = f"/v1/jobs/{job}?wait=20&since={state['revision']}"
-            state = json.loads(real_backend.get(path)[1])
-        assert state["state"] == "cancelled"
+        assert real_backend.finished(job)["state"] == "cancelled"
