@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.errors import BadInputError
+
 if TYPE_CHECKING:
-    from backend.server.models import Reconstructor
+    from backend.server.clip_paths import ClipPaths
+    from backend.server.reconstructor import Reconstructor
 
 HELP = "serve the Blender add-on on this computer"
 
@@ -21,6 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "cpu", "cuda", "mps"),
         default="auto",
         help="where the networks run (default: the best there is)",
+    )
+    parser.add_argument(
+        "--allow-paths",
+        nargs="*",
+        type=Path,
+        metavar="DIR",
+        help="let clients name clips in these folders, or anywhere if none is given, in place of "
+        "sending them",
     )
     parser.add_argument(
         "--exit-with-parent",
@@ -40,8 +52,23 @@ def run(args: argparse.Namespace) -> int:
 
         return PipelineReconstructor(args.device)
 
-    serve(load, port=args.port, device=args.device, exit_with_parent=args.exit_with_parent)
+    serve(
+        load,
+        port=args.port,
+        device=args.device,
+        exit_with_parent=args.exit_with_parent,
+        paths=_clip_paths(args.allow_paths),
+    )
     return 0
+
+
+def _clip_paths(folders: list[Path] | None) -> ClipPaths:
+    from backend.server.clip_paths import ClipPaths
+
+    for folder in folders or ():
+        if not folder.is_dir():
+            raise BadInputError(f"{folder} is not a folder.", "Name folders after --allow-paths.")
+    return ClipPaths(anywhere=folders == [], folders=tuple(folders or ()))
 
 
 def _port(text: str) -> int:

@@ -6,32 +6,26 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from enum import IntEnum
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 
 from backend import contract
+from backend.server.clip_paths import ClipPaths
 from backend.server.job import JobStatus, Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
-from backend.server.models import Models, Reconstructor
+from backend.server.models import Models
 from backend.server.problems import answer_with_problems
+from backend.server.reconstructor import Reconstructor, TextureSize, Which
 from backend.server.security import Guard, body_length, read_body
+from backend.server.streams import Streams, stream_routes
+from backend.server.videos import video_routes
 from backend.version import VERSION
 
 STOP_SECONDS = 2.0
-
-
-class TextureSize(IntEnum):
-    """Pixels along a side; 0 is no texture."""
-
-    NONE = 0
-    SMALL = 512
-    MEDIUM = 1024
-    LARGE = 2048
 
 
 def create_app(
@@ -41,6 +35,7 @@ def create_app(
     device: str = "auto",
     limits: Limits | None = None,
     jobs: JobQueue | None = None,
+    paths: ClipPaths | None = None,
 ) -> FastAPI:
     """Application that answers at once and loads the models in its worker thread.
 
@@ -56,14 +51,22 @@ def create_app(
         Bounds on bodies, jobs and waiting.
     jobs
         The queue; made by default.
+    paths
+        Which clips may be named in place of being sent; none by default.
     """
     limits = limits or Limits()
     jobs = jobs or JobQueue(limits)
+    paths = paths or ClipPaths()
+    streams = Streams(limits)
     models = Models(load_reconstructor, device)
 
     def work() -> None:
         models.load()
         jobs.run()
+
+    def stop() -> None:
+        jobs.close()
+        streams.stop()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -71,7 +74,7 @@ def create_app(
         worker = threading.Thread(target=work, name="worker", daemon=True)
         worker.start()
         yield
-        jobs.close()
+        stop()
         await asyncio.to_thread(worker.join, STOP_SECONDS)
 
     app = FastAPI(
@@ -81,22 +84,24 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.state.stop = jobs.close
+    app.state.stop = stop
     app.state.stall_seconds = limits.stall_seconds
     app.add_middleware(Guard, token=token)
     answer_with_problems(app)
-    app.include_router(_static_routes(models))
+    app.include_router(_static_routes(models, paths))
     app.include_router(_face_routes(models, jobs, limits))
+    app.include_router(video_routes(models, jobs, limits, paths))
+    app.include_router(stream_routes(models, streams, limits))
     app.include_router(_job_routes(jobs, limits))
     return app
 
 
-def _static_routes(models: Models) -> APIRouter:
+def _static_routes(models: Models, paths: ClipPaths) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/health")
     async def health() -> dict[str, Any]:
-        return models.health()
+        return models.health() | {"reads_paths": paths.any_allowed}
 
     @router.get("/v1/model")
     async def model(request: Request) -> Response:
@@ -116,7 +121,7 @@ def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
     @router.post("/v1/faces", status_code=HTTPStatus.ACCEPTED)
     async def faces(
         request: Request,
-        which: Literal["all", "largest"] = "largest",
+        which: Which = "largest",
         texture_size: TextureSize = TextureSize.MEDIUM,
     ) -> dict[str, str]:
         models.refuse_if_failed()
@@ -125,10 +130,7 @@ def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
             return {"job": enter(partial(reconstruct, photo, which, int(texture_size) or None))}
 
     def reconstruct(
-        photo: bytes,
-        which: Literal["all", "largest"],
-        texture_size: int | None,
-        progress: Progress,
+        photo: bytes, which: Which, texture_size: int | None, progress: Progress
     ) -> bytes:
         reconstructor = models.reconstructor()
         return contract.encode_faces(reconstructor.faces(photo, which, texture_size, progress))

@@ -19,8 +19,9 @@ from uvicorn.server import HANDLED_SIGNALS
 from backend.contract import PROTOCOL
 from backend.errors import BadInputError
 from backend.server.app import create_app
+from backend.server.clip_paths import ClipPaths
 from backend.server.connection import TimedConnection
-from backend.server.models import Reconstructor
+from backend.server.reconstructor import Reconstructor
 from backend.server.security import new_token, token_from_environment
 from backend.server.server_file import server_file, server_file_path
 from backend.version import VERSION
@@ -37,6 +38,7 @@ def serve(
     port: int = 0,
     device: str = "auto",
     exit_with_parent: bool = False,
+    paths: ClipPaths | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or, if asked for, the end of stdin.
 
@@ -52,6 +54,8 @@ def serve(
         The device asked for, shown until the models are loaded.
     exit_with_parent
         Stop when stdin ends, as it does when the process that started this one is gone.
+    paths
+        Which clips may be named in place of being sent; none by default.
 
     Raises
     ------
@@ -66,7 +70,9 @@ def serve(
     with listen(port) as listener:
         port = listener.getsockname()[1]
         place = nullcontext() if given else server_file(server_file_path(), port, token)
-        server = Server(create_app(load_reconstructor, token, device=device), on_ready=_announce)
+        server = Server(
+            create_app(load_reconstructor, token, device=device, paths=paths), on_ready=_announce
+        )
         for number in HANDLED_SIGNALS:
             # Uvicorn raises the signal again when it has shut down: this makes that harmless.
             signal.signal(number, lambda *_: server.stop())
