@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from .client import BackendClient, BackendError, JobStatus
+from .backend_jobs import finish_job
+from .client import BackendError
 from .connection import Connection, Location
 from .contract import FacesResult, StaticModel
-from .tasks import CancelledError, Reporter
-
-POLL_SECONDS = 0.5
+from .tasks import Reporter
 
 
 @dataclass(frozen=True)
@@ -25,10 +23,13 @@ class Order:
         The largest face of the photo, or all of them.
     texture_size
         Side of the square texture in pixels.
+    texture_mode
+        What fills the parts that the photo does not show, of `contract.TEXTURE_MODES`.
     """
 
     which: Literal["largest", "all"] = "largest"
     texture_size: Literal[512, 1024, 2048] = 1024
+    texture_mode: str = "photo+gan"
 
 
 @dataclass(frozen=True)
@@ -62,24 +63,7 @@ def reconstruct(
     try:
         model = client.model()
         report(0.0, "Sending the photo")
-        job = client.submit_face(photo, order.which, order.texture_size)
-        try:
-            _wait(client, job, report)
-            return Reconstruction(model, client.result(job))
-        finally:
-            # Stops a job that still runs, and has a finished one forget its result.
-            with suppress(BackendError):
-                client.cancel(job)
+        job = client.submit_face(photo, order.which, order.texture_size, order.texture_mode)
+        return Reconstruction(model, finish_job(client, job, client.result, report))
     except BackendError as error:
         raise connection.explain(error) from error
-
-
-def _wait(client: BackendClient, job: str, report: Reporter) -> None:
-    status: JobStatus = client.job(job)
-    while not status.finished:
-        report(status.progress, status.stage)
-        status = client.job(job, wait=POLL_SECONDS, since=status.revision)
-    if status.state == "cancelled":
-        raise CancelledError
-    if status.state == "failed":
-        raise status.problem or BackendError("The backend could not reconstruct the photo.")

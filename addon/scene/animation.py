@@ -109,12 +109,7 @@ def animate_again(
         The action has no recording, or it is damaged. Nothing has changed then.
     """
     check_animatable(head)
-    action = recorded_action(head)
-    if action is None:
-        raise Problem(
-            f"The head {head.name!r} is not animated from a video.",
-            "Run Animate from Video on it, or choose such an action for its Empty.",
-        )
+    action = present_action(head)
     style = replace(style_of(action), strengths=strengths, gain=gain)
     keys = keyframes(unpack(action[RECORDING]), style, rate)
     take = Take(action[identity.SOURCE], action[identity.FACE_INDEX], action.name)
@@ -153,6 +148,23 @@ def recorded_action(head: bpy.types.Object) -> Any | None:
     animation = head.parent.animation_data if head.parent else None
     action: Any = animation.action if animation else None
     return action if action is not None and RECORDING in action and STYLE in action else None
+
+
+def present_action(head: bpy.types.Object) -> Any:
+    """As `recorded_action`.
+
+    Raises
+    ------
+    Problem
+        There is none.
+    """
+    action = recorded_action(head)
+    if action is None:
+        raise Problem(
+            f"The head {head.name!r} is not animated from a video.",
+            "Run Animate from Video on it, or choose such an action for its Empty.",
+        )
+    return action
 
 
 def style_of(action: Any) -> Style:

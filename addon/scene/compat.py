@@ -76,6 +76,16 @@ def use_action(action: Any, block: Any) -> None:
         animation.action_slot = _slot_for(action, block)
 
 
+def action_moving(block: Any, name: str) -> Any:
+    """The action that moves a data-block; a new one of that name if there is none."""
+    animation = block.animation_data
+    if animation is not None and animation.action is not None:
+        return animation.action
+    action = new_action(name, block)
+    use_action(action, block)
+    return action
+
+
 def _slot_for(action: Any, block: bpy.types.ID) -> Any:
     slots = (slot for slot in action.slots if slot.target_id_type == block.id_type)
     return next(slots, None) or action.slots.new(id_type=block.id_type, name=block.name)

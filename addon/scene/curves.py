@@ -24,12 +24,12 @@ class Timing:
         (N,) whether Blender's editors draw the key as an extreme.
     """
 
-    frames: NDArray[np.floating]
+    frames: NDArray[np.number]
     held: NDArray[np.bool_]
     extreme: NDArray[np.bool_]
 
 
-def fill(curves: Any, path: str, values: NDArray[np.floating], timing: Timing) -> None:
+def fill(curves: Any, path: str, values: NDArray[np.number], timing: Timing) -> None:
     """Give a property new keys, in place of all that its curves have.
 
     Parameters

@@ -1,0 +1,41 @@
+"""From a clip to the faces in it: what a worker does, start to end. No ``bpy`` here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .backend_jobs import finish_job
+from .client import BackendError, VideoOrder
+from .connection import Connection, Location
+from .contract import StaticModel, VideoResult
+from .tasks import Reporter
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The faces of a clip, and the arrays that all heads share."""
+
+    model: StaticModel
+    result: VideoResult
+
+
+def track(
+    connection: Connection, location: Location, clip: Path, order: VideoOrder, report: Reporter
+) -> Tracking:
+    """Have the backend track a clip; starts the backend if need be.
+
+    Raises
+    ------
+    BackendError
+        What failed, and what to do about it.
+    CancelledError
+        `report` was asked to stop; the backend's job is cancelled.
+    """
+    client = connection.client(location, report)
+    try:
+        model = client.model()
+        job = client.submit_video(clip, order, lambda share: report(share, "Sending the clip"))
+        return Tracking(model, finish_job(client, job, client.video_result, report))
+    except BackendError as error:
+        raise connection.explain(error) from error
