@@ -45,7 +45,9 @@ class ClipPaths:
             named = Path(text)
             if not named.is_absolute():
                 raise BadInputError(
-                    f"{text!r} is not a whole path.", "Give the path from the root on.", code="relative-path"
+                    f"{text!r} is not a whole path.",
+                    "Give the path from the root on.",
+                    code="relative-path",
                 )
             # A pattern of pictures is no file itself: its folder is.
             place = named.resolve() if named.exists() else named.parent.resolve() / named.name
