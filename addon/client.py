@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
+import numpy as np
+from numpy.typing import NDArray
+
 from . import contract
 from .address import parse_address
 from .answers import Health, JobStatus, health, job_status, json_object, take
@@ -114,16 +117,22 @@ class BackendClient:
         image: bytes,
         which: Literal["all", "largest"] = "largest",
         texture_size: Literal[512, 1024, 2048] | None = 1024,
+        texture_mode: str = "photo+gan",
     ) -> str:
         """Start the reconstruction of an image file's bytes; returns the job's id."""
-        if len(image) > contract.MAX_PHOTO_BYTES:
-            raise BackendError(
-                f"The photo's file is larger than {contract.MAX_PHOTO_BYTES >> 20} MiB.",
-                "Save it smaller, as a JPEG for example.",
-                "too-large",
-            )
-        query = _query({"which": which, "texture_size": texture_size or 0})
+        _check_photo(len(image))
+        query = _query(
+            {"which": which, "texture_size": texture_size or 0, "texture_mode": texture_mode}
+        )
         return self._started(f"/v1/faces{query}", image, _OCTETS)
+
+    def submit_texture(
+        self, order: contract.TextureOrder, size: Literal[512, 1024, 2048], mode: str
+    ) -> str:
+        """Start making another texture for a known head; returns the job's id."""
+        _check_photo(order.photo.size)
+        query = _query({"size": size, "mode": mode})
+        return self._started(f"/v1/textures{query}", contract.encode_texture_order(order), _OCTETS)
 
     def submit_video(
         self, clip: Path, order: VideoOrder, sending: Callable[[float], None] = not_watched
@@ -174,6 +183,10 @@ class BackendClient:
         """Faces of a job that is done."""
         return _decoded(contract.decode_faces, self._result(job_id))
 
+    def texture_result(self, job_id: str) -> NDArray[np.uint8]:
+        """(N,) bytes of the PNG file of a texture job that is done."""
+        return _decoded(contract.decode_texture, self._result(job_id))
+
     def video_result(self, job_id: str) -> contract.VideoResult:
         """Tracks of a video job that is done."""
         return _decoded(contract.decode_video, self._result(job_id))
@@ -189,6 +202,15 @@ class BackendClient:
     def _result(self, job_id: str) -> bytes:
         path = f"{_job_path(job_id)}/result"
         return self._transport.request("GET", path, limit=MAX_BODY_BYTES).body
+
+
+def _check_photo(length: int) -> None:
+    if length > contract.MAX_PHOTO_BYTES:
+        raise BackendError(
+            f"The photo's file is larger than {contract.MAX_PHOTO_BYTES >> 20} MiB.",
+            "Save it smaller, as a JPEG for example.",
+            "too-large",
+        )
 
 
 _OCTETS = {"Content-Type": "application/octet-stream"}

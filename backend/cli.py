@@ -13,6 +13,7 @@ from backend.version import VERSION
 COMMANDS = {
     "assets": "backend.commands.assets",
     "face": "backend.commands.face",
+    "texture": "backend.commands.texture",
     "serve": "backend.commands.serve",
     "demo": "backend.commands.demo",
     "info": "backend.commands.info",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,12 @@ from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.regions import region_weights
 from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
-from backend.texture.baker import TextureBaker
+from backend.texture.baker import NETWORK_MODES, Mode, TextureBaker, TextureSet
 from backend.vision.crop import crop
 from backend.vision.detection import Detection, FaceDetector
+
+if TYPE_CHECKING:
+    from gan_texture.inference import TextureGenerator
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -126,6 +130,7 @@ class FaceReconstructor:
         *,
         which: Which = "all",
         texture_size: int | None = 1024,
+        texture_mode: Mode = "photo+gan",
         progress: Progress = no_progress,
     ) -> list[Face]:
         """Reconstruct the faces of a photo, left to right.
@@ -138,6 +143,8 @@ class FaceReconstructor:
             All faces, or the largest only.
         texture_size
             Side of the textures; None makes none.
+        texture_mode
+            How they are made; see `backend.texture.baker.MODES`.
         progress
             Called with the share that is done and the name of the stage; may raise
             `CancelledError` to stop the work.
@@ -163,7 +170,8 @@ class FaceReconstructor:
         textured = []
         for index, face in enumerate(faces):
             progress(0.3 + 0.7 * index / len(faces), "making the texture")
-            textured.append(self._with_texture(face, image, texture_size))
+            made = self.texture_set(image, face.vertices_image, texture_size, texture_mode)
+            textured.append(replace(face, texture=made.albedo))
         progress(1.0, "done")
         return textured
 
@@ -200,10 +208,48 @@ class FaceReconstructor:
             texture=None,
         )
 
-    def _with_texture(self, face: Face, image: Image, size: int) -> Face:
+    def texture_set(
+        self, image: Image, vertices_image: Float, size: int, mode: Mode = "photo+gan"
+    ) -> TextureSet:
+        """Texture of a head whose place in a photo is known.
+
+        Parameters
+        ----------
+        image
+            (H, W, 3) uint8 RGB.
+        vertices_image
+            (V, 3) in the image frame.
+
+        Raises
+        ------
+        MissingAssetError
+            The mode needs the texture network, and its weights are absent or damaged.
+        """
         if size not in self._bakers:
             self._bakers[size] = TextureBaker.load(self.model, size)
-        return replace(face, texture=self._bakers[size].bake(image, face.vertices_image))
+        baker = self._bakers[size]
+        if mode in NETWORK_MODES and baker.generator is None:
+            baker = self._bakers[size] = replace(baker, generator=self._generator)
+        return baker.texture_set(image, vertices_image, mode)
+
+    def texture_from_parameters(
+        self, image: Image, parameters: Float, roi_box: RoiBox, size: int, mode: Mode
+    ) -> TextureSet:
+        """Texture of a face that was reconstructed before, without looking for it again.
+
+        Parameters
+        ----------
+        parameters
+            (62,) in the crop frame of `roi_box`, as `Face.parameters`.
+        """
+        head = self.model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
+        return self.texture_set(image, posed_vertices(head, parameters, roi_box), size, mode)
+
+    @cached_property
+    def _generator(self) -> TextureGenerator:
+        from backend.texture.generator import load_texture_generator
+
+        return load_texture_generator(self.device)
 
 
 def posed_vertices(head: Float, parameters: Float, roi_box: RoiBox) -> Float:
@@ -260,15 +306,14 @@ def _face_result(face: Face) -> contract.FaceResult:
         parameters=face.parameters,
         landmarks=face.landmarks,
         landmarks_coarse=face.landmarks_coarse,
-        texture_png=_png(face.texture),
+        texture_png=np.zeros(0, np.uint8) if face.texture is None else encode_png(face.texture),
         roi_box=face.roi_box.corners,
         pose=face_pose(face.pose),
     )
 
 
-def _png(texture: Image | None) -> NDArray[np.uint8]:
-    if texture is None:
-        return np.zeros(0, np.uint8)
+def encode_png(texture: Image) -> NDArray[np.uint8]:
+    """(N,) bytes of a PNG file that holds an (H, W, 3) RGB picture."""
     import cv2
 
     return cv2.imencode(".png", texture[:, :, ::-1])[1].reshape(-1)

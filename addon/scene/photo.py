@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from ..problems import Problem
 from .compat import png_output
 
+IMAGE_SOURCE = "image:"
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -81,10 +83,30 @@ def photo_of_image(image: bpy.types.Image, scene: bpy.types.Scene) -> Photo:
             return photo
         return Photo(photo.source, photo.name, bytes(image.packed_file.data))
     stem = Path(image.name).stem or "image"
-    source = f"image:{image.name}"
+    source = f"{IMAGE_SOURCE}{image.name}"
     if image.packed_file is not None and not image.is_dirty:
         return Photo(source, stem, bytes(image.packed_file.data))
     return Photo(source, stem, _encoded_pixels(image, scene))
+
+
+def photo_of_source(source: str, scene: bpy.types.Scene) -> Photo:
+    """Photo that a head came from, by `Photo.source`.
+
+    Raises
+    ------
+    Problem
+        It was an image of the .blend file that is no longer there, or the file is gone.
+    """
+    if not source.startswith(IMAGE_SOURCE):
+        return photo_of_file(source)
+    name = source.removeprefix(IMAGE_SOURCE)
+    image = bpy.data.images.get(name)
+    if image is None:
+        raise Problem(
+            f"The image {name!r}, of which the head was made, is no longer in the file.",
+            "Open it again under that name, or make the head anew from another photo.",
+        )
+    return photo_of_image(image, scene)
 
 
 def _encoded_pixels(image: bpy.types.Image, scene: bpy.types.Scene) -> bytes:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from backend.pipeline import FaceReconstructor
 
 HELP = "turn photos into textured heads"
+# `backend.texture.baker.MODES`, which takes too long to import for --help; a test compares.
+TEXTURE_MODES = ("photo+gan", "gan", "photo", "mean")
+MODE_HELP = "what fills the parts that the photo does not show (default: photo+gan)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--which", choices=("all", "largest"), default="all", help="which faces")
     parser.add_argument(
         "--texture-size", type=int, choices=(512, 1024, 2048), default=1024, help="in pixels"
+    )
+    parser.add_argument(
+        "--texture-mode", choices=TEXTURE_MODES, default=TEXTURE_MODES[0], help=MODE_HELP
     )
     parser.add_argument("--preview", action="store_true", help="also write preview.png")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
@@ -76,7 +82,12 @@ def _reconstruct(
     from backend.vision.images import read_image
 
     image = read_image(photo)
-    faces = reconstructor.faces_from_image(image, which=args.which, texture_size=args.texture_size)
+    faces = reconstructor.faces_from_image(
+        image,
+        which=args.which,
+        texture_size=args.texture_size,
+        texture_mode=args.texture_mode,
+    )
     home = args.output / photo.stem
     directories = [home] if len(faces) == 1 else [home / f"face_{i}" for i in range(len(faces))]
     records = [

@@ -1,6 +1,6 @@
 """What crosses the wire between the Blender add-on and the backend.
 
-`container` says how a body is laid out, `faces`, `video` and `stream` what may be in it. The
+`container` says how a body is laid out, the other modules what may be in it. The
 package needs the standard library and numpy only, because the add-on carries a copy of it
 (``addon/contract``; a test asserts that both are equal).
 """
@@ -34,6 +34,14 @@ from .protocol import (
     TOKEN_VARIABLE,
 )
 from .stream import FrameResult, decode_frame, encode_frame
+from .texture import (
+    TEXTURE_MODES,
+    TextureOrder,
+    decode_texture,
+    decode_texture_order,
+    encode_texture,
+    encode_texture_order,
+)
 from .video import VideoResult, VideoTrack, decode_video, encode_video
 
 __all__ = [
@@ -47,6 +55,7 @@ __all__ = [
     "N_LANDMARKS",
     "N_PARAMETERS",
     "PROTOCOL",
+    "TEXTURE_MODES",
     "TOKEN_VARIABLE",
     "ContractError",
     "FacePose",
@@ -54,16 +63,21 @@ __all__ = [
     "FacesResult",
     "FrameResult",
     "StaticModel",
+    "TextureOrder",
     "VideoResult",
     "VideoTrack",
     "decode",
     "decode_faces",
     "decode_frame",
     "decode_model",
+    "decode_texture",
+    "decode_texture_order",
     "decode_video",
     "encode",
     "encode_faces",
     "encode_frame",
     "encode_model",
+    "encode_texture",
+    "encode_texture_order",
     "encode_video",
 ]

@@ -19,9 +19,10 @@ from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
 from backend.server.problems import answer_with_problems
-from backend.server.reconstructor import Reconstructor, TextureSize, Which
+from backend.server.reconstructor import Reconstructor, TextureMode, TextureSize, Which
 from backend.server.security import Guard, body_length, read_body
 from backend.server.streams import Streams, stream_routes
+from backend.server.textures import texture_routes
 from backend.server.videos import video_routes
 from backend.version import VERSION
 
@@ -90,6 +91,7 @@ def create_app(
     answer_with_problems(app)
     app.include_router(_static_routes(models, paths))
     app.include_router(_face_routes(models, jobs, limits))
+    app.include_router(texture_routes(models, jobs, limits))
     app.include_router(video_routes(models, jobs, limits, paths))
     app.include_router(stream_routes(models, streams, limits))
     app.include_router(_job_routes(jobs, limits))
@@ -123,17 +125,24 @@ def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
         request: Request,
         which: Which = "largest",
         texture_size: TextureSize = TextureSize.MEDIUM,
+        texture_mode: TextureMode = "photo+gan",
     ) -> dict[str, str]:
         models.refuse_if_failed()
         with jobs.place(body_length(request, limits.photo_bytes)) as enter:
             photo = await read_body(request, limits.photo_bytes)
-            return {"job": enter(partial(reconstruct, photo, which, int(texture_size) or None))}
+            size = int(texture_size) or None
+            return {"job": enter(partial(reconstruct, photo, which, size, texture_mode))}
 
     def reconstruct(
-        photo: bytes, which: Which, texture_size: int | None, progress: Progress
+        photo: bytes,
+        which: Which,
+        texture_size: int | None,
+        texture_mode: TextureMode,
+        progress: Progress,
     ) -> bytes:
         reconstructor = models.reconstructor()
-        return contract.encode_faces(reconstructor.faces(photo, which, texture_size, progress))
+        faces = reconstructor.faces(photo, which, texture_size, texture_mode, progress)
+        return contract.encode_faces(faces)
 
     return router
 

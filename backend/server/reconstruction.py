@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+import numpy as np
+from numpy.typing import NDArray
 
 from backend import contract
 from backend.engines import Device
-from backend.pipeline import FaceReconstructor, faces_result, static_model
+from backend.geometry.camera import RoiBox
+from backend.pipeline import FaceReconstructor, encode_png, faces_result, static_model
+from backend.server.reconstructor import Progress, TextureMode, Which
 from backend.vision.images import decode_image
 
 
@@ -35,9 +37,10 @@ class PipelineReconstructor:
     def faces(
         self,
         photo: bytes,
-        which: Literal["all", "largest"],
+        which: Which,
         texture_size: int | None,
-        progress: Callable[[float, str], None],
+        texture_mode: TextureMode,
+        progress: Progress,
     ) -> contract.FacesResult:
         """Faces of a picture file's bytes.
 
@@ -49,7 +52,29 @@ class PipelineReconstructor:
         progress(0.0, "reading")
         image = decode_image(photo, "The photo")
         faces = self._reconstructor.faces_from_image(
-            image, which=which, texture_size=texture_size, progress=progress
+            image,
+            which=which,
+            texture_size=texture_size,
+            texture_mode=texture_mode,
+            progress=progress,
         )
         height, width = image.shape[:2]
         return faces_result(faces, (width, height))
+
+    def texture(
+        self, order: contract.TextureOrder, size: int, mode: TextureMode, progress: Progress
+    ) -> NDArray[np.uint8]:
+        """(N,) bytes of a PNG file, the texture of a head whose parameters are known.
+
+        Raises
+        ------
+        BadInputError
+            Not a picture that can be read.
+        """
+        progress(0.0, "reading")
+        image = decode_image(order.photo.tobytes(), "The photo")
+        progress(0.2, "making the texture")
+        made = self._reconstructor.texture_from_parameters(
+            image, order.parameters, RoiBox.from_corners(*order.roi_box), size, mode
+        )
+        return encode_png(made.albedo)

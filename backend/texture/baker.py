@@ -33,6 +33,7 @@ Float = NDArray[np.float32]
 # light.
 Mode = Literal["photo+gan", "gan", "photo", "mean"]
 MODES: tuple[Mode, ...] = ("photo+gan", "gan", "photo", "mean")
+NETWORK_MODES: tuple[Mode, ...] = ("photo+gan", "gan")
 # Texels on each side of the small pictures in which weights and light are worked out.
 MASK_SIZE = 256
 
@@ -61,6 +62,25 @@ class Observation:
     filled: Float
     evidence: Evidence
     log_photo: Float
+
+
+@dataclass(frozen=True)
+class TextureSet:
+    """A texture with what it was made from; row 0 is v = 1.
+
+    Attributes
+    ----------
+    albedo
+        (S, S, 3) uint8 RGB, the texture.
+    visibility
+        (S, S) uint8, how far the photo is believed; 255 is wholly.
+    template
+        (S, S, 3) uint8 RGB, the mean face in the photo's light.
+    """
+
+    albedo: NDArray[np.uint8]
+    visibility: NDArray[np.uint8]
+    template: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -114,15 +134,25 @@ class TextureBaker:
         -------
         (size, size, 3) RGB, row 0 is v = 1.
         """
+        return self.texture_set(photo, vertices_image, mode).albedo
+
+    def texture_set(
+        self, photo: NDArray[np.uint8], vertices_image: Float, mode: Mode = "photo"
+    ) -> TextureSet:
+        """A texture, and what it was made from; arguments as for `bake`."""
         seen = self.observe(photo, vertices_image)
+        template = self._mean_face(seen.log_photo, seen.evidence)
         if mode == "photo":
-            return to_bytes(seen.filled)
-        if mode == "mean":
-            return to_bytes(self._mean_face(seen.log_photo, seen.evidence))
-        generated = self.generate(photo, vertices_image, seen)
-        if mode == "gan":
-            return to_bytes(enlarge(generated, self.size))
-        return to_bytes(complete(seen.sampled, seen.believed, seen.filled, generated))
+            albedo = seen.filled
+        elif mode == "mean":
+            albedo = template
+        else:
+            generated = self.generate(photo, vertices_image, seen)
+            if mode == "gan":
+                albedo = enlarge(generated, self.size)
+            else:
+                albedo = complete(seen.sampled, seen.believed, seen.filled, generated)
+        return TextureSet(*(to_bytes(a) for a in (albedo, seen.believed, template)))
 
     def generate(self, photo: NDArray[np.uint8], vertices_image: Float, seen: Observation) -> Float:
         """(M, M, 3) float32 RGB in [0, 1], the network's texture.

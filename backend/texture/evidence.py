@@ -19,7 +19,7 @@ LIGHT_SIZE = 64
 # Texels that are given up around what is not skin.
 MASK_MARGIN = 3
 # Logarithm by which light may differ between the cheeks and skin that isn't seen.
-DEEPEST_SHADE = np.float32(0.15)
+DEEPEST_SHADE = np.float32(0.08)
 # Texels of the light over which a fill goes over from the light at its seam to that at large.
 SEAM_REACH = 3.0
 

@@ -54,7 +54,8 @@ def cheeks(model: MorphableModel) -> Float:
 def features(model: MorphableModel) -> Float:
     """(V,) 1 on brows, eyes, nostrils and lips, which aren't skin on anyone, else 0."""
     landmarks = model.mean[model.landmark_indices]
-    points = np.concatenate([landmarks[17:27], landmarks[31:]])
+    # Beside the brows' outer ends hair is common.
+    points = np.concatenate([landmarks[18:26], landmarks[31:]])
     distance = KDTree(points).query(model.mean)[0]
     return 1 - smoothstep(8, 14, distance)
 

@@ -37,7 +37,7 @@ FIRST_PASS_STEP = 5
 # Share of the hue's departure from the cheeks that is taken over, and the logarithm to which light
 # may fall off, outside of the features.
 HUE_VARIATION = np.float32(0.15)
-DEEPEST_SHADE = np.float32(0.1)
+DEEPEST_SHADE = np.float32(0.05)
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_eule
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.preview import MOUTH
-from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.filters import outside, sample
+from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position
 from backend.vision.crop import crop
 from backend.vision.images import read_image

@@ -1,0 +1,77 @@
+"""A new texture for a head that was reconstructed before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .container import decode, encode
+from .fields import expect_kind, finite_array, floats, reading_envelope
+from .protocol import N_PARAMETERS, PROTOCOL
+
+# What the photo does not show is filled by the network; all is made by the network; it is filled
+# from the photo's mirror image and the mean face; all is the mean face in the photo's light.
+TEXTURE_MODES = ("photo+gan", "gan", "photo", "mean")
+
+
+@dataclass(frozen=True)
+class TextureOrder:
+    """A photo, and where the head is in it.
+
+    Attributes
+    ----------
+    photo
+        (N,) uint8, the bytes of a picture file.
+    parameters
+        (62,) float32, not whitened, in the crop frame of `roi_box`, as `FaceResult` has them.
+    roi_box
+        x0, y0, x1, y1 of the square crop in image pixels.
+    """
+
+    photo: NDArray[np.uint8]
+    parameters: NDArray[np.float32]
+    roi_box: tuple[float, float, float, float]
+
+
+def encode_texture_order(order: TextureOrder) -> bytes:
+    """Body of ``POST /v1/textures``."""
+    envelope = {"kind": "texture-order", "protocol": PROTOCOL, "roi_box": list(order.roi_box)}
+    return encode(envelope, {"parameters": order.parameters, "photo": order.photo})
+
+
+def decode_texture_order(body: bytes) -> TextureOrder:
+    """Read the body of ``POST /v1/textures``.
+
+    Raises
+    ------
+    ContractError
+        Wrong kind, protocol, field, array or shape.
+    """
+    envelope, arrays = decode(body)
+    expect_kind(envelope, "texture-order")
+    with reading_envelope():
+        return TextureOrder(
+            photo=finite_array(arrays, "photo", "|u1", (None,)),
+            parameters=finite_array(arrays, "parameters", "<f4", (N_PARAMETERS,)),
+            roi_box=floats(envelope["roi_box"], 4),
+        )
+
+
+def encode_texture(texture_png: NDArray[np.uint8]) -> bytes:
+    """Body of a finished texture job's result: the (N,) bytes of a PNG file."""
+    return encode({"kind": "texture", "protocol": PROTOCOL}, {"texture_png": texture_png})
+
+
+def decode_texture(body: bytes) -> NDArray[np.uint8]:
+    """Read the body of a finished texture job's result.
+
+    Raises
+    ------
+    ContractError
+        Wrong kind, protocol, array or shape.
+    """
+    envelope, arrays = decode(body)
+    expect_kind(envelope, "texture")
+    return finite_array(arrays, "texture_png", "|u1", (None,))

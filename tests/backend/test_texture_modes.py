@@ -1,0 +1,123 @@
+"""The texture modes on a real photo, with the shipped network."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from backend import contract
+from backend.cli import main
+from backend.commands.demo import sample_image
+from backend.commands.face import TEXTURE_MODES
+from backend.errors import MissingAssetError
+from backend.pipeline import FaceReconstructor
+from backend.texture import generator
+from backend.texture.baker import MODES, TextureBaker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE = 512
+
+
+@pytest.fixture(scope="module")
+def textures(reconstructor: FaceReconstructor):
+    photo = sample_image()
+    (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
+    return {
+        mode: reconstructor.texture_set(photo, face.vertices_image, SIZE, mode) for mode in MODES
+    }
+
+
+def test_the_modes_are_the_same_everywhere():
+    assert MODES == contract.TEXTURE_MODES == TEXTURE_MODES
+
+
+@pytest.mark.parametrize("mode", ["photo+gan", "photo"])
+def test_what_the_photo_shows_is_the_photo(textures, mode):
+    believed = textures[mode].visibility == 255
+    assert believed.mean() > 0.08
+    difference = textures[mode].albedo[believed].astype(int) - textures["photo"].albedo[believed]
+    assert np.abs(difference).max() <= 1
+
+
+def test_every_mode_fills_the_rest_differently(textures):
+    hidden = textures["photo"].visibility == 0
+    for index, mode in enumerate(MODES):
+        for other in MODES[index + 1 :]:
+            a, b = (textures[name].albedo[hidden].astype(float) for name in (mode, other))
+            assert np.abs(a - b).mean() > 0.5, (mode, other)
+
+
+def test_the_made_part_has_the_skin_s_colour(textures):
+    """Hidden and seen skin differ by less than the skins of two people: 20 of 255 on average."""
+    texture, visibility = textures["photo+gan"].albedo, textures["photo+gan"].visibility
+    seen = np.median(texture[visibility == 255], axis=0)
+    made = np.median(texture[visibility == 0], axis=0)
+    assert np.abs(seen - made).mean() < 20
+
+
+def test_no_seam_between_photo_and_made_part(textures):
+    """Steps across the edge of the mask are no larger than those that the photo has itself."""
+    texture = textures["photo+gan"].albedo.astype(float)
+    visibility = textures["photo+gan"].visibility.astype(float)
+    step = np.abs(np.diff(texture, axis=1)).max(axis=2)
+    mixed = (visibility > 25) & (visibility < 230)
+    inside = visibility == 255
+    assert np.percentile(step[mixed[:, 1:]], 90) <= np.percentile(step[inside[:, 1:]], 90)
+
+
+def test_the_mode_is_switched_without_the_network_that_finds_faces(reconstructor, textures):
+    photo = sample_image()
+    (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
+    again = reconstructor.texture_from_parameters(
+        photo, face.parameters, face.roi_box, SIZE, "mean"
+    )
+    difference = again.albedo.astype(int) - textures["mean"].albedo
+    assert np.abs(difference).max() <= 1
+
+
+def test_a_baker_without_network_says_so(reconstructor):
+    baker = TextureBaker.load(reconstructor.model, 128)
+    photo = sample_image()
+    (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
+    with pytest.raises(MissingAssetError, match="photo"):
+        baker.bake(photo, face.vertices_image, "gan")
+
+
+@pytest.mark.parametrize("damage", ["cut", "absent", "not safetensors"])
+def test_damaged_weights_are_named(tmp_path: Path, damage: str):
+    weights = tmp_path / "generator.safetensors"
+    if damage == "cut":
+        weights.write_bytes(generator.SHIPPED_WEIGHTS.read_bytes()[:100_000])
+    elif damage == "not safetensors":
+        weights.write_bytes(b"\x80\x04not safetensors")
+    with pytest.raises(MissingAssetError, match=r"generator\.safetensors"):
+        generator.load_texture_generator("cpu", weights)
+
+
+def test_onnx_and_torch_agree():
+    random = np.random.default_rng(0)
+    photo, filled = random.uniform(size=(2, 256, 256, 3)).astype(np.float32)
+    believed = random.uniform(size=(256, 256)).astype(np.float32)
+    onnx = generator.load_texture_generator("cpu")
+    torch = generator.TorchGenerator(
+        generator.SHIPPED_WEIGHTS, generator.read_mean_texture(256), "cpu"
+    )
+    difference = onnx.make(photo, filled, believed) - torch.make(photo, filled, believed)
+    assert np.abs(difference).max() < 2e-3
+
+
+def test_the_command_writes_the_set(tmp_path: Path, capsys, reconstructor):
+    from PIL import Image
+
+    photo = tmp_path / "astronaut.png"
+    Image.fromarray(sample_image()).save(photo)
+    assert main(["texture", str(photo), "-o", str(tmp_path), "--size", "512", "--json"]) == 0
+    (written,) = json.loads(capsys.readouterr().out)
+    for name, mode in (("albedo", "RGB"), ("visibility", "L"), ("template", "RGB")):
+        with Image.open(written[name]) as picture:
+            assert (picture.size, picture.mode) == ((512, 512), mode)
