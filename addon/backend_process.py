@@ -32,7 +32,8 @@ PYTHON_VARIABLE = "SYNERGYFACE_PYTHON"
 DATA_VARIABLE = "SYNERGYFACE_DATA"
 STOP_SECONDS = 5.0
 REMEMBERED_LINES = 200
-SERVE = ("serve", "--exit-with-parent")
+# Our own child may read clips by the paths that are chosen in Blender's file browser.
+SERVE = ("serve", "--exit-with-parent", "--allow-paths")
 PREFERENCES_REMEDY = (
     "Install the backend (its README says how), or set its Python in the add-on's preferences."
 )
