@@ -42,7 +42,7 @@ KNOWN_FAILURES = (
         "Install it; on Debian and Ubuntu `apt-get install libegl1 libgles2 libgl1` usually does.",
     ),
     KnownFailure(
-        r"invalid choice: '?serve|unrecognized arguments: .*--exit-with-parent",
+        r"invalid choice: '?serve|unrecognized arguments: .*--(exit-with-parent|allow-paths)",
         "The backend that {python} has is too old for this add-on.",
         "Update the backend to the add-on's version.",
         "protocol-mismatch",
