@@ -31,6 +31,7 @@ from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.regions import region_weights
 from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
+from backend.synergynet.two_sided import TwoSidedEngine
 from backend.texture.baker import NETWORK_MODES, Mode, TextureBaker, TextureSet
 from backend.vision.crop import crop
 from backend.vision.detection import Detection, FaceDetector
@@ -101,7 +102,7 @@ class FaceReconstructor:
     def __init__(self, model: MorphableModel, detector: FaceDetector, engine: Engine) -> None:
         self.model = model
         self._detector = detector
-        self._engine = engine
+        self._engine = TwoSidedEngine(engine, model)
         self._bakers: dict[int, TextureBaker] = {}
 
     @classmethod

@@ -18,7 +18,7 @@ from training.data.augmentation import (
     similarity,
     warp,
 )
-from training.data.mirror import MIRRORED_LANDMARKS, mirror_coefficients
+from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS, mirror_coefficients
 from training.data.packed import PackedBatch, PackedFaces
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS
 from backend.morphable_model.model import N_POSE
-from training.data.mirror import MIRRORED_LANDMARKS
 from training.data.packed import PackedBatch
 from training.data.photometric import PhotometricSettings, distort
 from training.data.shards import CONTEXT
@@ -105,7 +105,7 @@ class Augmentation(nn.Module):
     Parameters
     ----------
     mirror
-        Matrix (50, 50) and offset (50,) from `training.data.mirror.mirror_coefficients`.
+        Matrix (50, 50) and offset (50,) from `mirror_coefficients`.
     settings
         Ranges in training.
     """

@@ -28,6 +28,7 @@ from backend.geometry.camera import (
     turn_upright,
 )
 from backend.morphable_model.model import MorphableModel
+from backend.synergynet.two_sided import TwoSidedEngine
 from backend.vision.crop import crop
 from training.data.arrays import read_arrays
 from training.evaluation.angles import Convention, angles_of
@@ -128,8 +129,11 @@ def answer(
     weights: Path | None = None,
     read_back: bool = False,
 ) -> Predictions:
-    """Ask the network about crops of 120x120 pixels that show the content of boxes."""
-    engine = load_engine(model, device, weights)
+    """Ask the network about crops of 120x120 pixels that show the content of boxes.
+
+    It is asked as the backend asks it about photos: of the crops and of their mirror images.
+    """
+    engine = TwoSidedEngine(load_engine(model, device, weights), model)
     outputs = [engine.run(np.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
     in_crop = {
         REFINED: np.concatenate([o.refined for o in outputs] or [np.empty((0, 68, 3))]),

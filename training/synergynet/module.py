@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from backend.morphable_model.mirror_image import mirror_coefficients
 from backend.morphable_model.model import N_POSE
 from backend.morphable_model.storage import load_model
 from backend.synergynet.network import Architecture, Prediction, SynergyNet, TrainingPrediction
@@ -22,7 +23,6 @@ from training.data.augmentation import (
     unchanged,
     warp,
 )
-from training.data.mirror import mirror_coefficients
 from training.data.packed import PackedBatch
 from training.synergynet.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule, parameter_statistics

@@ -1,0 +1,62 @@
+"""What is said of a photo does not depend on the side from which it is looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend.commands.demo import sample_image
+from backend.engines import Engine, NetworkOutput, load_engine
+from backend.geometry.camera import RoiBox
+from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS
+from backend.morphable_model.model import MorphableModel
+from backend.synergynet.two_sided import TwoSidedEngine
+from backend.synergynet.weights import SHIPPED_WEIGHTS
+from backend.vision.crop import crop
+
+
+@pytest.fixture(scope="module")
+def engine(model: MorphableModel) -> Engine:
+    return load_engine(model, "cpu", SHIPPED_WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    """The astronaut, and her mirror image."""
+    face = crop(sample_image(), RoiBox(225, 110, 200))
+    return np.stack([face, face[:, ::-1]])
+
+
+def asymmetry(output: NetworkOutput) -> float:
+    """Largest distance in pixels of the first crop's landmarks from the second's, mirrored."""
+    mirrored = output.refined[1][MIRRORED_LANDMARKS][:, :2] * [-1, 1] + [121, 0]
+    return float(np.linalg.norm(mirrored - output.refined[0][:, :2], axis=1).max())
+
+
+def test_the_mirror_image_has_the_mirrored_landmarks(
+    model: MorphableModel, engine: Engine, crops: np.ndarray
+):
+    assert asymmetry(engine.run(crops)) > 2
+    assert asymmetry(TwoSidedEngine(engine, model).run(crops)) < 1
+
+
+def test_mean_lies_between_the_two_answers(
+    model: MorphableModel, engine: Engine, crops: np.ndarray
+):
+    alone, both = engine.run(crops), TwoSidedEngine(engine, model).run(crops[:1])
+    mirrored = alone.refined[1][MIRRORED_LANDMARKS] * [-1, 1, 1] + [121, 0, 0]
+    middle = (alone.refined[0] + mirrored) / 2
+    # Not exactly: a mirrored face is not in the span of the bases.
+    distance = np.linalg.norm((both.refined[0] - middle)[:, :2], axis=1)
+    assert distance.max() < 0.75
+
+
+def test_coarse_landmarks_are_those_of_the_mesh(
+    model: MorphableModel, engine: Engine, crops: np.ndarray
+):
+    output = TwoSidedEngine(engine, model).run(crops)
+    for parameters, coarse in zip(output.parameters, output.coarse, strict=True):
+        matrix = parameters[:12].reshape(3, 4)
+        head = model.vertices(parameters[12:52], parameters[52:])[model.landmark_indices]
+        expected = 1000 * head @ matrix[:, :3].T + matrix[:, 3]
+        np.testing.assert_allclose(coarse, expected, atol=1e-3)
