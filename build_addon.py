@@ -1,26 +1,44 @@
 """Build the Blender extension: ``python build_addon.py`` writes ``dist/synergyface-<version>.zip``.
 
-The zip is the same, byte for byte, whenever the sources are. If a bpy wheel is installed under
-``.venvs/``, Blender's own validator judges it.
+The zip carries the backend's wheel, for its installer, and is itself an installer at a terminal:
+``python synergyface-<version>.zip``. It is the same, byte for byte, whenever the sources are. If a
+bpy wheel is installed under ``.venvs/``, Blender's own validator judges it.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 SOURCE = ROOT / "addon"
+CONSTRAINTS = ROOT / "constraints.txt"
+# Where addon/installer/payload.py looks.
+PAYLOAD = "installer/payload"
+# What the backend's wheel is made of.
+WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "backend", "gan_texture", "training")
 # Nothing else is shipped: no caches, and above all no arrays of the Basel Face Model.
-ALLOWED = ("LICENSE", "blender_manifest.toml", "*.py", "contract/*.py", "scene/*.py")
+ALLOWED = (
+    "LICENSE",
+    "blender_manifest.toml",
+    "*.py",
+    "contract/*.py",
+    "panels/*.py",
+    "scene/*.py",
+    "installer/*.py",
+)
 MAX_FILE_BYTES = 100_000
 # The earliest time that a zip can hold; the real ones would make every build differ.
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+SOURCE_DATE_EPOCH = "315532800"
 VALIDATOR = "lib/python3*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
 
 
@@ -34,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the zip")
     options = parser.parse_args(arguments)
     try:
-        path = build(options.output)
+        with tempfile.TemporaryDirectory(prefix="synergyface-") as temporary:
+            path = build(options.output, build_wheel(Path(temporary)))
         validated = validate(path)
     except BuildError as error:
         print(f"build_addon: {error}", file=sys.stderr)
@@ -44,13 +63,45 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def build(output: Path, source: Path = SOURCE, version: str | None = None) -> Path:
+def build_wheel(output: Path) -> Path:
+    """Build the backend's wheel from a copy of the sources, without what other builds left there.
+
+    Parameters
+    ----------
+    output
+        Its folder.
+
+    Raises
+    ------
+    BuildError
+        It cannot be built.
+    """
+    with tempfile.TemporaryDirectory(prefix="synergyface-") as temporary:
+        for name in WHEEL_SOURCES:
+            source, copy = ROOT / name, Path(temporary) / name
+            if source.is_dir():
+                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copyfile(source, copy)
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
+        command += ["--no-deps", "--wheel-dir", str(output), temporary]
+        environment = os.environ | {"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH}
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    wheels = list(output.glob("synergyface-*.whl"))
+    if run.returncode != 0 or len(wheels) != 1:
+        raise BuildError(f"The backend's wheel cannot be built:\n{run.stdout}{run.stderr}")
+    return wheels[0]
+
+
+def build(output: Path, wheel: Path, source: Path = SOURCE, version: str | None = None) -> Path:
     """Write the zip.
 
     Parameters
     ----------
     output
         Its folder, made if need be.
+    wheel
+        The backend's, which the zip carries.
     source
         The add-on's folder.
     version
@@ -68,12 +119,13 @@ def build(output: Path, source: Path = SOURCE, version: str | None = None) -> Pa
             f"blender_manifest.toml says version {manifest['version']}, backend/version.py "
             f"{expected}. Make them equal."
         )
-    files = collect(source)
+    files = {file.relative_to(source).as_posix(): file for file in collect(source)}
+    files |= {f"{PAYLOAD}/{file.name}": file for file in (CONSTRAINTS, wheel)}
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"synergyface-{expected}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for file in files:
-            entry = zipfile.ZipInfo(file.relative_to(source).as_posix(), TIMESTAMP)
+        for name, file in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, TIMESTAMP)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o644 << 16

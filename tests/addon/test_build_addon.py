@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 import zipfile
+from email.parser import BytesParser
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+from backend.morphable_model.model import MorphableModel
+from backend.version import VERSION
+from tests.bfm_traces import contents, traces
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,32 +39,77 @@ def source(tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """Stands in for the backend's wheel where it is not looked into."""
+    path = tmp_path / f"synergyface-{VERSION}-py3-none-any.whl"
+    path.write_bytes(b"wheel")
+    return path
+
+
 def test_builds_are_equal_whatever_the_times_and_caches(
-    build_addon: ModuleType, source: Path, tmp_path: Path
+    build_addon: ModuleType, source: Path, wheel: Path, tmp_path: Path
 ) -> None:
     (source / "__pycache__").mkdir()
     (source / "__pycache__" / "client.pyc").write_bytes(b"cache")
     (source / "client.py").touch()
-    first = build_addon.build(tmp_path / "first")
-    second = build_addon.build(tmp_path / "second", source)
+    first = build_addon.build(tmp_path / "first", wheel)
+    second = build_addon.build(tmp_path / "second", wheel, source)
     assert first.read_bytes() == second.read_bytes()
     with zipfile.ZipFile(first) as archive:
         names = archive.namelist()
     assert {"__init__.py", "blender_manifest.toml", "LICENSE", "scene/head.py"} <= set(names)
+    assert f"installer/payload/{wheel.name}" in names
     assert not [name for name in names if "pycache" in name]
 
 
-def test_data_is_refused(build_addon: ModuleType, source: Path, tmp_path: Path) -> None:
+def test_data_is_refused(
+    build_addon: ModuleType, source: Path, wheel: Path, tmp_path: Path
+) -> None:
     np.save(source / "mean.npy", np.zeros(3))
     with pytest.raises(build_addon.BuildError, match=r"may not be shipped: mean\.npy"):
-        build_addon.build(tmp_path / "dist", source)
+        build_addon.build(tmp_path / "dist", wheel, source)
     (source / "mean.npy").unlink()
     (source / "mean.py").write_text(f"MEAN = {list(range(40_000))}")
     with pytest.raises(build_addon.BuildError, match=r"mean\.py is too large"):
-        build_addon.build(tmp_path / "dist", source)
+        build_addon.build(tmp_path / "dist", wheel, source)
     assert not (tmp_path / "dist").exists()
 
 
-def test_another_version_is_refused(build_addon: ModuleType, source: Path, tmp_path: Path) -> None:
+def test_another_version_is_refused(
+    build_addon: ModuleType, source: Path, wheel: Path, tmp_path: Path
+) -> None:
     with pytest.raises(build_addon.BuildError, match=r"9\.9\.9"):
-        build_addon.build(tmp_path, source, version="9.9.9")
+        build_addon.build(tmp_path, wheel, source, version="9.9.9")
+
+
+def test_the_zip_carries_the_backend_and_installs_it_but_no_bfm_data(
+    build_addon: ModuleType, model: MorphableModel, tmp_path: Path
+) -> None:
+    path = build_addon.build(tmp_path / "dist", build_addon.build_wheel(tmp_path))
+    members = dict(contents(path))
+    packages = [name for name in members if name.endswith(".dist-info/METADATA")]
+    assert len(packages) == 1
+    metadata = BytesParser().parsebytes(members[packages[0]])
+    assert (metadata["Name"], metadata["Version"]) == ("synergyface", VERSION)
+    assert any(name.endswith("synergynet/synergynet.safetensors") for name in members)
+    pinned = members[f"{path.name}/installer/payload/constraints.txt"].decode().split()
+    assert any(line.startswith("torch==") for line in pinned)
+    for trace, run in traces(model).items():
+        assert not [name for name, content in members.items() if run in content], trace
+    help_ = subprocess.run(
+        [sys.executable, "-I", str(path), "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--accept-bfm-license" in help_.stdout
+
+
+def test_traces_are_found_in_archives_within_archives(
+    model: MorphableModel, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "inner.whl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mean.bin", model.mean.tobytes())
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "inner.whl", "inner.whl")
+    [(name, content)] = contents(tmp_path / "outer.zip")
+    assert name == "outer.zip/inner.whl/mean.bin"
+    assert traces(model)["mean[0] as float32"] in content

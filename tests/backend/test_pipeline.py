@@ -20,6 +20,7 @@ from backend.errors import CancelledError, NoFaceError
 from backend.geometry.rasterizer import rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.pipeline import Face, FaceReconstructor
+from tests.bfm_traces import contents, traces
 
 Image = NDArray[np.uint8]
 
@@ -189,22 +190,8 @@ def test_shipped_files_hold_no_bfm_arrays(model: MorphableModel) -> None:
     shipped = [p for p in (root / "backend").rglob("*") if p.suffix in {".safetensors", ".png"}]
     shipped += list((root / "backend").rglob("*.onnx")) + list((root / "dist").glob("*.zip"))
     assert len(shipped) >= 2
-    arrays = {
-        "mean": model.mean,
-        "basis": model.basis,
-        "uv": model.uv,
-        "triangles": model.triangles,
-    }
-    needles = {}
-    for name, array in arrays.items():
-        flat = np.ascontiguousarray(array).reshape(-1)
-        variants = [flat, flat.astype(np.float16)] if flat.dtype == np.float32 else [flat]
-        for start in (0, len(flat) // 3, len(flat) // 2):
-            for variant in variants:
-                needles[f"{name}[{start}] as {variant.dtype}"] = variant[
-                    start : start + 32
-                ].tobytes()
+    needles = traces(model)
     for path in shipped:
-        content = path.read_bytes()
-        for name, needle in needles.items():
-            assert needle not in content, f"{path} holds {name}"
+        for member, content in contents(path):
+            for name, needle in needles.items():
+                assert needle not in content, f"{path}: {member} holds {name}"
