@@ -13,7 +13,6 @@ from torch import Tensor
 from backend.data_folder import atomic_path
 from gan_texture.weights import save_generator
 from training.texture_gan.data_module import PairBatch, PairViews, TexturePairs
-from training.texture_gan.lighting import LightingSettings
 from training.texture_gan.module import TextureGanModule
 
 
@@ -73,7 +72,7 @@ class SampleSheets(L.Callback):
 def sample_sheet(module: TextureGanModule, batch: PairBatch) -> NDArray[np.uint8]:
     """(N * S, 5 * S, 3) RGB: a row for each view of a batch; see `SampleSheets`."""
     batch = PairBatch(*(field.to(module.device) for field in batch))
-    made = module.make(module.views(batch, LightingSettings()))
+    made = module.make(module.views(batch))
     columns = [
         _pictures(batch.photo),
         _pictures(batch.filled),

@@ -28,6 +28,7 @@ from training.texture_gan.losses import (
     reconstruction_loss,
     weighted_mean,
 )
+from training.texture_gan.occlusion import OcclusionSettings, occlude
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ class AdamSettings:
 
 @dataclass(frozen=True)
 class Views:
-    """A batch as the networks see it: (N, ., S, S) pictures in [-1, 1], weights in [0, 1]."""
+    """A batch as the networks see it: (N, ., S, S) pictures in [-1, 1], weights in [0, 1].
+
+    `base` is what the generator adds to, `clear` the same with nothing before the face.
+    """
 
     condition: Tensor
     base: Tensor
+    clear: Tensor
     texture: Tensor
     mask: Tensor
     believed: Tensor
@@ -73,8 +78,8 @@ class TextureGanModule(L.LightningModule):
         Weights of the generator's loss.
     optimiser
         Of both networks.
-    lighting
-        Augmentation.
+    lighting, occlusion
+        Augmentation. Something may lie before a face that is given unwrapped, not before a photo.
     masked
         Only texels that the camera saw teach, and the discriminator sees the same picture outside
         of them from both sides. Else, as in the paper, the whole unwrapped photo is the truth.
@@ -93,6 +98,7 @@ class TextureGanModule(L.LightningModule):
         loss_weights: LossWeights = LossWeights(),  # noqa: B008
         optimiser: AdamSettings = AdamSettings(),
         lighting: LightingSettings = LightingSettings(),  # noqa: B008
+        occlusion: OcclusionSettings = OcclusionSettings(),  # noqa: B008
         masked: bool = True,
         narrow: bool = False,
         ema_decay: float = 0.999,
@@ -103,6 +109,7 @@ class TextureGanModule(L.LightningModule):
         self.loss_weights = loss_weights
         self.optimiser = optimiser
         self.lighting = lighting
+        self.occlusion = occlusion
         self.masked = masked
         self.narrow = narrow
         self.generator = Generator(architecture) if weights is None else load_generator(weights)
@@ -133,7 +140,7 @@ class TextureGanModule(L.LightningModule):
 
     def training_step(self, batch: PairBatch, batch_index: int) -> None:
         generator_steps, discriminator_steps = self.optimizers()  # pyright: ignore
-        views = self.views(batch, self.lighting)
+        views = self.views(batch, self.lighting, self.occlusion)
         with self._precision():
             made = self.generator(views.condition, views.base)
         made = made.float()
@@ -147,7 +154,7 @@ class TextureGanModule(L.LightningModule):
         adversarial = self._judge(views, made, real=True)
         self.discriminator.requires_grad_(True)
         reconstruction = reconstruction_loss(
-            made, views.texture, views.base, views.mask, views.believed, self.loss_weights
+            made, views.texture, views.clear, views.mask, views.believed, self.loss_weights
         )
         loss = (
             self.loss_weights.adversarial * adversarial
@@ -164,7 +171,7 @@ class TextureGanModule(L.LightningModule):
         self.log_dict({"train/adversarial": adversarial, "train/discriminator": discriminator_loss})
 
     def validation_step(self, batch: PairBatch, batch_index: int) -> None:
-        views = self.views(batch, LightingSettings())
+        views = self.views(batch)
         made = self.make(views)
         hidden = views.mask * (1 - views.believed)
         for name, picture in (("made", made), ("filled", views.base)):
@@ -183,12 +190,19 @@ class TextureGanModule(L.LightningModule):
         with torch.no_grad(), self._precision():
             return self.averaged(views.condition, views.base).float()
 
-    def views(self, batch: PairBatch, lighting: LightingSettings) -> Views:
-        """A batch in another light, as the networks see it."""
+    def views(
+        self,
+        batch: PairBatch,
+        lighting: LightingSettings = LightingSettings(),  # noqa: B008
+        occlusion: OcclusionSettings = OcclusionSettings(),  # noqa: B008
+    ) -> Views:
+        """A batch as the networks see it, by default without augmentation."""
         photo, filled, believed, texture, mask = (field.float() / 255 for field in batch)
         light, field = random_light(len(photo), texture.shape[-1], lighting, photo.device)
         photo = 2 * relight(photo, light) - 1
-        filled = 2 * relight(filled, light * field) - 1
+        clear = relight(filled, light * field)
+        filled = 2 * occlude(clear, believed, occlusion) - 1
+        clear = 2 * clear - 1
         texture = 2 * relight(texture, light * field) - 1
         if not self.masked:
             mask = torch.ones_like(mask)
@@ -196,7 +210,9 @@ class TextureGanModule(L.LightningModule):
             self.averaged_generator.architecture, photo, filled, believed, self.template
         )
         condition = condition.contiguous(memory_format=torch.channels_last)
-        return Views(condition, base, texture, mask, believed)
+        if self.averaged_generator.architecture.source == "photo":
+            clear = base
+        return Views(condition, base, clear, texture, mask, believed)
 
     def configure_optimizers(self) -> Any:
         settings = self.optimiser
@@ -223,7 +239,7 @@ class TextureGanModule(L.LightningModule):
 
     def _judge(self, views: Views, texture: Tensor, real: bool) -> Tensor:
         """Loss of a texture's scores against those of a real or a made one."""
-        shown = only_inside(texture, views.base, views.mask)
+        shown = only_inside(texture, views.clear, views.mask)
         # As in pix2pix, the judge sees what the generator was asked.
         pictures = torch.cat([views.condition[:, :3], shown], dim=1)
         with self._precision():
