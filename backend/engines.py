@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data_folder import atomic_path, data_folder
-from backend.errors import BadInputError
+from backend.errors import BadInputError, OutOfMemoryError
+from backend.exported import load_exported
 from backend.morphable_model.model import MorphableModel
 from backend.synergynet.weights import active_weights, load_weights, require_weights
 
@@ -71,9 +71,13 @@ def load_engine(
         The weights are absent or damaged.
     """
     weights = weights or active_weights()
-    chosen = _available_device(device)
+    chosen = available_device(device)
     if chosen == "cpu":
-        return OnnxEngine(_exported(weights, model))
+        return load_exported(
+            f"synergynet-{_digest(weights, model)}",
+            lambda: export_onnx(load_weights(weights), model),
+            OnnxEngine,
+        )
     return TorchEngine(load_weights(weights), model, chosen)
 
 
@@ -82,23 +86,24 @@ class OnnxEngine:
 
     Parameters
     ----------
-    path
-        A network written by `export_onnx`.
+    content
+        A network made by `export_onnx`.
     """
 
     device = "cpu"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, content: bytes) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = CPU_THREADS
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            content, options, providers=["CPUExecutionProvider"]
         )
 
     def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:
+        """See `Engine.run`."""
         parameters, coarse, refined = self._session.run(list(OUTPUTS), {INPUT: crops})
         return _output(parameters, coarse, refined)
 
@@ -122,21 +127,35 @@ class TorchEngine:
         self._network = network.eval().to(device)
 
     def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:
+        """See `Engine.run`.
+
+        Raises
+        ------
+        OutOfMemoryError
+            The device has too little memory for so many crops.
+        """
         import torch
 
         from backend.synergynet.network import normalise_image
 
-        with torch.inference_mode():
-            images = normalise_image(torch.from_numpy(crops).to(self.device))
-            prediction = self._network(images)
-            return _output(*(getattr(prediction, name).float().cpu().numpy() for name in OUTPUTS))
+        try:
+            with torch.inference_mode():
+                images = normalise_image(torch.from_numpy(crops).to(self.device))
+                prediction = self._network(images)
+                arrays = [getattr(prediction, name).float().cpu().numpy() for name in OUTPUTS]
+        except torch.OutOfMemoryError as error:
+            # What the failed attempt holds would make the next one fail too.
+            torch.cuda.empty_cache()
+            raise OutOfMemoryError("memory of the graphics card") from error
+        return _output(*arrays)
 
 
-def export_onnx(network: SynergyNet, model: MorphableModel, path: Path) -> Path:
-    """Write the network with the landmark rows of the morphable model as ONNX.
+def export_onnx(network: SynergyNet, model: MorphableModel) -> bytes:
+    """The network with the landmark rows of the morphable model as an ONNX file's content.
 
-    The file holds data of the Basel Face Model: it stays on this computer.
+    It holds data of the Basel Face Model: it stays on this computer.
     """
+    import io
     import warnings
 
     import torch
@@ -156,32 +175,30 @@ def export_onnx(network: SynergyNet, model: MorphableModel, path: Path) -> Path:
 
     network.attach(model)
     example = torch.zeros(2, 120, 120, 3, dtype=torch.uint8)
-    with atomic_path(path) as temporary, warnings.catch_warnings():
+    content: Any = io.BytesIO()  # which its types leave out
+    with warnings.catch_warnings():
         # The exporter by tracing is announced to go, but needs no further packages and is 20 times
         # as fast as its successor; the version of PyTorch is pinned.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Inference().eval(),
             (example,),
-            temporary,
+            content,
             input_names=[INPUT],
             output_names=list(OUTPUTS),
             dynamic_axes={name: {0: "n"} for name in (INPUT, *OUTPUTS)},
             dynamo=False,
         )
-    return path
+    return content.getvalue()
 
 
-def _exported(weights: Path, model: MorphableModel) -> Path:
-    """The ONNX file of these weights and this model, exported if it is not there yet."""
+def _digest(weights: Path, model: MorphableModel) -> str:
+    """What an export depends on."""
     require_weights(weights)
     digest = hashlib.sha256(weights.read_bytes())
     digest.update(model.landmark_mean.tobytes())
     digest.update(model.landmark_basis.tobytes())
-    path = data_folder() / "onnx" / f"synergynet-{digest.hexdigest()[:16]}.onnx"
-    if not path.is_file():
-        export_onnx(load_weights(weights), model, path)
-    return path
+    return digest.hexdigest()[:16]
 
 
 def _output(*arrays: Any) -> NetworkOutput:
@@ -194,7 +211,7 @@ def _output(*arrays: Any) -> NetworkOutput:
     )
 
 
-def _available_device(device: Device) -> str:
+def available_device(device: Device) -> str:
     if device == "cpu":
         return "cpu"
     cuda = device in ("auto", "cuda") and _has_nvidia_driver() and _torch_has("cuda")
