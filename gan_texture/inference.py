@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,18 +43,18 @@ class OnnxGenerator:
 
     Parameters
     ----------
-    path
-        A generator written by `export_onnx`.
+    content
+        A generator made by `export_onnx`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, content: bytes) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = CPU_THREADS
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            content, options, providers=["CPUExecutionProvider"]
         )
         self._wanted = {entry.name for entry in self._session.get_inputs()}
 
@@ -94,18 +94,20 @@ class TorchGenerator:
             return self._network(*arrays)[0].float().cpu().numpy()
 
 
-def export_onnx(weights: Path, template: Float, path: Path) -> None:
-    """Write a generator with its template as ONNX.
+def export_onnx(weights: Path, template: Float) -> bytes:
+    """A generator with its template as an ONNX file's content.
 
     Raises
     ------
     ValueError
         The weights are absent or damaged.
     """
+    import io
     import warnings
 
     import torch
 
+    content: Any = io.BytesIO()  # which its types leave out
     example = (torch.zeros(1, SIZE, SIZE, 3), torch.zeros(1, SIZE, SIZE, 3))
     with warnings.catch_warnings():
         # As in `backend.engines`: the exporter by tracing is quick and needs no further packages.
@@ -113,11 +115,12 @@ def export_onnx(weights: Path, template: Float, path: Path) -> None:
         torch.onnx.export(
             _inference_module(weights, template),
             (*example, torch.zeros(1, SIZE, SIZE)),
-            path,
+            content,
             input_names=list(INPUTS),
             output_names=[OUTPUT],
             dynamo=False,
         )
+    return content.getvalue()
 
 
 def _inference_module(weights: Path, template: Float):

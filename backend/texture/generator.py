@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from backend.data_folder import atomic_path, data_folder
+from backend.data_folder import data_folder
 from backend.errors import MissingAssetError
+from backend.exported import load_exported
 from backend.texture.mean_face import read_mean_texture
 from gan_texture.inference import (
     SIZE,
@@ -31,7 +32,11 @@ def load_texture_generator(device: str = "cpu", weights: Path | None = None) -> 
     weights = weights or active_weights()
     try:
         if device == "cpu":
-            return OnnxGenerator(_exported(weights))
+            return load_exported(
+                f"texture-{_digest(weights)}",
+                lambda: export_onnx(weights, read_mean_texture(SIZE)),
+                OnnxGenerator,
+            )
         return TorchGenerator(weights, read_mean_texture(SIZE), device)
     except (ValueError, OSError) as error:
         raise MissingAssetError(
@@ -45,13 +50,8 @@ def active_weights() -> Path:
     return imported if imported.is_file() else SHIPPED_WEIGHTS
 
 
-def _exported(weights: Path) -> Path:
-    """The ONNX file of these weights and the template, exported if it is not there yet."""
-    template = read_mean_texture(SIZE)
+def _digest(weights: Path) -> str:
+    """What an export depends on: the weights and the template."""
     digest = hashlib.sha256(weights.read_bytes())
-    digest.update(template.tobytes())
-    path = data_folder() / "onnx" / f"texture-{digest.hexdigest()[:16]}.onnx"
-    if not path.is_file():
-        with atomic_path(path) as temporary:
-            export_onnx(weights, template, temporary)
-    return path
+    digest.update(read_mean_texture(SIZE).tobytes())
+    return digest.hexdigest()[:16]

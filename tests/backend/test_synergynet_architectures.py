@@ -286,7 +286,7 @@ def test_onnx_and_torch_agree(
     with torch.no_grad():
         network(normalise_image(torch.from_numpy(crops)))
     network.eval()
-    onnx = OnnxEngine(export_onnx(network, model, tmp_path / "n.onnx")).run(crops)
+    onnx = OnnxEngine(export_onnx(network, model)).run(crops)
     reference = TorchEngine(network, model, "cpu").run(crops)
     for name in ("coarse", "refined"):
         assert np.abs(getattr(onnx, name) - getattr(reference, name)).max() < 120e-4
