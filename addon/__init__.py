@@ -6,7 +6,18 @@ from typing import Any
 
 import bpy
 
-from . import backend_operators, operators, panels, preferences, settings
+from . import (
+    animation_operators,
+    backend_operators,
+    head_operators,
+    install_operators,
+    panels,
+    photo_operators,
+    preferences,
+    quality,
+    settings,
+    texture_operators,
+)
 from .runtime import close_runtime, open_runtime
 
 MANIFEST = Path(__file__).with_name("blender_manifest.toml")
@@ -14,8 +25,13 @@ MANIFEST = Path(__file__).with_name("blender_manifest.toml")
 CLASSES = (
     *settings.CLASSES,
     *preferences.CLASSES,
-    *operators.CLASSES,
+    *photo_operators.CLASSES,
+    *animation_operators.CLASSES,
+    *quality.CLASSES,
+    *head_operators.CLASSES,
+    *texture_operators.CLASSES,
     *backend_operators.CLASSES,
+    *install_operators.CLASSES,
     *panels.CLASSES,
 )
 

@@ -1,22 +1,22 @@
-"""The add-on's preferences: where the backend is, and how it is doing."""
+"""The add-on's preferences: where the backend is, how it is doing, how it is installed."""
 
 # Blender reads property annotations as they stand, so they may not be postponed here.
 # pyright: reportInvalidTypeForm=false
 
+from pathlib import Path
 from typing import Any
 
 import bpy
 
+from .backend_view import draw_remedy, draw_status, draw_task
 from .connection import Location
-from .runtime import runtime
+from .installer.plan import Options
 
-ICONS = {
-    "stopped": "RADIOBUT_OFF",
-    "starting": "SORTTIME",
-    "loading": "SORTTIME",
-    "ready": "CHECKMARK",
-    "failed": "ERROR",
-}
+DEVICES = (
+    ("auto", "Automatic", "For an NVIDIA GPU if there is one with a driver that is new enough"),
+    ("cpu", "Processor", "A small download that runs everywhere; uses the GPU on a Mac"),
+    ("cuda", "NVIDIA GPU", "A large download for NVIDIA's cards"),
+)
 
 
 class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
@@ -26,6 +26,7 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
 
     mode: bpy.props.EnumProperty(
         name="Backend",
+        description="How the add-on finds the program that does the work",
         items=(
             ("automatic", "Automatic", "Search for the backend on this computer, and start it"),
             ("python", "Python", "Start the backend with a Python that you name"),
@@ -47,6 +48,32 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
         description="Secret of that backend",
         subtype="PASSWORD",
     )
+    show_installation: bpy.props.BoolProperty(
+        name="Installation",
+        description="How the backend is installed",
+    )
+    device: bpy.props.EnumProperty(
+        name="Install for",
+        description="What the backend is to run on",
+        items=DEVICES,
+    )
+    wheels: bpy.props.StringProperty(
+        name="Folder of Wheels",
+        description="Take every package from this folder, without network; the extension's zip "
+        "fills one with `python synergyface-<version>.zip --download FOLDER`",
+        subtype="DIR_PATH",
+    )
+    torch_index: bpy.props.StringProperty(
+        name="PyTorch Index",
+        description="Address of the package index that PyTorch is fetched from; empty takes the "
+        "usual one, `pip` the one that pip is set to",
+    )
+    installer_python: bpy.props.StringProperty(
+        name="Made with Python",
+        description="Python that the backend's environment is made with; empty takes Blender's "
+        "own, or one that is found",
+        subtype="FILE_PATH",
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
@@ -59,34 +86,56 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
             layout.prop(self, "address", placeholder="127.0.0.1:8123")
             if self.address:
                 layout.prop(self, "token")
-        draw_status(layout)
+        row = layout.row()
+        draw_status(row, self.mode)
+        if not draw_task(layout):
+            draw_remedy(row, self.mode)
         row = layout.row()
         row.operator("synergyface.start_backend", icon="PLAY")
         row.operator("synergyface.stop_backend", icon="PAUSE")
         row = layout.row()
         row.operator("synergyface.open_log", icon="TEXT")
         row.operator("synergyface.copy_diagnostics", icon="COPYDOWN")
+        self._draw_installation(layout)
 
-
-def draw_status(layout: Any) -> None:
-    """One line on the state of the backend."""
-    status = runtime().connection.status
-    text = f"Backend: {status.state}"
-    layout.label(
-        text=f"{text}. {status.detail}" if status.detail else text, icon=ICONS[status.state]
-    )
+    def _draw_installation(self, layout: Any) -> None:
+        icon = "DOWNARROW_HLT" if self.show_installation else "RIGHTARROW"
+        layout.prop(self, "show_installation", icon=icon, emboss=False)
+        if not self.show_installation:
+            return
+        column = layout.box().column()
+        for name in ("device", "wheels", "torch_index", "installer_python"):
+            column.prop(self, name)
+        column.operator("synergyface.ask_to_install", text="Install, Update or Repair…")
 
 
 def backend_location(context: bpy.types.Context) -> Location:
-    """What the preferences say, as a plain value."""
-    preferences = context.preferences.addons[str(__package__)].preferences
-    assert isinstance(preferences, SYNERGYFACE_preferences)
+    """What the preferences say on the backend's place, as a plain value."""
+    preferences = _preferences(context)
     return Location(
         preferences.mode,
         bpy.path.abspath(preferences.python),
         preferences.address,
         preferences.token,
     )
+
+
+def install_options(context: bpy.types.Context) -> Options:
+    """What the preferences say on the installation, as a plain value."""
+    preferences = _preferences(context)
+    wheels = bpy.path.abspath(preferences.wheels)
+    return Options(
+        device=preferences.device,
+        wheels=Path(wheels) if wheels else None,
+        torch_index=preferences.torch_index.strip(),
+        python=bpy.path.abspath(preferences.installer_python),
+    )
+
+
+def _preferences(context: bpy.types.Context) -> SYNERGYFACE_preferences:
+    preferences = context.preferences.addons[str(__package__)].preferences
+    assert isinstance(preferences, SYNERGYFACE_preferences)
+    return preferences
 
 
 CLASSES = (SYNERGYFACE_preferences,)

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
-from ..contract import FaceResult, FacesResult, StaticModel
+from ..contract import FacesResult, StaticModel
 from ..problems import Problem
 from . import head as head_mesh
-from . import identity, material
+from . import identity, material, modifiers, regions
 
 EMPTY_SIZE = 0.15
+
+
+class Appearance(Protocol):
+    """What makes a head, as in `FaceResult`."""
+
+    @property
+    def neutral(self) -> NDArray[np.float32]: ...
+
+    @property
+    def expression(self) -> NDArray[np.float32]: ...
+
+    @property
+    def texture_png(self) -> NDArray[np.uint8]: ...
 
 
 def put_faces(
@@ -21,6 +37,7 @@ def put_faces(
     name: str,
     model: StaticModel,
     result: FacesResult,
+    subdivision: int = 0,
 ) -> list[bpy.types.Object]:
     """Make or update one head per face.
 
@@ -36,6 +53,8 @@ def put_faces(
         Stem of the names of new data-blocks.
     model, result
         From the backend.
+    subdivision
+        Levels that new heads have in renders.
 
     Returns
     -------
@@ -65,17 +84,25 @@ def put_faces(
     for index, (face, match) in enumerate(zip(result.faces, matches, strict=True)):
         stem = name if len(result.faces) == 1 else f"{name} face {index}"
         if match is None:
-            head = _new_head(collection, stem, model, face)
+            head = new_head(collection, stem, model, face)
+            modifiers.subdivide(head, subdivision)
         else:
-            head = _update_head(heads[match], stem, model, face)
+            head = update_head(heads[match], stem, model, face)
         identity.write_properties(head, head[identity.UUID], source, index, face, result.image_size)
         placed.append(head)
     return placed
 
 
-def _new_head(
-    collection: bpy.types.Collection, name: str, model: StaticModel, face: FaceResult
+def new_head(
+    collection: bpy.types.Collection, name: str, model: StaticModel, face: Appearance
 ) -> bpy.types.Object:
+    """Make a head and its Empty, without any motion or memory of where it came from.
+
+    Raises
+    ------
+    Problem
+        The data cannot be used. Nothing has been made then.
+    """
     key = identity.new_uuid()
     made: list[Callable[[], None]] = []
     try:
@@ -87,6 +114,7 @@ def _new_head(
         material.set_material(mesh, f"{name} skin", key, image)
         head = bpy.data.objects.new(f"{name} head", mesh)
         head_mesh.set_expression(head, model, face.neutral, face.expression)
+        regions.set_regions(head, model)
     except Exception:
         for undo in reversed(made):
             undo()
@@ -103,13 +131,15 @@ def _new_head(
     return head
 
 
-def _update_head(
-    head: bpy.types.Object, name: str, model: StaticModel, face: FaceResult
+def update_head(
+    head: bpy.types.Object, name: str, model: StaticModel, face: Appearance
 ) -> bpy.types.Object:
+    """Give a head another shape, expression and texture; what the user did to it stays."""
     key = head[identity.UUID]
     image = material.set_texture(f"{name} texture", key, face.texture_png)
     head_mesh.update_mesh(head, model, face.neutral)
     head_mesh.set_expression(head, model, face.neutral, face.expression)
+    regions.set_regions(head, model)
     assert isinstance(head.data, bpy.types.Mesh)
     material.set_material(head.data, f"{name} skin", key, image)
     return head

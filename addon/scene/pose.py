@@ -9,6 +9,8 @@ but no distance. The rule:
 * Otherwise the head stays in the plane ``y = 0`` of the world, at its true size, as an orthographic
   camera that looks along +Y sees it; the centre of the photo is the world's origin, and the scale
   serves only to turn the place from pixels into metres.
+
+An Empty that the user has scaled keeps its scale, and distances grow with it.
 """
 
 from __future__ import annotations
@@ -33,13 +35,18 @@ def pose_empty(head: bpy.types.Object) -> bpy.types.Object:
     Problem
         The head is no longer under it.
     """
-    parent = head.parent
-    if parent is None or parent.get(identity.UUID) != head.get(identity.UUID):
+    if head.parent is None or not has_pose_empty(head):
         raise Problem(
             f"The head {head.name!r} is no longer under its pose Empty.",
             "Run Face from Image on a new scene, or parent the head to it again.",
         )
-    return parent
+    return head.parent
+
+
+def has_pose_empty(head: bpy.types.Object) -> bool:
+    """Whether the head is still under the Empty that carries its pose."""
+    parent = head.parent
+    return parent is not None and parent.get(identity.UUID) == head.get(identity.UUID)
 
 
 def is_applied(head: bpy.types.Object) -> bool:
@@ -56,10 +63,12 @@ def apply_photo_pose(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
 
 
 def reset_photo_pose(head: bpy.types.Object) -> None:
-    """Give the Empty the transform that it had before the photo's pose was applied."""
+    """Give the Empty the place and direction that it had before the photo's pose was applied."""
     empty = pose_empty(head)
     if BEFORE in empty:
+        size = empty.scale.copy()
         empty.matrix_basis = transform_without_photo_pose(head)
+        empty.scale = size
         del empty[BEFORE]
 
 
@@ -74,21 +83,22 @@ def transform_without_photo_pose(head: bpy.types.Object) -> Matrix:
 
 def photo_matrix(head: bpy.types.Object, scene: bpy.types.Scene) -> Matrix:
     """World matrix of the photo's pose, by the rule at the top of this module."""
+    size = pose_empty(head).scale.x
     x, y, _ = head[identity.POSE_TRANSLATION]
     width, height = head[identity.IMAGE_SIZE]
-    pixels_per_metre = head[identity.POSE_SCALE] * 1000
+    pixels_per_metre = head[identity.POSE_SCALE] * 1000 / size
     right, up = _from_centre(x, y, width, height)
     location = Vector((right, 0, up)) / pixels_per_metre
-    rotation = Quaternion(head[identity.POSE_QUATERNION]).to_matrix().to_4x4()
+    turned = Matrix.LocRotScale(None, Quaternion(head[identity.POSE_QUATERNION]), [size] * 3)
     camera = scene.camera
     lens = camera.data if camera else None
     if camera is None or not isinstance(lens, bpy.types.Camera) or lens.type != "PERSP":
-        return Matrix.Translation(location) @ rotation
+        return Matrix.Translation(location) @ turned
     location.y = _focal_pixels(lens.view_frame(scene=scene), width) / pixels_per_metre
     # A camera looks along its own -Z with +Y up; the pose is for one that looks along +Y.
     look_along_y = Matrix.Rotation(-math.pi / 2, 4, "X")
     eye = camera.matrix_world.normalized()
-    return eye @ look_along_y @ Matrix.Translation(location) @ rotation
+    return eye @ look_along_y @ Matrix.Translation(location) @ turned
 
 
 def _from_centre(x: float, y: float, width: float, height: float) -> tuple[float, float]:

@@ -251,7 +251,7 @@ def test_an_unknown_failure_is_reported_without_a_traceback(
     def fail(*arguments: Any) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr(submodule("operators"), "put_faces", fail)
+    monkeypatch.setattr(submodule("photo_operators"), "put_faces", fail)
     with pytest.raises(RuntimeError) as caught:
         ops.synergyface.face_from_image(filepath=any_file)
     assert "surprise" not in str(caught.value)

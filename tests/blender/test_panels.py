@@ -11,6 +11,8 @@ from conftest import MODULE, ops, submodule
 from fake_backend import face
 from test_scene import put
 
+ORDER = ("Face", "Animate", "Batch", "Head", "Backend")
+
 
 class Layout:
     """A layout that checks what is drawn on it against Blender's own description of layouts."""
@@ -35,10 +37,11 @@ class Layout:
     def _check(self, name: str, arguments: tuple[Any, ...]) -> Any:
         if name == "prop":
             owner, attribute = arguments
-            assert attribute in owner.bl_rna.properties, attribute
+            assert owner.bl_rna.properties[attribute].description, f"{attribute} has no tooltip"
         elif name == "operator":
             category, operator = arguments[0].split(".")
-            getattr(getattr(bpy.ops, category), operator).get_rna_type()
+            rna = getattr(getattr(bpy.ops, category), operator).get_rna_type()
+            assert rna.description, f"{operator} has no tooltip"
             return SimpleNamespace()
         return self
 
@@ -51,12 +54,13 @@ def draw(cls: Any, **instance: Any) -> list[str]:
 
 
 def test_the_panel_begins_and_then_shows_progress(scene: bpy.types.Scene) -> None:
-    panels, runtime = submodule("panels"), submodule("runtime").runtime()
-    for panel in (panels.SYNERGYFACE_PT_face, panels.SYNERGYFACE_PT_image):
+    runtime = submodule("runtime").runtime()
+    face_panel = submodule("panels.face").SYNERGYFACE_PT_face
+    for panel in (face_panel, submodule("panels.image").SYNERGYFACE_PT_image):
         assert "Face from Image…" in draw(panel)
     runtime.task = SimpleNamespace(progress=SimpleNamespace(fraction=0.4, stage="fitting"))
     try:
-        shown = draw(panels.SYNERGYFACE_PT_face)
+        shown = draw(face_panel)
         assert "fitting" in shown
         assert "Face from Image…" not in shown
         assert not ops.synergyface.choose_photo.poll()
@@ -65,15 +69,47 @@ def test_the_panel_begins_and_then_shows_progress(scene: bpy.types.Scene) -> Non
 
 
 def test_the_head_panel_needs_a_head(scene: bpy.types.Scene) -> None:
-    panel = submodule("panels").SYNERGYFACE_PT_head
+    panel = submodule("panels.head").SYNERGYFACE_PT_head
+    expression = submodule("panels.head").SYNERGYFACE_PT_expression
     assert not panel.poll(bpy.context)
     [head] = put(scene, face(100))
     bpy.context.view_layer.objects.active = head.parent
     assert panel.poll(bpy.context)
     shown = draw(panel)
-    assert {"Apply Photo Pose", "Expression_00", "Expression_09"} <= set(shown)
+    assert {"Apply Photo Pose", "scale", "Ears", "Add Landmarks"} <= set(shown)
+    assert {"Expression_00 (σ)", "Expression_09 (σ)"} <= set(draw(expression))
     ops.synergyface.apply_photo_pose()
-    assert "Reset Pose" in draw(panel)
+    ops.synergyface.landmarks()
+    assert {"Reset Pose", "Remove Landmarks"} <= set(draw(panel))
+    head.parent = None
+    bpy.context.view_layer.objects.active = head
+    assert "Parent the head to its pose Empty again" in draw(panel)
+    head.shape_key_clear()
+    assert draw(expression) == ["The head has no shape keys"]
+
+
+@pytest.mark.parametrize(
+    ("state", "button"), [("stopped", "Start"), ("failed", "Preferences…"), ("ready", None)]
+)
+def test_the_backend_panel_has_the_button_that_helps(
+    addon: Any, monkeypatch: pytest.MonkeyPatch, state: Any, button: str | None
+) -> None:
+    connection = submodule("connection")
+    status = connection.Status(state, "why")
+    monkeypatch.setattr(connection.Connection, "status", status)
+    shown = draw(submodule("panels.backend").SYNERGYFACE_PT_backend)
+    assert any("why" in text for text in shown)
+    assert [text for text in ("Start", "Preferences…") if text in shown] == [button] * bool(button)
+
+
+def test_the_panels_read_from_top_to_bottom(addon: Any) -> None:
+    order = [
+        panel.bl_label
+        for panel in submodule("panels").CLASSES
+        if panel.bl_space_type == "VIEW_3D" and not hasattr(panel, "bl_parent_id")
+    ]
+    assert order == [label for label in ORDER if label in order]
+    assert {"Face", "Head", "Backend"} <= set(order)
 
 
 @pytest.mark.parametrize("mode", ["automatic", "python", "address"])

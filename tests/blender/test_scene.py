@@ -61,7 +61,7 @@ def test_an_update_keeps_what_the_user_did(scene: bpy.types.Scene) -> None:
 
     assert again == head and again.data == mesh
     assert [material.name for material in mesh.materials] == ["somebody skin", "user's own"]
-    assert head.vertex_groups[0].weight(3) == 0.5
+    assert head.vertex_groups["user's group"].weight(3) == 0.5
     assert tuple(head.parent.location) == (1, 2, 3)
     assert before == {name: len(getattr(bpy.data, name)) for name in before}
     assert [key.name for key in mesh.shape_keys.key_blocks][:2] == ["Basis", "Expression_00"]

@@ -1,4 +1,4 @@
-"""Operators on photos and heads: what the buttons do. The work itself is elsewhere."""
+"""Operators that turn photos into heads: what the buttons do. The work itself is elsewhere."""
 
 # Blender reads property annotations as they stand, so they may not be postponed here.
 # pyright: reportInvalidTypeForm=false
@@ -16,11 +16,10 @@ from .preferences import backend_location
 from .problems import Problem
 from .reconstruction import Order, Reconstruction, reconstruct
 from .runtime import runtime
-from .scene import identity
 from .scene.build import put_faces
 from .scene.photo import Photo, photo_of_file, photo_of_image
-from .scene.pose import apply_photo_pose, is_applied, reset_photo_pose
-from .settings import TEXTURE_SIZES, WHICH
+from .selection import select
+from .settings import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from .tasks import Reporter
 
 log = logging.getLogger(__package__)
@@ -47,6 +46,19 @@ class PhotoOperator(TaskOperator):
         default="1024",
         options={"SKIP_SAVE"},
     )
+    texture_mode: bpy.props.EnumProperty(
+        name="Fill",
+        description="What the texture shows where the photo does not show the face",
+        items=TEXTURE_MODES,
+        options={"SKIP_SAVE"},
+    )
+    subdivision: bpy.props.IntProperty(
+        name="Subdivision",
+        description="Levels of smooth subdivision that new heads have in renders",
+        min=0,
+        max=MAX_SUBDIVISION,
+        options={"SKIP_SAVE"},
+    )
 
     def photo(self, context: bpy.types.Context) -> Photo:
         """The photo to reconstruct."""
@@ -57,7 +69,7 @@ class PhotoOperator(TaskOperator):
         photo = self.photo(context)
         self._source, self._name = photo.source, photo.name
         size: Any = int(self._choice(context, "texture_size"))
-        order = Order(self._choice(context, "which"), size)
+        order = Order(self._choice(context, "which"), size, self._choice(context, "texture_mode"))
         connection, location = runtime().connection, backend_location(context)
         log.info("Face from Image: %s, %s", photo.source, order)
         return lambda report: reconstruct(connection, location, photo.read, order, report)
@@ -71,9 +83,10 @@ class PhotoOperator(TaskOperator):
             self._name,
             value.model,
             value.result,
+            self._choice(context, "subdivision"),
         )
         if context.mode == "OBJECT":
-            _select(context, heads)
+            select(context, heads)
         count = len(heads)
         self.report({"INFO"}, f"{count} head{'s' if count != 1 else ''} from {self._name}")
 
@@ -178,42 +191,6 @@ class SYNERGYFACE_OT_cancel(ReportingOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SYNERGYFACE_OT_apply_photo_pose(ReportingOperator, bpy.types.Operator):
-    """Give the head the pose that it has in the photo, or take that pose away again"""
-
-    bl_idname = "synergyface.apply_photo_pose"
-    bl_label = "Apply Photo Pose"
-    bl_options = {"REGISTER", "UNDO"}
-
-    action: bpy.props.EnumProperty(
-        name="Action",
-        items=(
-            ("TOGGLE", "Toggle", "Apply it where it is not applied, else reset it"),
-            ("APPLY", "Apply", "Give the head the photo's pose"),
-            ("RESET", "Reset", "Give the head the transform that it had before"),
-        ),
-        options={"SKIP_SAVE"},
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """A head must be active or selected."""
-        if chosen_heads(context):
-            return True
-        cls.poll_message_set("Select a head that SynergyFace made, or its Empty")
-        return False
-
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Apply or reset for every chosen head."""
-        for head in chosen_heads(context):
-            toggled = "RESET" if is_applied(head) else "APPLY"
-            if (toggled if self.action == "TOGGLE" else self.action) == "APPLY":
-                apply_photo_pose(head, context.scene)
-            else:
-                reset_photo_pose(head)
-        return {"FINISHED"}
-
-
 class SYNERGYFACE_FH_photo(bpy.types.FileHandler):
     """Lets a photo be dropped on the 3D viewport or its sidebar"""
 
@@ -238,33 +215,10 @@ def open_image(context: bpy.types.Context) -> bpy.types.Image | None:
     return next((editor.image for editor in editors if editor.image is not None), None)
 
 
-def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """Heads that are active or selected, themselves or by their Empties."""
-    active = context.view_layer.objects.active
-    chosen = [*context.view_layer.objects.selected, *([active] if active else [])]
-    heads = {}
-    for object in chosen:
-        for candidate in (object, *object.children):
-            if identity.is_head(candidate):
-                heads[candidate.name] = candidate
-    return list(heads.values())
-
-
-def _select(context: bpy.types.Context, heads: list[bpy.types.Object]) -> None:
-    for object in context.view_layer.objects.selected:
-        object.select_set(False)
-    visible = context.view_layer.objects
-    for head in heads:
-        if head.name in visible:
-            head.select_set(True)
-            visible.active = head
-
-
 CLASSES = (
     SYNERGYFACE_OT_face_from_image,
     SYNERGYFACE_OT_choose_photo,
     SYNERGYFACE_OT_face_from_active_image,
     SYNERGYFACE_OT_cancel,
-    SYNERGYFACE_OT_apply_photo_pose,
     SYNERGYFACE_FH_photo,
 )

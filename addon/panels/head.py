@@ -1,0 +1,101 @@
+"""The chosen head: pose, parts, expression, landmarks, export."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..scene import identity
+from ..scene.landmarks import landmarks_of
+from ..scene.modifiers import SUBDIVISION, is_shown
+from ..scene.pose import has_pose_empty, is_applied
+from ..selection import chosen_heads
+from .sidebar import SidebarPanel
+
+
+class HeadPanel(SidebarPanel):
+    """Shown only with a head to show."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Called by Blender."""
+        return bool(chosen_heads(context))
+
+
+class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
+    """The chosen head"""
+
+    bl_label = "Head"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Called by Blender."""
+        layout: Any = self.layout
+        head: Any = chosen_heads(context)[-1]
+        if has_pose_empty(head):
+            _draw_pose(layout, head)
+        else:
+            layout.label(text="Parent the head to its pose Empty again", icon="ERROR")
+        row = layout.row(align=True)
+        for region in ("ears", "neck"):
+            _draw_region(row, head, region)
+        subdivision = head.modifiers.get(SUBDIVISION)
+        if subdivision is None:
+            layout.operator("synergyface.subdivide", icon="MOD_SUBSURF")
+        else:
+            layout.prop(subdivision, "render_levels", text="Subdivision in Renders")
+        marked = bool(landmarks_of(head))
+        layout.operator(
+            "synergyface.landmarks",
+            text="Remove Landmarks" if marked else "Add Landmarks",
+            icon="EMPTY_AXIS",
+        )
+
+
+def _draw_pose(layout: Any, head: Any) -> None:
+    angles = (head.get(name, 0.0) for name in (identity.YAW, identity.PITCH, identity.ROLL))
+    yaw, pitch, roll = (f"{angle:+.0f}°" for angle in angles)
+    layout.label(text=f"Yaw {yaw}  pitch {pitch}  roll {roll}", icon="ORIENTATION_GIMBAL")
+    applied = is_applied(head)
+    layout.operator(
+        "synergyface.apply_photo_pose",
+        text="Reset Pose" if applied else "Apply Photo Pose",
+        icon="LOOP_BACK" if applied else "CON_ROTLIKE",
+    )
+    layout.row().prop(head.parent, "scale")
+
+
+def _draw_region(layout: Any, head: Any, region: str) -> None:
+    """Button that is pressed while the region is shown."""
+    button = layout.row(align=True)
+    button.enabled = region in head.vertex_groups
+    shown = is_shown(head, region)
+    chosen = button.operator(
+        "synergyface.show_region",
+        text=region.capitalize(),
+        icon="HIDE_OFF" if shown else "HIDE_ON",
+        depress=shown,
+    )
+    chosen.region = region
+
+
+class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
+    """Sliders of the expression"""
+
+    bl_label = "Expression"
+    bl_parent_id = "SYNERGYFACE_PT_head"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Called by Blender."""
+        layout: Any = self.layout
+        head: Any = chosen_heads(context)[-1]
+        keys = head.data.shape_keys
+        if keys is None:
+            layout.label(text="The head has no shape keys", icon="INFO")
+            return
+        column = layout.column(align=True)
+        for key in keys.key_blocks[1:]:
+            column.prop(key, "value", text=f"{key.name} (σ)", slider=True)
+
+
+CLASSES = (SYNERGYFACE_PT_head, SYNERGYFACE_PT_expression)

@@ -1,0 +1,62 @@
+"""Which heads an operator or a panel is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from .problems import Problem
+from .scene import identity
+
+
+def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """Heads that are active or selected, or whose Empties are; the active one last."""
+    active = context.view_layer.objects.active
+    chosen = [*context.view_layer.objects.selected, *([active] if active else [])]
+    heads: dict[str, bpy.types.Object] = {}
+    for object in chosen:
+        for candidate in (object, *object.children, object.parent):
+            if candidate is not None and identity.is_head(candidate):
+                heads.pop(candidate.name, None)
+                heads[candidate.name] = candidate
+    return list(heads.values())
+
+
+def chosen_head(context: bpy.types.Context) -> bpy.types.Object:
+    """The one head to work on.
+
+    Raises
+    ------
+    Problem
+        None is chosen.
+    """
+    heads = chosen_heads(context)
+    if not heads:
+        raise Problem("No head is selected.", "Select a head that SynergyFace made, or its Empty.")
+    return heads[-1]
+
+
+def select(context: bpy.types.Context, heads: list[bpy.types.Object]) -> None:
+    """Select these and nothing else; the last becomes the active one."""
+    for object in context.view_layer.objects.selected:
+        object.select_set(False)
+    visible = context.view_layer.objects
+    for head in heads:
+        if head.name in visible:
+            head.select_set(True)
+            visible.active = head
+
+
+class NeedsHead:
+    """Mix-in of operators that are greyed out until a head is chosen."""
+
+    poll_message_set: Callable[[str], None]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """A head must be active or selected."""
+        if chosen_heads(context):
+            return True
+        cls.poll_message_set("Select a head that SynergyFace made, or its Empty")
+        return False
