@@ -12,7 +12,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
-from ..keyframes import first_location, keyframes
+from ..keyframes import SAME_FRAME, first_location, keyframes
 from ..problems import Problem
 from ..recording import Recording, Style, record
 from . import identity, material, modifiers
@@ -162,7 +162,8 @@ def _settle_scene(scene: bpy.types.Scene, recording: Recording, style: Style) ->
     set_frame_rate(scene, recording.frame_rate)
     seconds = recording.motion.times[-1] - style.first_second
     scene.frame_start = math.floor(style.start)
-    scene.frame_end = math.ceil(style.start + seconds * frame_rate(scene))
+    # The last picture may lie a rounding error behind its frame.
+    scene.frame_end = math.ceil(style.start + seconds * frame_rate(scene) - SAME_FRAME)
 
 
 def _name(clip: Clip, tracks: Sequence[VideoTrack], number: int) -> str:

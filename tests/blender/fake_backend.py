@@ -1,9 +1,9 @@
 """A backend for faults that a healthy one does not have: ``python fake_backend.py FAULT``.
 
 It speaks the wire contract with the standard library and numpy, and reconstructs every photo as
-the same small dome. Faults: ``none``; ``old-protocol``, ``new-protocol``; ``dies`` and ``hangs``
-(in the middle of a job); ``silent`` (never ready); ``no-models`` (asset missing); ``no-package``
-(an import fails at start).
+the same small dome, which turns in every clip. Faults: ``none``; ``old-protocol``,
+``new-protocol``; ``dies`` and ``hangs`` (in the middle of a job); ``silent`` (never ready);
+``no-models`` (asset missing); ``no-package`` (an import fails at start).
 """
 
 from __future__ import annotations
@@ -111,6 +111,40 @@ def face(left: float, *, width: float = 1.0, expression: float = 0.0) -> Any:
     )
 
 
+def film_track(
+    times: np.ndarray, number: int = 0, *, gaps: slice = slice(0), peak: float = 2.0
+) -> Any:
+    """A face that turns from side to side once a second and wanders to the right.
+
+    Its yaw is 30 degrees times sin(2 pi t), its first expression `peak` times the same.
+    """
+    n, wave = len(times), np.sin(2 * np.pi * times)
+    half = np.radians(30) * wave / 2
+    zeros = np.zeros(n)
+    rows = {
+        "parameters": np.zeros((n, 62)),
+        "roi_boxes": np.tile([100.0, 100.0, 300.0, 300.0], (n, 1)),
+        "quaternions": np.stack([np.cos(half), zeros, zeros, np.sin(half)], 1),
+        "scale": np.full(n, 1.6),
+        "translation": np.stack([200 + 16 * times + 100 * number, zeros + 200, zeros], 1),
+        "expression": np.outer(wave, [peak, *np.zeros(9)]),
+    }
+    rows = {name: array.astype(np.float32) for name, array in rows.items()}
+    for array in rows.values():
+        array[gaps] = np.nan
+    confidence = np.full(n, 0.9, np.float32)
+    confidence[gaps] = 0
+    neutral = dome().mean
+    texture = png(64, (120, 150, 200))
+    return contract.VideoTrack(number, neutral, confidence=confidence, texture_png=texture, **rows)
+
+
+def film(times: np.ndarray, rate: float, *tracks: Any) -> Any:
+    """A tracked clip; with one track if none is given."""
+    found = tracks or (film_track(times),)
+    return contract.VideoResult(found, times, np.arange(len(times)), IMAGE_SIZE, rate)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers as the backend would, but for the fault."""
 
@@ -124,15 +158,17 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(health(self.fault))
         elif self.path == "/v1/model":
             self.answer(contract.encode_model(dome()))
+        elif self.path.endswith("/v/result"):
+            self.answer(contract.encode_video(film(np.arange(50) / 25, 25.0)))
         elif self.path.endswith("/result"):
             self.answer(contract.encode_faces(contract.FacesResult((face(100),), IMAGE_SIZE)))
         else:
             self.job()
 
     def do_POST(self) -> None:
-        """Take a photo."""
+        """Take a photo or a clip."""
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer({"job": "j"}, 202)
+        self.answer({"job": "v" if self.path.startswith("/v1/videos") else "j"}, 202)
 
     def do_DELETE(self) -> None:
         """Cancel."""

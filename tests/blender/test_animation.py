@@ -1,0 +1,513 @@
+"""Keys of tracked clips: times, values, gaps, actions, recordings; with the fake backend's film."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from conftest import ops, submodule
+from fake_backend import dome, face, film, film_track
+from test_faults import FakeContext
+from test_scene import put
+
+SOURCE = "/clips/somebody.mp4"
+RATES = {"23.976": 24000 / 1001, "25": 25.0, "29.97": 30000 / 1001, "60": 60.0}
+POSE = [("rotation_quaternion", i) for i in range(4)] + [("location", i) for i in range(3)]
+EXPRESSION = [(f'key_blocks["Expression_{i:02d}"].value', 0) for i in range(10)]
+
+
+def clip() -> Any:
+    """A clip that only has a name."""
+    return submodule("scene.clip").Clip("somebody", Path(SOURCE), Path(SOURCE))
+
+
+def style(**values: Any) -> Any:
+    """Without smoothing, unless it is given."""
+    strengths = submodule("smoothing").Strengths(0, 0, 0)
+    return submodule("recording").Style(**({"strengths": strengths} | values))
+
+
+def perform(scene: Any, result: Any, target: Any = None, staging: Any = None, **values: Any) -> Any:
+    """Put a tracked clip into the scene."""
+    module = submodule("scene.performance")
+    return module.perform(
+        scene,
+        scene.collection,
+        clip(),
+        dome(),
+        result,
+        result.tracks,
+        target,
+        staging or module.Staging(style(**values)),
+    )
+
+
+def curves(head: Any) -> dict[tuple[str, int], Any]:
+    """F-curves of a head, by path and index, as Blender itself finds them."""
+    compat = submodule("scene.compat")
+    found = {}
+    for block in (head.parent, head.data.shape_keys):
+        for curve in compat.curves_of(block.animation_data.action, block):
+            found[curve.data_path, curve.array_index] = curve
+    return found
+
+
+def keys(curve: Any) -> np.ndarray:
+    """(N, 2) frames and values."""
+    return np.array([point.co[:] for point in curve.keyframe_points])
+
+
+def at_frame(scene: Any, frame: float) -> None:
+    """Go there, fraction included."""
+    whole = int(np.floor(frame))
+    scene.frame_set(whole, subframe=frame - whole)
+
+
+@pytest.mark.parametrize("rate", [*RATES, "variable"])
+@pytest.mark.parametrize("fps", [(24, 1.0), (30, 1.001), (60, 1.0)])
+def test_keys_lie_where_the_timestamps_say(
+    scene: bpy.types.Scene, rate: str, fps: tuple[int, float]
+) -> None:
+    times = np.arange(90) / RATES.get(rate, 30.0)
+    if rate == "variable":
+        times = np.cumsum(np.random.default_rng(1).uniform(0.01, 0.06, 90))
+    scene.render.fps, scene.render.fps_base = fps
+    [head] = perform(scene, film(times, 29.0), start=11.0, first_second=0.25)
+    expected = 11 + (times - 0.25) * fps[0] / fps[1]
+    found = curves(head)
+    assert sorted(found) == sorted(POSE + EXPRESSION)
+    for curve in found.values():
+        np.testing.assert_allclose(keys(curve)[:, 0], expected, atol=1e-3)
+        assert {point.interpolation for point in curve.keyframe_points} == {"LINEAR"}
+    # What Blender shows at a time is what the film says of it: yaw is about Blender's Z.
+    for number in (3, 40, 77):
+        at_frame(scene, expected[number])
+        yaw = head.parent.matrix_world.to_euler().z
+        assert yaw == pytest.approx(np.radians(30) * np.sin(2 * np.pi * times[number]), abs=1e-3)
+        value = head.data.shape_keys.key_blocks["Expression_00"].value
+        assert value == pytest.approx(2 * np.sin(2 * np.pi * times[number]), abs=5e-3)
+
+
+def test_the_scene_takes_the_clips_rate_and_length(scene: bpy.types.Scene) -> None:
+    module = submodule("scene.performance")
+    for rate, (fps, base) in {24000 / 1001: (24, 1.001), 25.0: (25, 1), 12.5: (12, 0.96)}.items():
+        times = np.arange(100) / rate
+        [head] = perform(
+            scene, film(times, rate), staging=module.Staging(style(), use_scene_rate=True)
+        )
+        assert scene.render.fps == fps
+        assert scene.render.fps_base == pytest.approx(base, rel=1e-6)
+        assert (scene.frame_start, scene.frame_end) == (1, 100)
+        np.testing.assert_allclose(
+            keys(curves(head)["location", 0])[:, 0], np.arange(1, 101), atol=1e-3
+        )
+
+
+def test_a_whole_clip_is_written_at_once(scene: bpy.types.Scene) -> None:
+    """300 frames by 17 channels in 20 ms of processor time, so that others' work does not count."""
+    times = np.arange(300) / 30
+    [head] = perform(scene, film(times, 30.0))
+    module = submodule("scene.animation")
+    made = submodule("keyframes").keyframes(
+        submodule("recording").unpack(head.parent.animation_data.action[module.RECORDING]),
+        style(),
+        30.0,
+    )
+    action = head.parent.animation_data.action
+    other = head.data.shape_keys.animation_data.action
+    seconds = []
+    for _ in range(5):
+        begun = time.process_time()
+        module._write_pose(action, head.parent, made)
+        module._write_expression(other, head, made)
+        seconds.append(time.process_time() - begun)
+    print(f"17 x 300 keys in {1000 * min(seconds):.1f} ms of processor time")
+    assert sum(len(curve.keyframe_points) for curve in curves(head).values()) == 17 * 300
+    assert min(seconds) < 0.020
+
+
+def test_rotations_never_take_the_long_way(scene: bpy.types.Scene) -> None:
+    times = np.arange(60) / 30
+    turning = film_track(times)
+    angle = 2 * np.pi * times  # two whole turns: the quaternion with w >= 0 jumps in sign
+    quaternions = np.stack([np.cos(angle / 2), 0 * angle, 0 * angle, np.sin(angle / 2)], 1)
+    quaternions *= np.where(quaternions[:, :1] < 0, -1, 1)
+    object.__setattr__(turning, "quaternions", quaternions.astype(np.float32))
+    [head] = perform(scene, film(times, 30.0, turning))
+    columns = [keys(curves(head)["rotation_quaternion", index])[:, 1] for index in range(4)]
+    steps = np.linalg.norm(np.diff(np.stack(columns, 1), axis=0), axis=1)
+    assert steps.max() < 0.2
+    for frame in np.linspace(1, 45, 30):
+        at_frame(scene, frame)
+        expected = 2 * np.pi * (frame - 1) / 24
+        turn = head.parent.matrix_world.to_euler().z - expected
+        assert abs((turn + np.pi) % (2 * np.pi) - np.pi) < 0.01
+
+
+def test_gaps_hold_the_last_value_and_are_marked(scene: bpy.types.Scene) -> None:
+    times = np.arange(100) / 24
+    result = film(times, 24.0, film_track(times, gaps=slice(40, 60)))
+    [head] = perform(scene, result)
+    for curve in curves(head).values():
+        frames = keys(curve)[:, 0]
+        assert not ((frames > 40.5) & (frames < 60.5)).any()
+        points = {round(point.co[0]): point for point in curve.keyframe_points}
+        assert (points[40].interpolation, points[40].type) == ("CONSTANT", "EXTREME")
+        assert (points[61].interpolation, points[61].type) == ("LINEAR", "EXTREME")
+        assert points[20].type == "KEYFRAME"
+    at_frame(scene, 40)
+    before = head.parent.matrix_world.copy()
+    at_frame(scene, 59.9)
+    assert np.allclose(head.parent.matrix_world, before)
+    action = head.parent.animation_data.action
+    markers = {marker.name: marker.frame for marker in action.pose_markers}
+    assert markers == {"Face lost": 40, "Face found": 61}
+    perform(scene, film(times, 24.0))
+    assert not action.pose_markers, "there is no gap any more"
+
+
+def test_the_motion_begins_where_the_head_stands(scene: bpy.types.Scene) -> None:
+    times = np.arange(50) / 25
+    [head] = put(scene, face(100))
+    empty = head.parent
+    empty.rotation_mode = "XYZ"
+    empty.location, empty.rotation_euler = (1.0, 2.0, 3.0), (0, 0, np.pi / 2)
+    scene.render.fps = 25
+    assert perform(scene, film(times, 25.0), head) == [head]
+    scene.frame_set(1)
+    np.testing.assert_allclose(empty.matrix_world.translation, (1, 2, 3), atol=1e-6)
+    # 16 px a second at 1600 px per metre: a centimetre to the right, which is now +Y.
+    at_frame(scene, 26)
+    np.testing.assert_allclose(empty.matrix_world.translation, (1, 2.01, 3), atol=1e-5)
+    np.testing.assert_allclose(empty.matrix_world.to_euler().z, np.pi / 2, atol=1e-3)
+    # Again, with the head somewhere in its motion: it begins where it did.
+    at_frame(scene, 40)
+    perform(scene, film(times, 25.0), head)
+    scene.frame_set(1)
+    np.testing.assert_allclose(empty.matrix_world.translation, (1, 2, 3), atol=1e-6)
+
+
+def test_the_photos_pose_is_no_part_of_the_motion(scene: bpy.types.Scene) -> None:
+    [head] = put(scene, face(100))
+    bpy.context.view_layer.objects.active = head
+    ops.synergyface.apply_photo_pose()
+    perform(scene, film(np.arange(50) / 25, 25.0), head)
+    scene.frame_set(1)
+    np.testing.assert_allclose(head.parent.matrix_world, np.eye(4), atol=1e-6)
+
+
+def test_a_head_of_a_photo_keeps_its_looks(scene: bpy.types.Scene) -> None:
+    [head] = put(scene, face(100, width=1.3))
+    image = head.data.materials[0].node_tree.nodes["SynergyFace Texture"].image
+    perform(scene, film(np.arange(50) / 25, 25.0), head)
+    assert np.ptp([v.co.x for v in head.data.vertices]) == pytest.approx(
+        1.3 * np.ptp(dome().mean[:, 0]), rel=1e-5
+    )
+    assert colour(image) == pytest.approx((200, 150, 120), abs=0.6)
+    module = submodule("scene.performance")
+    staging = module.Staging(style(), use_texture=True)
+    perform(scene, film(np.arange(50) / 25, 25.0), head, staging)
+    assert colour(image) == pytest.approx((120, 150, 200), abs=0.6)
+
+
+def colour(image: Any) -> tuple[float, ...]:
+    """Of the first pixel, 0 to 255."""
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    return tuple(255 * pixels[:3])
+
+
+def test_several_faces_stand_to_each_other_as_in_the_clip(scene: bpy.types.Scene) -> None:
+    times = np.arange(50) / 25
+    result = film(times, 25.0, film_track(times), film_track(times, 1))
+    left, right = perform(scene, result)
+    scene.frame_set(1)
+    apart = right.parent.matrix_world.translation - left.parent.matrix_world.translation
+    assert tuple(apart) == pytest.approx((100 / 1600, 0, 0), abs=1e-6)
+    assert [action.name for action in bpy.data.actions if "expression" not in action.name] == [
+        "somebody face 0",
+        "somebody face 1",
+    ]
+    assert perform(scene, result) == [left, right], "the same heads, on the same clip again"
+    assert len(scene.objects) == 4
+
+
+def test_the_same_clip_replaces_its_action_and_no_other(scene: bpy.types.Scene) -> None:
+    times = np.arange(50) / 25
+    [head] = put(scene, face(100))
+    empty: Any = head.parent
+    empty.location.x = 5
+    empty.keyframe_insert("location", frame=3)
+    own = empty.animation_data.action
+    empty.animation_data.nla_tracks.new().strips.new("theirs", 1, own)
+    perform(scene, film(times, 25.0), head)
+    action = empty.animation_data.action
+    assert own.name in bpy.data.actions and own.use_fake_user and action.use_fake_user
+    assert empty.animation_data.nla_tracks[0].strips[0].action == own
+    actions = set(bpy.data.actions)
+    curves(head)["location", 0].modifiers.new("NOISE").strength = 0
+    perform(scene, film(times[:20], 25.0), head)
+    assert set(bpy.data.actions) == actions
+    assert empty.animation_data.action == action
+    assert {len(curve.keyframe_points) for curve in curves(head).values()} == {20}
+    assert len(curves(head)["location", 0].modifiers) == 1, "what the user did to it stays"
+    module = submodule("scene.animation")
+    other = module.Take("/clips/other.mp4", 0, "other")
+    result = film(times, 25.0)
+    recording = submodule("recording").record(result, result.tracks[0])
+    module.animate(head, other, recording, style(), 25.0)
+    assert empty.animation_data.action != action
+    assert len(keys_of_action(action, empty)) == 20
+
+
+def keys_of_action(action: Any, block: Any) -> Any:
+    """Keys of the first curve by which an action moves a data-block."""
+    return submodule("scene.compat").curves_of(action, block)[0].keyframe_points
+
+
+def test_strong_expressions_are_not_cut_off(scene: bpy.types.Scene) -> None:
+    times = np.arange(48) / 24
+    [head] = perform(scene, film(times, 24.0))
+    key = head.data.shape_keys.key_blocks["Expression_00"]
+    assert (key.slider_min, key.slider_max) == (-3, 3)
+    first = head.parent.animation_data.action
+    peak = 1 + 24 / 4  # sin(2 pi t) = 1
+
+    def shift() -> np.ndarray:
+        """How far the expression moves the vertices at its peak."""
+        at_frame(scene, peak)
+        graph = bpy.context.evaluated_depsgraph_get()
+        mesh: Any = head.evaluated_get(graph).to_mesh()
+        found = np.empty(3 * len(mesh.vertices), np.float32)
+        mesh.vertices.foreach_get("co", found)
+        return found.reshape(-1, 3) - dome().mean
+
+    basis = dome().expression_basis[0]
+    np.testing.assert_allclose(shift(), 2 * basis, atol=2e-5)
+    # Another clip needs 14 standard deviations: more than Blender's sliders hold.
+    module, result = submodule("scene.animation"), film(times, 24.0, film_track(times, peak=14.0))
+    recording = submodule("recording").record(result, result.tracks[0])
+    module.animate(head, module.Take("/clips/loud.mp4", 0, "loud"), recording, style(), 24.0)
+    assert (key.slider_min, key.slider_max) == (-10, 10)
+    np.testing.assert_allclose(shift(), 14 * basis, atol=2e-4)
+    # The first clip's action still means what it meant.
+    for action in bpy.data.actions:
+        if action.get("synergyface_source") == first["synergyface_source"]:
+            for block in (head.parent, head.data.shape_keys):
+                if submodule("scene.compat").fits(action, block):
+                    submodule("scene.compat").use_action(action, block)
+    np.testing.assert_allclose(shift(), 2 * basis, atol=2e-5)
+
+
+def test_smooth_again_works_on_a_file_from_the_disk(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    times = np.arange(200) / 25
+    noisy = film_track(times)
+    noisy.translation[:] += rng.normal(0, 1, noisy.translation.shape)
+    [head] = perform(scene, film(times, 25.0, noisy))
+    raw = keys(curves(head)["location", 0])[:, 1].copy()
+    name = head.name
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "film.blend"))
+    head = bpy.data.objects[name]
+    np.testing.assert_array_equal(keys(curves(head)["location", 0])[:, 1], raw)
+    bpy.context.view_layer.objects.active = head
+    assert ops.synergyface.smooth_again(position=0.8, gain=1.5) == {"FINISHED"}
+    smooth = keys(curves(head)["location", 0])[:, 1]
+    # Without the noise it is a straight line, 0.64 mm a frame; 0.625 mm is a pixel.
+    line = np.polyval(np.polyfit(times, smooth, 1), times)
+    raw_line = np.polyval(np.polyfit(times, raw, 1), times)
+    assert np.std(smooth - line) < 0.4 * np.std(raw - raw_line)
+    value = keys(curves(head)['key_blocks["Expression_00"].value', 0])[:, 1]
+    np.testing.assert_allclose(value, 1.5 * 2 * np.sin(2 * np.pi * times), atol=1e-3)
+    # What is not given stays as it is; and the way back is exact.
+    ops.synergyface.smooth_again(position=0.0)
+    np.testing.assert_array_equal(keys(curves(head)["location", 0])[:, 1], raw)
+    again = keys(curves(head)['key_blocks["Expression_00"].value', 0])[:, 1]
+    np.testing.assert_array_equal(again, value)
+
+
+def test_smooth_again_explains_what_it_cannot_do(scene: bpy.types.Scene) -> None:
+    [head] = put(scene, face(100))
+    bpy.context.view_layer.objects.active = head
+    with pytest.raises(RuntimeError, match="is not animated from a video"):
+        ops.synergyface.smooth_again()
+    perform(scene, film(np.arange(50) / 25, 25.0), head)
+    action, before = head.parent.animation_data.action, keys(curves(head)["location", 0])
+    recording = action["synergyface_recording"]
+    for damaged in (recording[:-20], b"nothing", recording[:40] + b"x" + recording[41:]):
+        del action["synergyface_recording"]
+        action["synergyface_recording"] = damaged
+        with pytest.raises(RuntimeError, match="recording of this action is damaged"):
+            ops.synergyface.smooth_again(rotation=1.0)
+    np.testing.assert_array_equal(keys(curves(head)["location", 0]), before)
+
+
+@pytest.mark.parametrize("fault", ["edited", "tweaked", "keyless", "orphan", "faceless"])
+def test_what_cannot_be_animated_is_left_as_it_is(scene: bpy.types.Scene, fault: str) -> None:
+    times = np.arange(50) / 25
+    [head] = put(scene, face(100))
+    perform(scene, film(times, 25.0), head)
+    empty: Any = head.parent
+    before, result = keys(curves(head)["location", 0]), film(times[:20], 25.0)
+    bpy.context.view_layer.objects.active = head
+    location = curves(head)["location", 0]
+    if fault == "edited":
+        bpy.ops.object.mode_set(mode="EDIT")
+    elif fault == "tweaked":
+        animation = empty.animation_data
+        action = animation.action
+        animation.action = None
+        track = animation.nla_tracks.new()
+        track.strips.new("strip", 1, action).select = True
+        track.select = True
+        animation.nla_tracks.active = track
+        animation.use_tweak_mode = True
+        assert animation.use_tweak_mode
+    elif fault == "keyless":
+        head.shape_key_remove(head.data.shape_keys.key_blocks["Expression_04"])
+    elif fault == "orphan":
+        head.parent = None
+    else:
+        result = film(times, 25.0, film_track(times, gaps=slice(None)))
+    count = len(bpy.data.actions), len(bpy.data.objects)
+    with pytest.raises(submodule("problems").Problem):
+        perform(scene, result, head)
+    if fault == "edited":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    assert (len(bpy.data.actions), len(bpy.data.objects)) == count
+    np.testing.assert_array_equal(keys(location), before)
+
+
+def test_the_operator_makes_a_head_in_one_undo_step(
+    fake_backend: Callable[[str], None], any_file: str, scene: bpy.types.Scene
+) -> None:
+    fake_backend("none")
+    assert ops.synergyface.animate_from_video(filepath=any_file, start_frame=5) == {"FINISHED"}
+    head = bpy.context.view_layer.objects.active
+    assert head.name == "somebody head" and head.parent.animation_data.action.name == "somebody"
+    assert keys(curves(head)["location", 0])[0, 0] == 5
+    rna = ops.synergyface.animate_from_video.get_rna_type()
+    options = bpy.types.Operator.bl_rna_get_subclass_py(rna.identifier).bl_options
+    assert options == {"UNDO"}
+    # It is selected now, so it is the one that a second clip animates.
+    again = Path(any_file).with_name("again.mp4")
+    again.write_bytes(b"not looked at")
+    ops.synergyface.animate_from_video(filepath=str(again))
+    assert bpy.context.view_layer.objects.active == head
+    assert head.parent.animation_data.action.name == "again"
+    ops.synergyface.animate_from_video(filepath=str(again), head="new")
+    assert len([o for o in scene.objects if o.type == "MESH"]) == 1, "the head of that clip"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"filepath": "/gone.mp4"}, "There is no file .*gone.mp4"),
+        ({}, "No clip is given"),
+        ({"clip": "gone"}, "has no 'gone'"),
+        ({"first_second": 3.0, "last_second": 2.0}, "would end at 2 s, before it begins at 3 s"),
+        ({"faces": "number", "number": 4}, "has no face 4. Choose one of these numbers: 0"),
+    ],
+)
+def test_a_wrong_order_is_explained(
+    fake_backend: Callable[[str], None],
+    any_file: str,
+    scene: bpy.types.Scene,
+    options: dict[str, Any],
+    message: str,
+) -> None:
+    fake_backend("none")
+    given = {"filepath": any_file} if {"number", "first_second"} & set(options) else {}
+    with pytest.raises(RuntimeError, match=message):
+        ops.synergyface.animate_from_video(**given, **options)
+    assert not scene.objects and not bpy.data.actions
+
+
+@pytest.fixture
+def animated(scene: bpy.types.Scene) -> Iterator[Any]:
+    """A head that a clip animates already, and is selected; its keys must stay as they are."""
+    [head] = perform(scene, film(np.arange(50) / 25, 25.0))
+    bpy.context.view_layer.objects.active = head
+    before = {path: keys(curve) for path, curve in curves(head).items()}
+    kept = len(bpy.data.actions), len(bpy.data.objects)
+    yield head
+    assert (len(bpy.data.actions), len(bpy.data.objects)) == kept
+    for path, curve in curves(head).items():
+        np.testing.assert_array_equal(keys(curve), before[path])
+
+
+@pytest.mark.parametrize("fault", ["dies", "no-models"])
+def test_a_failure_leaves_the_keys(
+    fake_backend: Callable[[str], None], any_file: str, animated: Any, fault: str
+) -> None:
+    fake_backend(fault)
+    with pytest.raises(RuntimeError):
+        ops.synergyface.animate_from_video(filepath=any_file)
+
+
+def test_esc_leaves_the_keys(
+    fake_backend: Callable[[str], None], any_file: str, animated: Any, preferences: Any
+) -> None:
+    """The operator's own methods, with a context that has as much of a window as they use."""
+    fake_backend("hangs")
+    cls = submodule("animation_operators").SYNERGYFACE_OT_animate_from_video
+
+    class Probe(submodule("base_operators").TaskOperator):
+        bl_label = cls.bl_label
+        work, finish, _given_clip, _target_of = (
+            cls.work,
+            cls.finish,
+            cls._given_clip,
+            cls._target_of,
+        )
+        filepath, clip, image = any_file, "", ""
+        properties = SimpleNamespace(is_property_set=lambda name: False)
+
+        def __init__(self) -> None:
+            self.reports: list[Any] = []
+
+        def report(self, kind: set[str], text: str) -> None:
+            self.reports.append((kind, text))
+
+    class Context(FakeContext):
+        scene, view_layer = bpy.context.scene, bpy.context.view_layer
+        preferences = bpy.context.preferences
+
+    probe, context = Probe(), Context()
+    assert probe.begin(context) == {"RUNNING_MODAL"}
+    while "Fitting 40%" not in context.shown:
+        assert probe.modal(context, SimpleNamespace(type="TIMER")) == {"PASS_THROUGH"}
+    task = submodule("runtime").runtime().task
+    assert probe.modal(context, SimpleNamespace(type="ESC")) == {"CANCELLED"}
+    assert probe.reports == [({"INFO"}, "Animate from Video: cancelled")]
+    assert task.join(5)
+
+
+def test_clips_of_the_blend_file(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    module = submodule("scene.clip")
+    scene.render.fps, scene.render.fps_base = 24, 1.001
+    picture: Any = bpy.data.images.new("picture", 8, 8)
+    picture.file_format = "PNG"
+    for number in (7, 8, 9):
+        picture.filepath_raw = str(tmp_path / f"shot_{number:04d}.png")
+        picture.save()
+    sequence = bpy.data.movieclips.load(str(tmp_path / "shot_0008.png"))
+    found = module.clip_of_data_block(sequence, scene)
+    assert found == module.Clip(
+        "shot",
+        tmp_path / "shot_%04d.png",
+        tmp_path / "shot_0007.png",
+        pytest.approx(24 / 1.001),
+        7,
+    )
+    single = bpy.data.images.load(str(tmp_path / "shot_0007.png"))
+    with pytest.raises(submodule("problems").Problem, match="neither a film nor a sequence"):
+        module.clip_of_data_block(single, scene)
