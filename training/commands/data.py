@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import BadInputError
-from training.commands import data_fit, data_views
+from training.commands import data_clip, data_fit, data_views
 
 if TYPE_CHECKING:
     from training.data.fitted_photos import FittedPhotos
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     data_fit.add_steps(steps)
     data_views.add_steps(steps)
+    data_clip.add_steps(steps)
     _add_pack(steps)
     _add_index(steps)
     _add_mean_texture(steps)

@@ -1,0 +1,116 @@
+"""What a perfect tracker would find in a scene that we draw, and the file that keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.data_folder import atomic_path
+from backend.geometry.camera import CROP_SIZE
+from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
+from backend.morphable_model.model import MorphableModel
+from backend.tracking.track import Track, TrackedClip
+from backend.vision.clip import ClipInfo
+from training.data.arrays import read_arrays
+from training.evaluation.clip_scenarios import Person, Scene
+
+Array = NDArray[np.floating]
+Float = NDArray[np.float32]
+
+CLIP_ARRAYS = ("times", "frames", "size", "frame_rate")
+TRACK_ARRAYS = tuple(f.name for f in fields(Track) if f.name not in ("number", "texture"))
+
+
+def truth_of(scene: Scene, model: MorphableModel, info: ClipInfo) -> TrackedClip:
+    """Truth of a scene: confidence is 1 where somebody is drawn, and there are no textures."""
+    tracks = tuple(_track(number, person, model) for number, person in enumerate(scene.people))
+    return TrackedClip(info, scene.times, np.arange(len(scene.ticks)), tracks)
+
+
+def write_truth(truth: TrackedClip, path: Path) -> None:
+    """Write an ``.npz``: ``times`` (F,), ``frames`` (F,), ``size`` (width, height),
+    ``frame_rate``, and the fields of `Track` with a first axis over people.
+    """
+    tracks = {
+        name: np.stack([getattr(track, name) for track in truth.tracks]) for name in TRACK_ARRAYS
+    }
+    size = np.array([truth.info.width, truth.info.height])
+    clip = (truth.times, truth.frames, size, np.array(truth.info.frame_rate))
+    arrays: dict[str, Any] = dict(zip(CLIP_ARRAYS, clip, strict=True)) | tracks
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def read_truth(path: Path) -> TrackedClip:
+    """What `write_truth` wrote.
+
+    Raises
+    ------
+    BadInputError
+        There is no such file, or it holds something else.
+    """
+    arrays = read_arrays(path, CLIP_ARRAYS + TRACK_ARRAYS)
+    times, frames, (width, height), frame_rate = (arrays[name] for name in CLIP_ARRAYS)
+    info = ClipInfo(int(width), int(height), float(frame_rate), str(path))
+    tracks = tuple(
+        Track(number=number, **{name: arrays[name][number] for name in TRACK_ARRAYS})
+        for number in range(len(arrays["confidence"]))
+    )
+    return TrackedClip(info, times, frames, tracks)
+
+
+def _track(number: int, person: Person, model: MorphableModel) -> Track:
+    rotation = np.stack([rotation_from_euler(*angles) for angles in person.angles])
+    n = len(rotation)
+    scaled = person.scale[:, None, None] * rotation
+    alpha_exp = person.expression * model.expression_sigma
+    alpha = np.column_stack([np.tile(person.alpha_shape, (n, 1)), alpha_exp])
+    points = model.landmark_mean + np.einsum("pck,fk->fpc", model.landmark_basis, alpha)
+    translation = np.column_stack([person.place, np.zeros(n)])
+    # The model is y-up, the image y-down.
+    landmarks = np.einsum("fij,fpj->fpi", scaled, points) * [1, -1, 1] + translation[:, None]
+    corners = _roi_boxes(landmarks)
+    values: dict[str, Array] = {
+        "parameters": np.column_stack([_pose_parameters(scaled, translation, corners), alpha]),
+        "roi_boxes": corners,
+        "rotation": rotation,
+        "scale": person.scale,
+        "translation": translation,
+        "expression": person.expression,
+        "landmarks": landmarks,
+    }
+    seen: dict[str, Any] = {name: _seen(array, person.present) for name, array in values.items()}
+    return Track(
+        number=number,
+        alpha_shape=np.asarray(person.alpha_shape, np.float32),
+        confidence=person.present.astype(np.float32),
+        **seen,
+    )
+
+
+def _roi_boxes(landmarks: Array) -> Array:
+    """(F, 4) corners of the boxes of the training's convention (`roi_box_around`)."""
+    low, high = landmarks[..., :2].min(axis=1), landmarks[..., :2].max(axis=1)
+    half = (high - low).max(axis=1, keepdims=True) * np.sqrt(0.5)
+    middle = (low + high) / 2
+    return np.concatenate([middle - half, middle + half], axis=1)
+
+
+def _pose_parameters(scaled: Array, translation: Array, corners: Array) -> Array:
+    """(F, 12) matrices in the crop frame that puts the model where the image frame has it."""
+    step = (corners[:, 2] - corners[:, 0]) / CROP_SIZE
+    x, y = ((translation[:, :2] - corners[:, :2]) / step[:, None]).T
+    place = np.stack([x + 1, CROP_SIZE - y, np.zeros_like(x)], axis=1)
+    matrix = scaled / (step * MICROMETRES_PER_MILLIMETRE)[:, None, None]
+    return np.concatenate([matrix, place[..., None]], axis=2).reshape(-1, 12)
+
+
+def _seen(array: Array, present: NDArray[np.bool_]) -> Float:
+    """The array with NaN where nobody is there."""
+    seen = np.array(array, np.float32)
+    seen[~present] = np.nan
+    return seen
