@@ -1,0 +1,121 @@
+"""Who is seen: one shape for all of a face's sightings, and which faces are the same person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
+from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.tracking.history import History
+
+Array = NDArray[np.floating]
+
+# Pixels per millimetre of a face from which more resolution does not matter: the network's crop.
+FULL_SCALE = 0.6
+# Spread of one person's shape coefficients from photo to photo, in standard deviations of the
+# model, and of the colours of a face within a clip, in units of L*a*b*.
+SHAPE_NOISE, COLOR_NOISE = 0.2, 14.0
+# Distance up to which two faces are one person.
+SAME_PERSON = 1.6
+# A face that was lost is found again by its place as well: within so many seconds, and so many
+# sides of its box.
+NEAR_SECONDS, NEAR_SIDES = 1.0, 0.7
+NEAR_BONUS = 0.8
+
+
+def trust(history: History) -> Array:
+    """(N,) how far each sighting tells of the shape: near, sharp, frontal and believed."""
+    matrix = history.parameters[:, :N_POSE].reshape(-1, 3, 4)[:, :, :3]
+    norm = np.linalg.norm(matrix, axis=2)[:, :2].mean(axis=1)
+    facing = np.clip(matrix[:, 2, 2] / np.maximum(norm, 1e-12), 0.05, 1)
+    scale = norm * MICROMETRES_PER_MILLIMETRE * history.box[:, 2] / 120
+    sharp = history.sharpness / (history.sharpness + np.median(history.sharpness) + 1e-6)
+    return history.confidence**2 * facing**2 * sharp * np.clip(scale / FULL_SCALE, 0.1, 1)
+
+
+def common_shape(history: History, model: MorphableModel) -> NDArray[np.float32]:
+    """(40,) float32, the shape of all sightings: their geometric median, weighted by `trust`.
+
+    Unlike the mean it is not drawn away by the frames in which the network was wrong.
+
+    Notes
+    -----
+    Weiszfeld's iteration, in standard deviations.
+    """
+    shapes = history.parameters[:, N_POSE : N_POSE + N_SHAPE] / model.shape_sigma
+    weights = trust(history)
+    centre = np.average(shapes, axis=0, weights=weights)
+    for _ in range(30):
+        distance = np.linalg.norm(shapes - centre, axis=1)
+        centre = np.average(shapes, axis=0, weights=weights / np.maximum(distance, 0.05))
+    return (centre * model.shape_sigma).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Person:
+    """Faces that were found to be the same, with what is needed to compare them."""
+
+    faces: tuple[int, ...]
+    seen: History
+    shape: Array
+    colors: Array
+
+    @classmethod
+    def of(cls, faces: tuple[int, ...], seen: History, model: MorphableModel) -> _Person:
+        shape = common_shape(seen, model) / model.shape_sigma
+        return cls(faces, seen, shape, np.median(seen.colors, axis=0))
+
+
+def people(history: History, times: Array, model: MorphableModel) -> list[History]:
+    """Sightings by person: faces that came back, after a gap or a cut, are found to be the same.
+
+    The nearest two are joined until no two are near; people who are seen in the same frame are
+    not the same.
+
+    Parameters
+    ----------
+    times
+        (F,) seconds of the frames.
+
+    Returns
+    -------
+    By first appearance, and from left to right.
+    """
+    persons = [
+        _Person.of((int(face),), history[history.face == face], model)
+        for face in np.unique(history.face)
+    ]
+    while len(persons) > 1:
+        pairs = [(a, b) for i, a in enumerate(persons) for b in persons[i + 1 :]]
+        distances = [_distance(a, b, times) for a, b in pairs]
+        nearest = int(np.argmin(distances))
+        if distances[nearest] > SAME_PERSON:
+            break
+        a, b = pairs[nearest]
+        chosen = np.isin(history.face, [*a.faces, *b.faces])
+        joined = _Person.of((*a.faces, *b.faces), history[chosen], model)
+        persons = [p for p in persons if p is not a and p is not b] + [joined]
+    persons.sort(key=lambda p: (p.seen.row[0], p.seen.box[0, 0]))
+    return [person.seen for person in persons]
+
+
+def _distance(a: _Person, b: _Person, times: Array) -> float:
+    """How unlike two people are: 1 is what one person's sightings differ by; inf if never same."""
+    if np.intersect1d(a.seen.row, b.seen.row).size:
+        return np.inf
+    shape = np.sqrt(np.mean((a.shape - b.shape) ** 2)) / SHAPE_NOISE
+    color = np.sqrt(np.mean((a.colors - b.colors) ** 2)) / COLOR_NOISE
+    return float(np.hypot(shape, color) / np.sqrt(2)) - NEAR_BONUS * _follows(a, b, times)
+
+
+def _follows(a: _Person, b: _Person, times: Array) -> bool:
+    """Whether one appears soon after and near where the other was lost."""
+    first, then = (a.seen, b.seen) if a.seen.row[0] < b.seen.row[0] else (b.seen, a.seen)
+    start = then.row[0]
+    before = np.flatnonzero(first.row < start)[-1]
+    pause = times[start] - times[first.row[before]]
+    shift = np.linalg.norm(then.box[0, :2] - first.box[before, :2]) / first.box[before, 2]
+    return bool(pause < NEAR_SECONDS and shift < NEAR_SIDES)
