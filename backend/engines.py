@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ class OnnxEngine:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = CPU_THREADS
+        options.intra_op_num_threads = _cpu_threads()
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"]
@@ -225,6 +226,12 @@ def available_device(device: Device) -> str:
         "Use --device cpu, or install the GPU's driver and a PyTorch built for it.",
         code="no-device",
     )
+
+
+def _cpu_threads() -> int:
+    """Threads of the network on the CPU; ``OMP_NUM_THREADS`` limits them, as it does others."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(CPU_THREADS, int(limit))) if limit.isdigit() else CPU_THREADS
 
 
 def _has_nvidia_driver() -> bool:

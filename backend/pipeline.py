@@ -33,6 +33,7 @@ from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.texture.baker import NETWORK_MODES, Mode, TextureBaker, TextureSet
+from backend.tracking.live import LiveTracker
 from backend.vision.crop import crop
 from backend.vision.detection import Detection, FaceDetector
 
@@ -101,8 +102,9 @@ class FaceReconstructor:
 
     def __init__(self, model: MorphableModel, detector: FaceDetector, engine: Engine) -> None:
         self.model = model
-        self._detector = detector
+        self.detector = detector
         self._engine = TwoSidedEngine(engine, model)
+        self.quick_engine = engine
         self._bakers: dict[int, TextureBaker] = {}
 
     @classmethod
@@ -156,7 +158,7 @@ class FaceReconstructor:
             There is no face.
         """
         progress(0.0, "looking for faces")
-        detections = self._detector.detect(image)
+        detections = self.detector.detect(image)
         if not detections:
             raise NoFaceError(
                 "No face was found in the picture.",
@@ -176,9 +178,13 @@ class FaceReconstructor:
         progress(1.0, "done")
         return textured
 
+    def live_tracker(self, smoothing: float = 0.0) -> LiveTracker:
+        """Tracker of a stream of frames; `smoothing` from 0, raw values, to 1."""
+        return LiveTracker(self.model, self.quick_engine, self.detector, smoothing)
+
     def detect(self, image: Image) -> list[Detection]:
         """Faces of a photo, left to right, not yet reconstructed."""
-        return self._detector.detect(image)
+        return self.detector.detect(image)
 
     def regress(self, image: Image, roi_boxes: list[RoiBox]) -> list[Face]:
         """Reconstruct the faces in given boxes, without texture."""
@@ -226,12 +232,22 @@ class FaceReconstructor:
         MissingAssetError
             The mode needs the texture network, and its weights are absent or damaged.
         """
+        return self.baker(size, mode).texture_set(image, vertices_image, mode)
+
+    def baker(self, size: int, mode: Mode) -> TextureBaker:
+        """Maker of textures of a size, with the texture network if the mode needs it.
+
+        Raises
+        ------
+        MissingAssetError
+            The network's weights are absent or damaged.
+        """
         if size not in self._bakers:
             self._bakers[size] = TextureBaker.load(self.model, size)
         baker = self._bakers[size]
         if mode in NETWORK_MODES and baker.generator is None:
             baker = self._bakers[size] = replace(baker, generator=self._generator)
-        return baker.texture_set(image, vertices_image, mode)
+        return baker
 
     def texture_from_parameters(
         self, image: Image, parameters: Float, roi_box: RoiBox, size: int, mode: Mode

@@ -114,13 +114,20 @@ def _official_euler_angles(r: Array) -> tuple[float, float, float]:
 
 
 def blender_quaternion(rotation: Array) -> tuple[float, float, float, float]:
-    """(w, x, y, z), w >= 0, of a rotation of the model frame, in Blender's frame.
+    """As `blender_quaternions`, of a single (3, 3) rotation."""
+    w, x, y, z = blender_quaternions(rotation[None])[0].tolist()
+    return w, x, y, z
+
+
+def blender_quaternions(rotations: Array) -> Array:
+    """Rotations of the model frame in Blender's: (N, 3, 3) -> (N, 4) w, x, y, z with w >= 0.
 
     The camera that sees the photo's pose looks along +Y with Z up.
     """
-    blender_from_model = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-    r = blender_from_model @ rotation @ blender_from_model.T
     from scipy.spatial.transform import Rotation
 
-    x, y, z, w = Rotation.from_matrix(r).as_quat(canonical=True)
-    return float(w), float(x), float(y), float(z)
+    if not len(rotations):
+        return np.zeros((0, 4))
+    blender_from_model = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+    turned = blender_from_model @ rotations @ blender_from_model.T
+    return Rotation.from_matrix(turned).as_quat(canonical=True)[:, [3, 0, 1, 2]]

@@ -10,6 +10,7 @@ from backend.engines import Device
 from backend.geometry.camera import RoiBox
 from backend.pipeline import FaceReconstructor, encode_png, faces_result, static_model
 from backend.server.reconstructor import Progress, TextureMode, Which
+from backend.tracking.live import LiveTracker
 from backend.vision.images import decode_image
 
 
@@ -78,3 +79,7 @@ class PipelineReconstructor:
             image, order.parameters, RoiBox.from_corners(*order.roi_box), size, mode
         )
         return encode_png(made.albedo)
+
+    def live_tracker(self, smoothing: float) -> LiveTracker:
+        """Tracker of a new stream."""
+        return self._reconstructor.live_tracker(smoothing)
