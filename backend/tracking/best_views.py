@@ -50,7 +50,7 @@ class View:
     @property
     def image(self) -> Image:
         """(H, W, 3) RGB."""
-        return np.asarray(cv2.imdecode(self.jpeg, cv2.IMREAD_COLOR)[:, :, ::-1], np.uint8)
+        return np.asarray(cv2.imdecode(self.jpeg, cv2.IMREAD_COLOR_RGB), np.uint8)
 
     def carry(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 3) points of the frame to this picture's pixels."""

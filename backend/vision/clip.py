@@ -41,6 +41,17 @@ class ClipInfo:
     frame_rate: float
     source: str
 
+    @property
+    def decoded_scale(self) -> float:
+        """Pixels of a `Frame` per pixel of the clip: less than 1 for large clips."""
+        return min(1.0, MAX_SIDE / max(self.width, self.height))
+
+    @property
+    def decoded_size(self) -> tuple[int, int]:
+        """Width and height of a `Frame`."""
+        scale = self.decoded_scale
+        return max(1, round(self.width * scale)), max(1, round(self.height * scale))
+
 
 @dataclass(frozen=True)
 class Frame:

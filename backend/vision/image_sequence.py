@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.vision.clip import MAX_SIDE, ClipInfo, Frame, Range
+from backend.vision.clip import ClipInfo, Frame, Range
 from backend.vision.images import read_image
 
 SUFFIXES = frozenset(
@@ -85,9 +85,7 @@ class ImageSequence:
 
     def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """All pictures in the size of the first."""
-        width, height = self.info.width, self.info.height
-        scale = min(1.0, MAX_SIDE / max(width, height))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+        size = self.info.decoded_size
         if image.shape[1::-1] == size:
             return image
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.vision.clip import MAX_SIDE, ClipInfo, Frame, Range
+from backend.vision.clip import ClipInfo, Frame, Range
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -51,9 +51,10 @@ class VideoFile:
             stream = _video_stream(container, path)
             first = self._first_frame(container, stream)
             self._zero = first.pts or 0
-            self._shape = _shown_size(first, stream)
             rate = stream.average_rate or stream.guessed_rate
-            self.info = ClipInfo(*self._shape, float(rate or DEFAULT_FRAME_RATE), str(path))
+            self.info = ClipInfo(
+                *_shown_size(first, stream), float(rate or DEFAULT_FRAME_RATE), str(path)
+            )
             self.duration = _duration(container, stream)
 
     def frames(self, part: Range) -> Generator[Frame]:
@@ -115,10 +116,8 @@ class VideoFile:
             yield from usable
 
     def _picture(self, frame: VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB, upright, no larger than `MAX_SIDE`."""
-        width, height = self._shape
-        scale = min(1.0, MAX_SIDE / max(width, height))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+        """(H, W, 3) RGB, upright, in the size of decoded frames."""
+        size = self.info.decoded_size
         quarter_turns = _quarter_turns(frame)
         if quarter_turns % 2:
             size = size[::-1]

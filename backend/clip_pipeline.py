@@ -1,0 +1,205 @@
+"""The whole story of a clip: follow the faces, tell who they are, solve again, texture."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.errors import BadInputError, NoFaceError
+from backend.geometry.camera import RoiBox
+from backend.morphable_model.model import N_POSE, N_SHAPE
+from backend.pipeline import FaceReconstructor, Progress, Which, no_progress, posed_vertices
+from backend.texture.baker import Mode
+from backend.texture.merging import PosedPicture, merged_texture
+from backend.tracking.best_views import View
+from backend.tracking.following import follow
+from backend.tracking.history import History
+from backend.tracking.identity import common_shape, people
+from backend.tracking.partial import PartialTracking
+from backend.tracking.refit import parameters_of, refit
+from backend.tracking.track import Track, TrackedClip
+from backend.vision.clip import Range, open_clip
+
+# Share of the work that is following the faces; the rest is textures.
+FOLLOWING = 0.9
+# Sum of confidences below which something was taken for a face by mistake.
+FLEETING = 1.5
+# Pictures that a texture is made of, at most.
+MAX_PICTURES = 4
+
+
+@dataclass(frozen=True)
+class ClipRequest:
+    """What is asked of a clip.
+
+    Attributes
+    ----------
+    source
+        A video file, or pictures; see `vision.clip.open_clip`.
+    part
+        Which part of it.
+    frame_rate
+        Pictures a second of an image sequence.
+    which
+        All faces, or the one that is largest over time.
+    texture_size
+        Side of the textures; None makes none.
+    texture_mode
+        How they are made; see `backend.texture.baker.MODES`.
+    """
+
+    source: Path
+    part: Range = field(default_factory=Range)
+    frame_rate: float | None = None
+    which: Which = "all"
+    texture_size: int | None = 1024
+    texture_mode: Mode = "photo+gan"
+
+    @property
+    def key(self) -> str:
+        """Names the following of faces in this part of this clip, as the files are now."""
+        digest = hashlib.sha256(repr((astuple(self.part), self.frame_rate)).encode())
+        folder = self.source if self.source.is_dir() else self.source.parent
+        files = [self.source] if self.source.is_file() else sorted(folder.glob("*"))
+        for file in files:
+            about = file.stat()
+            digest.update(repr((file.name, about.st_size, about.st_mtime_ns)).encode())
+        return digest.hexdigest()[:32]
+
+
+def track_from_video(
+    request: ClipRequest,
+    reconstructor: FaceReconstructor,
+    *,
+    keep: Path | None = None,
+    progress: Progress = no_progress,
+) -> TrackedClip:
+    """Follow the faces of a clip.
+
+    Parameters
+    ----------
+    keep
+        Folder in which what was found is kept while the work goes on. If it holds what an earlier
+        run with the same request had found, the work goes on from there. Whoever calls removes it
+        when the result is safe.
+    progress
+        Called with the share that is done and the name of the stage; may raise `CancelledError`
+        to stop the work.
+
+    Raises
+    ------
+    BadInputError
+        The clip cannot be read, its part has no frames, or `keep` cannot be written to.
+    NoFaceError
+        There is no face in it.
+    """
+    progress(0.0, "opening the clip")
+    clip = open_clip(request.source, request.frame_rate)
+    found = follow(
+        clip,
+        request.part,
+        reconstructor.quick_engine,
+        reconstructor.detector,
+        PartialTracking(keep, request.key) if keep else None,
+        lambda share, stage: progress(FOLLOWING * share, stage),
+    )
+    if not len(found.times):
+        raise BadInputError(
+            f"{request.source} has no frames from {request.part.start:g} to "
+            f"{request.part.end:g} seconds.",
+            "Choose in and out points within the clip.",
+            code="no-frames",
+        )
+    persons = _persons(found.history, found.times, request.which, reconstructor)
+    if not persons:
+        raise NoFaceError(
+            f"No face was found in {request.source}.",
+            "Use a clip in which the face is at least 60 pixels wide and not covered.",
+        )
+    tracks = []
+    for number, person in enumerate(persons):
+        progress(FOLLOWING + (1 - FOLLOWING) * number / len(persons), "making the texture")
+        track = _track(number, person, len(found.times), reconstructor)
+        if request.texture_size is not None:
+            views = [view for (face, _), view in found.views.items() if face in person.face]
+            track = replace(track, texture=_texture(track, views, request, reconstructor))
+        tracks.append(_in_clip_pixels(track, 1 / clip.info.decoded_scale))
+    progress(1.0, "done")
+    return TrackedClip(clip.info, found.times, found.frames, tuple(tracks), found.skipped)
+
+
+def _persons(
+    history: History,
+    times: NDArray[np.float64],
+    which: Which,
+    reconstructor: FaceReconstructor,
+) -> list[History]:
+    """Sightings of each person that is asked for."""
+    persons = people(history, times, reconstructor.model)
+    lasting = [p for p in persons if p.confidence.sum() >= FLEETING] or persons
+    if which == "largest" and lasting:
+        return [max(lasting, key=lambda p: float((p.box[:, 2] ** 2 * p.confidence).sum()))]
+    return lasting
+
+
+def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstructor) -> Track:
+    """One person's sightings as a track, still in the pixels of decoded frames."""
+    model = reconstructor.model
+    alpha_shape = common_shape(seen, model)
+    poses = refit(seen, alpha_shape, model)
+    middle, half = seen.box[:, :2], seen.box[:, 2:3] / 2
+
+    def spread(values: NDArray[np.floating], gap: float = np.nan) -> NDArray[np.float32]:
+        filled = np.full((rows, *values.shape[1:]), gap, np.float32)
+        filled[seen.row] = values
+        return filled
+
+    return Track(
+        number=number,
+        alpha_shape=alpha_shape,
+        parameters=spread(parameters_of(poses, seen.box, alpha_shape, model)),
+        roi_boxes=spread(np.hstack([middle - half, middle + half])),
+        rotation=spread(poses.rotation),
+        scale=spread(poses.scale),
+        translation=spread(poses.translation),
+        expression=spread(poses.expression),
+        landmarks=spread(seen.landmarks),
+        confidence=spread(seen.confidence, 0.0),
+    )
+
+
+def _texture(
+    track: Track, views: list[View], request: ClipRequest, reconstructor: FaceReconstructor
+) -> NDArray[np.uint8] | None:
+    if not views or request.texture_size is None:
+        return None
+    model = reconstructor.model
+    pictures = []
+    for view in sorted(views, key=lambda v: v.score, reverse=True)[:MAX_PICTURES]:
+        parameters = track.parameters[view.row]
+        head = model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
+        box = RoiBox.from_corners(*track.roi_boxes[view.row].tolist())
+        vertices = view.carry(posed_vertices(head, parameters, box))
+        pictures.append(PosedPicture(view.image, vertices))
+    baker = reconstructor.baker(request.texture_size, request.texture_mode)
+    return merged_texture(baker, pictures, request.texture_mode)
+
+
+def _in_clip_pixels(track: Track, scale: float) -> Track:
+    """A track of shrunk frames in the pixels of the clip, whose centres are at integers too."""
+    if scale == 1:
+        return track
+    factor = np.float32(scale)
+    shift = np.float32((scale - 1) / 2)
+    flat = np.array([shift, shift, 0], np.float32)
+    return replace(
+        track,
+        roi_boxes=track.roi_boxes * factor + shift,
+        scale=track.scale * factor,
+        translation=track.translation * factor + flat,
+        landmarks=track.landmarks * factor + flat,
+    )

@@ -1,0 +1,109 @@
+"""Following all faces through a clip, frame by frame, while the next frames are decoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import numpy as np
+
+from backend.engines import Engine
+from backend.tracking.best_views import BestViews
+from backend.tracking.history import History
+from backend.tracking.partial import PartialTracking, Progress
+from backend.tracking.sighting import Sighting
+from backend.tracking.tracker import FaceTracker, Memory
+from backend.vision.clip import Clip, Frame, Range, read_ahead
+from backend.vision.detection import FaceDetector
+
+Report = Callable[[float, str], None]
+
+# Frames after which what was found is kept on disk.
+KEEP_EVERY = 250
+# Seconds after the last frame that was kept, where an interrupted work goes on.
+JUST_AFTER = 1e-4
+
+
+def follow(
+    clip: Clip,
+    part: Range,
+    engine: Engine,
+    detector: FaceDetector,
+    partial: PartialTracking | None,
+    report: Report,
+) -> Progress:
+    """Follow the faces of a clip to its end.
+
+    Parameters
+    ----------
+    partial
+        Where to go on from, and to keep progress.
+    report
+        Called with the share that is done and what is done; may raise to stop.
+
+    Raises
+    ------
+    BadInputError
+        The clip cannot be read, or `partial` not written.
+    """
+    begun = partial.load() if partial else None
+    following = _Following(begun or NOTHING, engine, detector)
+    start = part.start if begun is None else float(begun.times[-1]) + JUST_AFTER
+    if start > part.end:
+        return following.progress(clip.skipped)
+    began, stage = time.perf_counter(), "following faces"
+
+    def idle() -> None:
+        report(part.share(following.time, clip.duration), stage)
+
+    with closing(read_ahead(clip.frames(Range(start, part.end)), idle)) as frames:
+        for count, frame in enumerate(frames, start=1):
+            following.step(frame)
+            stage = f"following faces, {count / (time.perf_counter() - began):.0f} frames/s"
+            idle()
+            if partial and count % KEEP_EVERY == 0:
+                partial.save(following.progress(clip.skipped))
+    return following.progress(clip.skipped)
+
+
+NOTHING = Progress(np.zeros(0), np.zeros(0, np.int64), History.of([]), Memory(), {}, 0)
+
+
+class _Following:
+    """What was found so far, growing."""
+
+    def __init__(self, begun: Progress, engine: Engine, detector: FaceDetector) -> None:
+        self._tracker = FaceTracker(engine, detector, begun.memory)
+        self._views = BestViews(begun.views)
+        self._history = begun.history
+        self._times = begun.times.tolist()
+        self._frames = begun.frames.tolist()
+        self._fresh: list[tuple[int, int, Sighting]] = []
+
+    @property
+    def time(self) -> float:
+        """Of the last frame."""
+        return self._times[-1] if self._times else 0.0
+
+    def step(self, frame: Frame) -> None:
+        """Take in the next frame."""
+        row = len(self._times)
+        for face, sighting in self._tracker.step(frame.image, frame.time).items():
+            self._views.offer(frame.image, row, face, sighting)
+            self._fresh.append((row, face, sighting))
+        self._times.append(frame.time)
+        self._frames.append(frame.number)
+
+    def progress(self, skipped: int) -> Progress:
+        """All of it as arrays."""
+        self._history = History.joined([self._history, History.of(self._fresh)])
+        self._fresh = []
+        return Progress(
+            np.array(self._times, np.float64),
+            np.array(self._frames, np.int64),
+            self._history,
+            self._tracker.memory,
+            dict(self._views.views),
+            skipped,
+        )
