@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..export_operators import FORMATS
 from ..scene import identity
 from ..scene.landmarks import landmarks_of
 from ..scene.modifiers import SUBDIVISION, is_shown
@@ -98,4 +99,20 @@ class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
             column.prop(key, "value", text=f"{key.name} (σ)", slider=True)
 
 
-CLASSES = (SYNERGYFACE_PT_head, SYNERGYFACE_PT_expression)
+class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
+    """Files of the head for other programs"""
+
+    bl_label = "Export"
+    bl_parent_id = "SYNERGYFACE_PT_head"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Called by Blender."""
+        layout: Any = self.layout
+        row = layout.row(align=True)
+        for file_format, name, _ in FORMATS:
+            chosen = row.operator("synergyface.export_head", text=name)
+            chosen.file_format = file_format
+        layout.operator("synergyface.export_motion", text="Animation as CSV", icon="ACTION")
+
+
+CLASSES = (SYNERGYFACE_PT_head, SYNERGYFACE_PT_expression, SYNERGYFACE_PT_export)

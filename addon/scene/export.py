@@ -1,0 +1,185 @@
+"""Files of a head for other programs, by Blender's own exporters.
+
+Hidden parts are left out, shape keys and motion are kept where the format has them. OBJ has no
+shape keys: each becomes a file of its own, with the vertices in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..files import written_together
+from ..problems import Problem
+from .baking import modifiers_baked, one_key_at_a_time
+from .identity import UUID, owned
+
+Export = Callable[..., None]
+
+# Blender's exporters, and the add-on of Blender's own that has them, if it is not built in.
+EXPORTERS = {
+    "glb": ("export_scene", "gltf", "glTF 2.0 format"),
+    "fbx": ("export_scene", "fbx", "FBX format"),
+    "obj": ("wm", "obj_export", ""),
+}
+
+
+def export_head(
+    context: bpy.types.Context,
+    head: bpy.types.Object,
+    path: Path,
+    *,
+    shape_keys: bool = True,
+    motion: bool = True,
+) -> None:
+    """Write a head under its pose Empty; the suffix of `path` chooses the format.
+
+    Parameters
+    ----------
+    context
+        Its view layer must show the head.
+    head
+        Mesh object that the add-on made.
+    path
+        Ends in ``.glb``, ``.fbx`` or ``.obj``.
+    shape_keys
+        With OBJ, write one more file for each.
+    motion
+        With GLB and FBX, write the present animation too.
+
+    Raises
+    ------
+    Problem
+        The head is being edited or is hidden, the format is unknown, Blender's exporter is
+        switched off or fails, or the folder cannot be written to. No file has changed then.
+    """
+    file_format = path.suffix.lower().lstrip(".")
+    if file_format not in EXPORTERS:
+        raise Problem(f"The format {path.suffix!r} is unknown.", "Choose of .glb, .fbx and .obj.")
+    if head.mode != "OBJECT":
+        raise Problem(
+            f"The head {head.name!r} is being edited.", "Go back to Object Mode, and try again."
+        )
+    export = _exporter(file_format)
+    with (
+        written_together(path.parent) as folder,
+        _alone_selected(context, head),
+        modifiers_baked(head),
+    ):
+        target = folder / path.name
+        if file_format == "obj":
+            _write_obj(export, target, head, shape_keys)
+        else:
+            {"glb": _write_glb, "fbx": _write_fbx}[file_format](export, target, motion)
+
+
+def _exporter(file_format: str) -> Export:
+    group, name, addon = EXPORTERS[file_format]
+    exporter = getattr(getattr(bpy.ops, group), name)
+    if name not in dir(getattr(bpy.ops, group)):
+        raise Problem(
+            f"Blender's {addon} exporter is switched off.",
+            f"Switch on the add-on {addon!r} in Blender's preferences.",
+        )
+
+    def export(**options: Any) -> None:
+        try:
+            finished = exporter(**options) == {"FINISHED"}
+        except RuntimeError as error:
+            raise Problem(f"Blender's exporter failed. {error}".strip()) from error
+        if not finished:
+            raise Problem("Blender's exporter failed.", "Its console says why.")
+
+    return export
+
+
+def _write_glb(export: Export, path: Path, motion: bool) -> None:
+    export(
+        filepath=str(path),
+        export_format="GLB",
+        use_selection=True,
+        export_animations=motion,
+        # Pose and expression are one animation, though two data-blocks have them.
+        export_animation_mode="ACTIVE_ACTIONS",
+    )
+
+
+def _write_fbx(export: Export, path: Path, motion: bool) -> None:
+    export(
+        filepath=str(path),
+        use_selection=True,
+        object_types={"EMPTY", "MESH"},
+        # Applying modifiers would cost the shape keys; they are baked already.
+        use_mesh_modifiers=False,
+        bake_anim=motion,
+        path_mode="COPY",
+        embed_textures=True,
+    )
+
+
+def _write_obj(export: Export, path: Path, head: Any, shape_keys: bool) -> None:
+    with _texture_beside(head, path.with_suffix(".png")):
+        _write_shape(export, path, materials=True)
+    keys = head.data.shape_keys
+    if shape_keys and keys is not None:
+        with one_key_at_a_time(head):
+            for index, key in enumerate(keys.key_blocks):
+                head.active_shape_key_index = index
+                _write_shape(export, path.with_stem(f"{path.stem}_{key.name}"), materials=False)
+
+
+def _write_shape(export: Export, path: Path, materials: bool) -> None:
+    export(
+        filepath=str(path),
+        export_selected_objects=True,
+        export_materials=materials,
+        export_triangulated_mesh=False,
+        # The texture lies beside: its name will do.
+        path_mode="STRIP",
+    )
+
+
+@contextmanager
+def _alone_selected(context: Any, head: Any) -> Iterator[None]:
+    """Only the head and its Empty are selected; afterwards what was before."""
+    layer = context.view_layer
+    before, active = list(layer.objects.selected), layer.objects.active
+    wanted = [object for object in (head.parent, head) if object is not None]
+    if head.name not in layer.objects or not head.visible_get():
+        raise Problem(f"The head {head.name!r} is hidden.", "Show it, and try again.")
+    hidden = [object for object in wanted if object.hide_select]
+    try:
+        for object in before:
+            object.select_set(False)
+        for object in wanted:
+            object.hide_select = False
+            object.select_set(True)
+        layer.objects.active = head
+        yield
+    finally:
+        for object in wanted:
+            object.select_set(object in before)
+            object.hide_select = object in hidden
+        for object in before:
+            object.select_set(True)
+        layer.objects.active = active
+
+
+@contextmanager
+def _texture_beside(head: Any, path: Path) -> Iterator[None]:
+    """Write the head's texture, and have its image name that file while OBJ is written."""
+    image: Any = owned(bpy.data.images, head[UUID])
+    if image is None or image.packed_file is None:
+        yield
+        return
+    path.write_bytes(image.packed_file.data)
+    before = image.filepath_raw
+    image.filepath_raw = str(path)
+    try:
+        yield
+    finally:
+        image.filepath_raw = before
