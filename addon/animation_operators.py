@@ -12,7 +12,14 @@ from typing import Any
 
 import bpy
 
-from .animation_settings import AnimationOptions, SmoothingOptions, staging_of, strengths_of
+from .animation_settings import (
+    OPTIONS,
+    AnimationOptions,
+    SmoothingOptions,
+    snapshot,
+    staging_of,
+    strengths_of,
+)
 from .base_operators import Outcome, ReportingOperator, TaskOperator
 from .client import VideoOrder
 from .contract import VideoResult, VideoTrack
@@ -21,7 +28,7 @@ from .problems import Problem
 from .runtime import runtime
 from .scene import identity
 from .scene.animation import animate_again, check_animatable, present_action, style_of
-from .scene.clip import Clip, clip_of_data_block, clip_of_file, frame_rate
+from .scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
 from .scene.performance import perform
 from .selection import NeedsHead, chosen_heads, select
 from .tasks import Reporter
@@ -31,8 +38,6 @@ log = logging.getLogger(__package__)
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
-
-FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv")
 
 
 # No REGISTER: it would offer to track the clip again, and to freeze Blender for it, whenever a
@@ -73,7 +78,7 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
         """Collect clip, order and connection."""
         self._clip = clip = self._given_clip(context)
         self._options = options = chosen_options(self, context)
-        self._target = self._target_of(context)
+        self._target = target_of(context, self._options)
         settings: Any = context.scene
         self._subdivision = settings.synergyface.subdivision
         order = video_order(options, clip, int(settings.synergyface.texture_size))
@@ -84,9 +89,6 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
     def finish(self, context: bpy.types.Context, value: Tracking) -> None:
         """Write heads, keys and camera into the scene, all at once."""
         tracks = wanted_tracks(value.result, self._options)
-        target = identity.owned(filter(identity.is_head, context.scene.objects), self._target)
-        if self._target and target is None:
-            raise Problem("The head was removed while the clip was at work.", "Run it again.")
         heads = perform(
             context.scene,
             context.collection,
@@ -94,7 +96,7 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
             value.model,
             value.result,
             tracks,
-            target,
+            head_of_uuid(context.scene, self._target),
             staging_of(self._options, self._subdivision),
         )
         if context.mode == "OBJECT":
@@ -109,15 +111,6 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
                     raise Problem(f"This file has no {name!r}.", "Choose a clip that it has.")
                 return clip_of_data_block(block, context.scene)
         return clip_of_file(self.filepath)
-
-    def _target_of(self, context: bpy.types.Context) -> str:
-        """UUID of the head to animate; empty if that is not one that is selected."""
-        heads = chosen_heads(context)
-        if self._options.head == "new" or self._options.faces == "all" or not heads:
-            return ""
-        # Sooner than after minutes of work.
-        check_animatable(heads[-1])
-        return heads[-1][identity.UUID]
 
 
 class SYNERGYFACE_OT_choose_clip(ReportingOperator, bpy.types.Operator):
@@ -200,14 +193,10 @@ class SYNERGYFACE_FH_clip(bpy.types.FileHandler):
 def chosen_options(operator: Any, context: bpy.types.Context) -> Any:
     """Values given to the operator, else those of the scene's settings."""
     scene: Any = context.scene
-    kept = scene.synergyface.animation
-    names = (*SmoothingOptions.__annotations__, *AnimationOptions.__annotations__)
-    return SimpleNamespace(
-        **{
-            name: getattr(operator if operator.properties.is_property_set(name) else kept, name)
-            for name in names
-        }
-    )
+    options = snapshot(scene.synergyface.animation)
+    for name in filter(operator.properties.is_property_set, OPTIONS):
+        setattr(options, name, getattr(operator, name))
+    return options
 
 
 def smoothing_of(head: bpy.types.Object) -> dict[str, float]:
@@ -220,6 +209,35 @@ def smoothing_of(head: bpy.types.Object) -> dict[str, float]:
     """
     style = style_of(present_action(head))
     return vars(style.strengths) | {"gain": style.gain}
+
+
+def target_of(context: bpy.types.Context, options: AnimationOptions) -> str:
+    """UUID of the selected head, if that is the one to animate; else empty.
+
+    Raises
+    ------
+    Problem
+        It cannot be animated: said before minutes of work, not after.
+    """
+    heads = chosen_heads(context)
+    if options.head == "new" or options.faces == "all" or not heads:
+        return ""
+    check_animatable(heads[-1])
+    return heads[-1][identity.UUID]
+
+
+def head_of_uuid(scene: bpy.types.Scene, uuid: str) -> bpy.types.Object | None:
+    """The head that `target_of` named, if it named one.
+
+    Raises
+    ------
+    Problem
+        It was removed meanwhile.
+    """
+    head = identity.owned(filter(identity.is_head, scene.objects), uuid) if uuid else None
+    if uuid and head is None:
+        raise Problem("The head was removed while the clip was at work.", "Run it again.")
+    return head
 
 
 def video_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> VideoOrder:

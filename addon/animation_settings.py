@@ -3,6 +3,9 @@
 # Blender reads property annotations as they stand, so they may not be postponed here.
 # pyright: reportInvalidTypeForm=false
 
+from types import SimpleNamespace
+from typing import Any
+
 import bpy
 
 from .recording import Style
@@ -135,6 +138,14 @@ class AnimationOptions(SmoothingOptions):
 
 class SYNERGYFACE_PG_animation(AnimationOptions, bpy.types.PropertyGroup):
     """How clips become keys"""
+
+
+OPTIONS = (*SmoothingOptions.__annotations__, *AnimationOptions.__annotations__)
+
+
+def snapshot(options: Any) -> Any:
+    """The options as plain values, which may be kept while Blender goes on."""
+    return SimpleNamespace(**{name: getattr(options, name) for name in OPTIONS})
 
 
 def strengths_of(options: SmoothingOptions) -> Strengths:

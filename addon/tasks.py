@@ -33,9 +33,19 @@ class Progress:
 class Reporter:
     """The work's side of a task: reports progress, learns that it should stop."""
 
-    def __init__(self, messages: queue.SimpleQueue[Progress], cancelled: threading.Event) -> None:
+    def __init__(
+        self,
+        messages: queue.SimpleQueue[Progress],
+        cancelled: threading.Event,
+        prefix: str = "",
+    ) -> None:
         self._messages = messages
         self._cancelled = cancelled
+        self._prefix = prefix
+
+    def under(self, name: str) -> Reporter:
+        """The same, for a part of the work: its stages are reported under a name."""
+        return Reporter(self._messages, self._cancelled, f"{self._prefix}{name}: ")
 
     def __call__(self, fraction: float, stage: str) -> None:
         """Report progress.
@@ -46,7 +56,7 @@ class Reporter:
             The task was asked to stop.
         """
         self.check()
-        self._messages.put(Progress(min(max(fraction, 0.0), 1.0), stage))
+        self._messages.put(Progress(min(max(fraction, 0.0), 1.0), self._prefix + stage))
 
     def check(self) -> None:
         """Raise `CancelledError` if the task was asked to stop."""
@@ -135,12 +145,16 @@ class Task(Generic[T]):
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def run_to_end(self) -> T:
-        """Pump until the task is finished, for scripts and tests; then as `result`."""
+    def wait(self) -> None:
+        """Pump until the task is finished, for scripts and tests."""
         try:
             while not self.pump():
                 self._finished.wait(PUMP_SECONDS)
         except KeyboardInterrupt:
             self.cancel()
             raise
+
+    def run_to_end(self) -> T:
+        """As `wait`, then as `result`."""
+        self.wait()
         return self.result()

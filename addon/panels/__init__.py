@@ -1,5 +1,12 @@
 """The sidebar's panels, from top to bottom, and the image editor's."""
 
-from . import animate, backend, face, head, image
+from . import animate, backend, batch, face, head, image
 
-CLASSES = (*face.CLASSES, *animate.CLASSES, *head.CLASSES, *backend.CLASSES, *image.CLASSES)
+CLASSES = (
+    *face.CLASSES,
+    *animate.CLASSES,
+    *batch.CLASSES,
+    *head.CLASSES,
+    *backend.CLASSES,
+    *image.CLASSES,
+)

@@ -20,6 +20,7 @@ from .animation import Take, animate, base_matrix, check_animatable, head_of_tak
 from .build import new_head, update_head
 from .camera import match_camera
 from .clip import Clip, frame_rate, set_frame_rate
+from .pose import pose_empty
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Staging:
         Give a head that did not come from this clip the clip's texture.
     subdivision
         Levels that new heads have in renders.
+    place
+        Where the first new head stands: metres along X.
     """
 
     style: Style
@@ -45,6 +48,7 @@ class Staging:
     use_scene_rate: bool = False
     use_texture: bool = False
     subdivision: int = 0
+    place: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ def _cast(
             head = new_head(collection, name, model, bust)
             modifiers.subdivide(head, staging.subdivision)
             head[identity.SOURCE], head[identity.FACE_INDEX] = clip.source, track.number
+            pose_empty(head).location.x = staging.place
         elif head.get(identity.SOURCE) == clip.source:
             update_head(head, name, model, bust)
         elif staging.use_texture:

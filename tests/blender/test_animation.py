@@ -462,12 +462,7 @@ def test_esc_leaves_the_keys(
 
     class Probe(submodule("base_operators").TaskOperator):
         bl_label = cls.bl_label
-        work, finish, _given_clip, _target_of = (
-            cls.work,
-            cls.finish,
-            cls._given_clip,
-            cls._target_of,
-        )
+        work, finish, _given_clip = cls.work, cls.finish, cls._given_clip
         filepath, clip, image = any_file, "", ""
         properties = SimpleNamespace(is_property_set=lambda name: False)
 

@@ -1,0 +1,124 @@
+"""Batch: a folder of photos becomes heads in a row, a folder of films one action per film."""
+
+# Blender reads property annotations as they stand, so they may not be postponed here.
+# pyright: reportInvalidTypeForm=false
+# Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .base_operators import Outcome, ReportingOperator, TaskOperator
+from .batch import Batch
+from .problems import Problem
+from .runtime import runtime
+from .scene.result_table import NAME
+from .selection import select
+from .tasks import CancelledError, Reporter, Task
+
+# The stubs of bpy know Blender's own operators only.
+blender_operators: Any = bpy.ops
+
+
+class SYNERGYFACE_OT_batch(TaskOperator, bpy.types.Operator):
+    """Turn the photos of a folder into heads, its films into actions; run again to go on"""
+
+    bl_idname = "synergyface.batch"
+    bl_label = "Batch"
+    bl_options = {"UNDO"}
+
+    directory: bpy.props.StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while something else is at work."""
+        return not runtime().busy
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Ask for the folder if none is given."""
+        if not self.directory:
+            blender_operators.synergyface.choose_folder("INVOKE_DEFAULT")
+            return {"CANCELLED"}
+        return super().invoke(context, event)
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """One file after the other, and wait for each."""
+        self._batch = batch = self._begun(context)
+        while not batch.finished:
+            task = Task(batch.work)
+            task.wait()
+            batch.settle(context, task)
+        return self._report_end(context)
+
+    def begin(self, context: bpy.types.Context) -> Outcome:
+        """Start with the first file, and let `modal` look after it."""
+        self._batch = self._begun(context)
+        if self._batch.finished:
+            return self._report_end(context)
+        return TaskOperator.begin(self, context)
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """The next file's."""
+        return self._batch.work
+
+    def _end(self, context: bpy.types.Context) -> Outcome:
+        """A file's task has ended: go on with the next one, unless the user stopped it."""
+        task, batch = self._task, self._batch
+        assert task is not None
+        try:
+            batch.settle(context, task)
+        except CancelledError:
+            self._leave(context)
+            return self._report_end(context)
+        except Exception:
+            self._leave(context)
+            raise
+        if batch.finished:
+            self._leave(context)
+            return self._report_end(context)
+        self._task = runtime().task = Task(batch.work)
+        return {"RUNNING_MODAL"}
+
+    def _begun(self, context: bpy.types.Context) -> Batch:
+        if not self.directory:
+            raise Problem("No folder is given.", "Set directory to a folder of photos or films.")
+        return Batch(context, Path(bpy.path.abspath(self.directory)).expanduser().resolve())
+
+    def _report_end(self, context: bpy.types.Context) -> Outcome:
+        """What is done stays, so that an undo step is due even if the rest was cancelled."""
+        heads = [context.scene.objects[name] for name in self._batch.heads]
+        if heads and context.mode == "OBJECT":
+            select(context, heads)
+        self.report({"INFO"}, f"{self._batch.summary}; see the text {NAME!r}")
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_choose_folder(ReportingOperator, bpy.types.Operator):
+    """Choose a folder of photos or films for a batch"""
+
+    bl_idname = "synergyface.choose_folder"
+    bl_label = "Batch"
+    bl_options = {"INTERNAL"}
+
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while something else is at work."""
+        return not runtime().busy
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Open the file browser, which calls `execute`."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Hand the folder over to an operator that may be modal: a file browser's own may not."""
+        blender_operators.synergyface.batch("INVOKE_DEFAULT", directory=self.directory)
+        return {"FINISHED"}
+
+
+CLASSES = (SYNERGYFACE_OT_batch, SYNERGYFACE_OT_choose_folder)

@@ -1,0 +1,32 @@
+"""A folder in, many heads out."""
+
+# Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..scene.result_table import NAME
+from .sidebar import SidebarPanel, draw_progress
+
+
+class SYNERGYFACE_PT_batch(SidebarPanel, bpy.types.Panel):
+    """A folder in, many heads out"""
+
+    bl_label = "Batch"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Called by Blender."""
+        layout: Any = self.layout
+        if draw_progress(layout):
+            return
+        layout.operator("synergyface.choose_folder", text="Batch of a Folder…", icon="FILE_FOLDER")
+        if NAME in bpy.data.texts:
+            layout.label(text=f"Results: text {NAME!r}", icon="TEXT")
+
+
+CLASSES = (SYNERGYFACE_PT_batch,)
