@@ -14,7 +14,7 @@ from backend.geometry.camera import roi_box_around
 from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
 from backend.texture.blend import mix
-from backend.texture.completion import complete, enlarge
+from backend.texture.completion import complete, enlarge, foreign
 from backend.texture.evidence import Evidence, Regions, extend_light, judge
 from backend.texture.filters import resize
 from backend.texture.mean_face import read_mean_texture
@@ -36,6 +36,8 @@ MODES: tuple[Mode, ...] = ("photo+gan", "gan", "photo", "mean")
 NETWORK_MODES: tuple[Mode, ...] = ("photo+gan", "gan")
 # Texels on each side of the small pictures in which weights and light are worked out.
 MASK_SIZE = 256
+# Largest difference of a pixel's channels in a photo without colours.
+COLOURLESS = 0.02
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,18 @@ class Observation:
     filled
         (S, S, 3) float32, the photo where it is believed; elsewhere its mirror image, and the mean
         face in the photo's light.
+    visible
+        (M, M) float32, weight with which the camera sees the surface, at `MASK_SIZE`.
     evidence
-        How much of the photo is skin, at `MASK_SIZE`.
+        How much of that is skin.
     log_photo
-        (M, M, 3) logarithm of the sampled colours, at `MASK_SIZE`.
+        (M, M, 3) logarithm of the sampled colours.
     """
 
     sampled: Float
     believed: Float
     filled: Float
+    visible: Float
     evidence: Evidence
     log_photo: Float
 
@@ -141,17 +146,20 @@ class TextureBaker:
     ) -> TextureSet:
         """A texture, and what it was made from; arguments as for `bake`."""
         seen = self.observe(photo, vertices_image)
-        template = self._mean_face(seen.log_photo, seen.evidence)
-        if mode == "photo":
-            albedo = seen.filled
-        elif mode == "mean":
-            albedo = template
-        else:
+        generated = None
+        if mode in NETWORK_MODES:
             generated = self.generate(photo, vertices_image, seen)
-            if mode == "gan":
-                albedo = enlarge(generated, self.size)
-            else:
-                albedo = complete(seen.sampled, seen.believed, seen.filled, generated)
+            before = foreign(seen.sampled, generated, seen.evidence.believed)
+            if before.max() > 0:
+                seen = self._without(seen, before)
+                generated = self.generate(photo, vertices_image, seen)
+        template = self._mean_face(seen.log_photo, seen.evidence)
+        if generated is None:
+            albedo = seen.filled if mode == "photo" else template
+        elif mode == "gan":
+            albedo = enlarge(generated, self.size)
+        else:
+            albedo = complete(seen.sampled, seen.believed, seen.filled, generated)
         return TextureSet(*(to_bytes(a) for a in (albedo, seen.believed, template)))
 
     def generate(self, photo: NDArray[np.uint8], vertices_image: Float, seen: Observation) -> Float:
@@ -169,7 +177,9 @@ class TextureBaker:
         box = roi_box_around(vertices_image[self.model.landmark_indices])
         face = crop(photo, box, MASK_SIZE).astype(np.float32) / np.float32(255)
         filled = resize(seen.filled, MASK_SIZE, MASK_SIZE)
-        return self.generator.make(face, filled, seen.evidence.believed)
+        made = self.generator.make(face, filled, seen.evidence.believed)
+        # The network has learned from photos in colour, and gives grey skin some.
+        return _grey(made) if np.ptp(face, axis=2).max() < COLOURLESS else made
 
     def observe(self, photo: NDArray[np.uint8], vertices_image: Float) -> Observation:
         """Unwrap a photo and judge it; arguments as for `bake`."""
@@ -177,12 +187,19 @@ class TextureBaker:
         seen = visibility(vertices_image, self.model, photo.shape[:2])
         visible = resize(self.uv_map.spread(seen[:, None])[..., 0], MASK_SIZE, MASK_SIZE)
         log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
-        evidence = judge(log_photo - self._log_mean, visible, self._regions)
+        return self._judged(sampled, log_photo, visible)
 
+    def _without(self, seen: Observation, before: Float) -> Observation:
+        """The same photo if what lies before the face, with (M, M) weights, were not believed."""
+        return self._judged(seen.sampled, seen.log_photo, seen.visible * (1 - before))
+
+    def _judged(self, sampled: Float, log_photo: Float, visible: Float) -> Observation:
+        evidence = judge(log_photo - self._log_mean, visible, self._regions)
         believed = resize(evidence.believed, self.size, self.size)
         other, other_weights = self._other_half(sampled, believed, log_photo, evidence)
         unseen = mix(self._mean_face(log_photo, evidence), other, other_weights)
-        return Observation(sampled, believed, mix(unseen, sampled, believed), evidence, log_photo)
+        filled = mix(unseen, sampled, believed)
+        return Observation(sampled, believed, filled, visible, evidence, log_photo)
 
     def _mean_face(self, log_photo: Float, evidence: Evidence) -> Float:
         """(size, size, 3) the mean face in the photo's light and complexion."""
@@ -212,6 +229,11 @@ class TextureBaker:
     def _regions(self) -> Regions:
         spread = self.uv_map.spread(Regions.of_vertices(self.model))
         return Regions(*np.moveaxis(resize(spread, MASK_SIZE, MASK_SIZE), -1, 0))
+
+
+def _grey(picture: Float) -> Float:
+    """(H, W, 3) without its colours."""
+    return np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
 
 
 def to_bytes(texture: Float) -> NDArray[np.uint8]:

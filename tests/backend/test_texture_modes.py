@@ -121,3 +121,46 @@ def test_the_command_writes_the_set(tmp_path: Path, capsys, reconstructor):
     for name, mode in (("albedo", "RGB"), ("visibility", "L"), ("template", "RGB")):
         with Image.open(written[name]) as picture:
             assert (picture.size, picture.mode) == ((512, 512), mode)
+
+
+def covered(photo: np.ndarray, polygon: list[tuple[int, int]], colour: tuple[int, int, int]):
+    """A photo with something of one colour before it, and where."""
+    import cv2
+
+    where = np.zeros(photo.shape[:2], np.uint8)
+    cv2.fillPoly(where, [np.array(polygon, np.int32)], 1)
+    return np.where(where[..., None] == 1, np.array(colour, np.uint8), photo), where
+
+
+@pytest.mark.parametrize(
+    ("polygon", "colour"),
+    [
+        ([(182, 96), (275, 88), (278, 112), (186, 122)], (12, 12, 14)),
+        ([(180, 130), (275, 120), (270, 170), (235, 195), (200, 185)], (120, 170, 220)),
+    ],
+    ids=["sunglasses", "mask"],
+)
+def test_what_lies_before_the_face_is_not_painted_on_it(reconstructor, textures, polygon, colour):
+    """The head's own place is known here: only the texture is looked at."""
+    photo = sample_image()
+    (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
+    hidden, _ = covered(photo, polygon, colour)
+    made = reconstructor.texture_set(hidden, face.vertices_image, SIZE, "photo+gan")
+    kept = reconstructor.texture_set(hidden, face.vertices_image, SIZE, "photo")
+
+    def of_that_colour(texture: np.ndarray) -> float:
+        return float((np.abs(texture.astype(int) - colour).max(axis=2) < 30).mean())
+
+    assert of_that_colour(kept.albedo) > 0.01
+    assert of_that_colour(made.albedo) < 0.1 * of_that_colour(kept.albedo)
+    # What nothing lies before stays: where both photos are the same, so is the visibility.
+    assert (made.visibility > 127).mean() > 0.4 * (textures["photo+gan"].visibility > 127).mean()
+
+
+def test_a_grey_photo_gets_a_grey_texture(reconstructor):
+    grey = sample_image().mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8)
+    (face,) = reconstructor.faces_from_image(grey, which="largest", texture_size=None)
+    for mode in ("photo+gan", "gan"):
+        made = reconstructor.texture_set(grey, face.vertices_image, SIZE, mode).albedo.astype(int)
+        hidden_spread = np.ptp(made, axis=2)
+        assert np.percentile(hidden_spread, 99) < 16
