@@ -27,3 +27,15 @@ class PoisonedGradient(L.Callback):
         if trainer.global_step == self.step and not getattr(self, "done", False):
             self.done = True
             next(p for p in pl_module.parameters() if p.grad is not None).grad.fill_(torch.inf)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+class SameWeights(L.Callback):
+    """Fails at the end if the processes of a training have different weights."""
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        own = torch.cat([p.detach().reshape(-1) for p in pl_module.parameters()])
+        everyone = pl_module.all_gather(own)
+        assert isinstance(everyone, torch.Tensor)
+        assert torch.equal(everyone, own.expand_as(everyone))
+        if trainer.is_global_zero:
+            print(f"weights of {len(everyone)} processes compared")

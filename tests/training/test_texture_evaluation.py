@@ -12,13 +12,13 @@ from PIL import Image
 from skimage.color import lab2rgb
 
 from backend.cli import main
-from backend.geometry.camera import RoiBox, roi_box_around
 from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
+from backend.vision.crop import crop
 from gan_texture.generator import Architecture, Generator
 from gan_texture.weights import save_generator
-from tests.backend.test_texture import in_photo, painted, photograph
-from tests.training.drawn_pairs import write_pairs
+from tests.backend.test_texture import in_photo, painted
+from tests.training.drawn_pairs import painted_photo, write_pairs
 from training.evaluation.texture import Chart, TurnedView, measure, simple_completions
 from training.evaluation.texture_metrics import (
     color_difference,
@@ -28,7 +28,7 @@ from training.evaluation.texture_metrics import (
     skin_region,
     ssim,
 )
-from training.evaluation.texture_render import PosedPhoto, render_over
+from training.evaluation.texture_render import render_over
 from training.texture_gan.pca import TexturePca
 
 SIZE = 128
@@ -205,32 +205,19 @@ def test_the_basel_face_models_texture_is_fitted(model: MorphableModel, chart: C
 def test_the_true_texture_looks_like_the_photo(model: MorphableModel, chart: Chart) -> None:
     """A photo drawn by vertex colours, and the head with these colours as its texture."""
     colors = painted(model)
-    image, _ = photograph(model, colors, 0)
-    vertices = in_photo(model, 0)
-    box = roi_box_around(vertices[model.landmark_indices])
-    photo = PosedPhoto(image, mean_face_parameters(model, box), box)
-    np.testing.assert_allclose(photo.vertices(model)[:, :2], vertices[:, :2], atol=0.05)
+    photo = painted_photo(model, colors, 0)
+    drawn = in_photo(model, 0)
+    np.testing.assert_allclose(photo.vertices(model)[:, :2], drawn[:, :2], atol=0.05)
     texture = np.round(chart.uv_map.spread(colors) * 255).astype(np.uint8)
     wrong = np.ascontiguousarray(texture[:, ::-1])
     known = np.full((SIZE, SIZE), 255, np.uint8)
     known[: SIZE // 4] = 0
     (right, other), face = render_over(model, photo, [texture, wrong], known)
-    from backend.vision.crop import crop
-
-    truth = crop(image, box, 256).astype(np.float32) / np.float32(255)
+    truth = crop(photo.image, photo.box, 256).astype(np.float32) / np.float32(255)
     assert psnr(right, truth, face) > 35
     assert psnr(other, truth, face) < 28
     everything = render_over(model, photo, [texture], np.full_like(known, 255))[1]
     assert face.sum() < everything.sum()
-
-
-def mean_face_parameters(model: MorphableModel, box: RoiBox) -> np.ndarray:
-    """(62,) of the mean head as `in_photo` places it: no turn, 1.6 pixels to a millimetre."""
-    scale = 1.6 * 120 / box.side
-    origin = np.array([0, -16]) * -1.6 * [1, -1] + 239.5
-    x, y = (origin - [box.corners[0], box.corners[1]]) * 120 / box.side
-    pose = np.column_stack([np.eye(3) * scale / 1000, [x + 1, 120 - y, 0]])
-    return np.concatenate([pose.reshape(-1), np.zeros(50)]).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
