@@ -113,22 +113,37 @@ def _mesh(vertices: NDArray[np.float64], model: MorphableModel, visual: Any) -> 
 def _glb(
     vertices: NDArray[np.float64], model: MorphableModel, texture: NDArray[np.uint8]
 ) -> dict[str, bytes]:
-    from PIL import Image
     from trimesh.exchange.gltf import export_glb
+
+    return {"head.glb": export_glb(gltf_scene(vertices, model, texture), include_normals=True)}
+
+
+def gltf_scene(
+    vertices: NDArray[np.float64], model: MorphableModel, texture: NDArray[np.uint8] | None
+) -> trimesh.Scene:
+    """A scene with the head in it, for glTF.
+
+    Parameters
+    ----------
+    vertices
+        (V, 3) metres.
+    texture
+        (S, S, 3) RGB, row 0 is v = 1; without one the head is white.
+    """
+    from PIL import Image
     from trimesh.visual import TextureVisuals
     from trimesh.visual.material import PBRMaterial
 
     material = PBRMaterial(
         name="head",
-        baseColorTexture=Image.fromarray(texture),
+        baseColorTexture=None if texture is None else Image.fromarray(texture),
         baseColorFactor=[255, 255, 255, 255],
         metallicFactor=0.0,
         roughnessFactor=ROUGHNESS,
         # The head is a shell: through an open mouth one sees its inside.
         doubleSided=True,
     )
-    mesh = _mesh(vertices, model, TextureVisuals(uv=model.uv, material=material))
-    return {"head.glb": export_glb(mesh.scene(), include_normals=True)}
+    return _mesh(vertices, model, TextureVisuals(uv=model.uv, material=material)).scene()
 
 
 def _obj(
