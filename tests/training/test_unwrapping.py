@@ -97,8 +97,8 @@ def test_turned_views_show_the_same_texture_less_the_far_side(
         sure = (believed == 255) & uv_map.inside
         assert psnr(shown, truth, sure) > 24
         if abs(yaw) > 30:
-            # A head turned to a positive yaw shows the half at negative x.
-            halves = [believed[side & uv_map.inside].mean() for side in (x < -30, x > 30)]
+            # The nose of a head turned to a positive yaw points to the image's left.
+            halves = [believed[side & uv_map.inside].mean() for side in (x > 30, x < -30)]
             assert np.sign(halves[0] - halves[1]) == np.sign(yaw)
 
 
