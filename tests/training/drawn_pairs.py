@@ -17,7 +17,7 @@ SIZE, VIEWS = 64, 3
 
 
 def draw_pair(rng: np.random.Generator) -> Pair:
-    """A texture with a stripe; turned views show one half, and guess the other at half its light."""
+    """A striped texture; turned views show one half, and guess the other at half its light."""
     texture = np.tile(rng.integers(60, 200, 3), (SIZE, SIZE, 1)).astype(np.uint8)
     texture[rng.integers(8, 56)] = 30
     mask = np.zeros((SIZE, SIZE), np.uint8)
