@@ -14,6 +14,7 @@ COMMANDS = {
     "assets": "backend.commands.assets",
     "face": "backend.commands.face",
     "texture": "backend.commands.texture",
+    "batch": "backend.commands.batch",
     "serve": "backend.commands.serve",
     "demo": "backend.commands.demo",
     "info": "backend.commands.info",

@@ -1,8 +1,9 @@
-"""Files of one reconstructed face."""
+"""Files of reconstructed faces."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,27 @@ def face_record(face: Face, directory: Path) -> dict[str, Any]:
         "params": face.parameters.tolist(),
         "crop_size": CROP_SIZE,
     }
+
+
+def write_faces(
+    home: Path,
+    faces: Sequence[Face],
+    photo: NDArray[np.uint8],
+    model: MorphableModel,
+    preview: bool = False,
+) -> list[dict[str, Any]]:
+    """Write the faces of a photo: one into `home`, several into folders in it.
+
+    Raises
+    ------
+    BadInputError
+        A folder cannot be written to.
+    """
+    directories = [home] if len(faces) == 1 else [home / f"face_{i}" for i in range(len(faces))]
+    return [
+        write_face(directory, face, photo, model, preview)
+        for directory, face in zip(directories, faces, strict=True)
+    ]
 
 
 def write_face(

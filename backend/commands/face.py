@@ -78,7 +78,7 @@ def _check_names(photos: list[Path]) -> None:
 def _reconstruct(
     photo: Path, args: argparse.Namespace, reconstructor: FaceReconstructor
 ) -> dict[str, Any]:
-    from backend.results import write_face
+    from backend.results import write_faces
     from backend.vision.images import read_image
 
     image = read_image(photo)
@@ -88,10 +88,7 @@ def _reconstruct(
         texture_size=args.texture_size,
         texture_mode=args.texture_mode,
     )
-    home = args.output / photo.stem
-    directories = [home] if len(faces) == 1 else [home / f"face_{i}" for i in range(len(faces))]
-    records = [
-        write_face(directory, face, image, reconstructor.model, preview=args.preview)
-        for directory, face in zip(directories, faces, strict=True)
-    ]
+    records = write_faces(
+        args.output / photo.stem, faces, image, reconstructor.model, preview=args.preview
+    )
     return {"source": str(photo), "faces": records}

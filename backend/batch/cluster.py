@@ -1,0 +1,87 @@
+"""A batch on a Ray cluster: many computers that share the folders of the batch.
+
+Ray unpickles what its peers send: whoever reaches a cluster's ports runs programs on its computers.
+Use it in networks that you trust, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from backend.batch.items import Item, Outcome, Work
+from backend.errors import BadInputError
+
+# A lost worker's item is done again somewhere else, this often.
+RETRIES = 3
+
+
+def run_on_cluster(
+    items: Sequence[Item], work: Work, address: str, on_gpu: bool = False
+) -> Generator[Outcome]:
+    """Do items on the cores of a cluster; yields outcomes as they come.
+
+    Parameters
+    ----------
+    items
+        What is to be done; their paths mean the same files on every computer.
+    work
+        Does one; it is pickled.
+    address
+        ``HOST:PORT`` of the cluster's head, ``auto``, or ``ray://HOST:PORT`` from outside.
+    on_gpu
+        Whether an item takes a GPU and not a core.
+
+    Raises
+    ------
+    BadInputError
+        Ray is not installed, or no cluster answers.
+    """
+    ray = _import_ray()
+    with _connected(ray, address):
+        needs = {"num_gpus": 1} if on_gpu else {"num_cpus": 1}
+        remote = ray.remote(max_retries=RETRIES, **needs)(_do)
+        waiting = {remote.remote(work, item): item for item in items}
+        while waiting:
+            (reference, *_), _ = ray.wait(list(waiting))
+            yield _outcome(ray, reference, waiting.pop(reference))
+
+
+def _do(work: Work, item: Item) -> Outcome:
+    return work(item)
+
+
+def _outcome(ray: Any, reference: Any, item: Item) -> Outcome:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Outcome(item, "failed", problem=f"The cluster gave it up: {lines[0]}")
+
+
+def _import_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise BadInputError(
+            "Ray is not installed.", "Install it with `pip install 'synergyface[ray]'`."
+        ) from error
+    return ray
+
+
+@contextmanager
+def _connected(ray: Any, address: str) -> Iterator[None]:
+    try:
+        ray.init(address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise BadInputError(
+            f"No Ray cluster answers at {address}: {str(error).splitlines()[0]}",
+            "Start one with `ray start --head`, and give the address that it prints.",
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()

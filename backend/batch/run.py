@@ -1,0 +1,58 @@
+"""A batch from its items to its table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome
+from backend.batch.table import write_table
+
+Runner = Callable[[Sequence[Item]], Generator[Outcome]]
+
+
+def run_batch(
+    items: Sequence[Item],
+    options: BatchOptions,
+    runner: Runner,
+    table: Path,
+    watch: Callable[[Outcome], object],
+) -> list[Outcome]:
+    """Do what earlier runs have not done; the table is written even if this one is stopped.
+
+    Parameters
+    ----------
+    items, options
+        What is to be done.
+    runner
+        Does items and yields their outcomes in any order.
+    table
+        CSV file of the outcomes.
+    watch
+        Called with each of them.
+
+    Returns
+    -------
+    Outcomes in the order of `items`.
+
+    Raises
+    ------
+    BadInputError
+        The table cannot be written.
+    """
+    outcomes = {item: earlier_outcome(item, options) for item in items}
+    waiting = [item for item, outcome in outcomes.items() if outcome is None]
+    for outcome in filter(None, outcomes.values()):
+        watch(outcome)
+    try:
+        with closing(runner(waiting)) as coming:
+            for outcome in coming:
+                outcomes[outcome.item] = outcome
+                watch(outcome)
+    finally:
+        # What was done in the moment of an interruption has its record, but was not told.
+        known = [outcome or earlier_outcome(item, options) for item, outcome in outcomes.items()]
+        finished = [outcome for outcome in known if outcome is not None]
+        write_table(table, finished)
+    return finished

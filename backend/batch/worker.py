@@ -1,0 +1,63 @@
+"""One process of a batch: the models, loaded once, and what is done to an item with them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cache
+
+from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome, record_done
+from backend.engines import Device
+from backend.errors import BadInputError, SynergyFaceError
+from backend.pipeline import FaceReconstructor
+
+log = logging.getLogger(__name__)
+
+
+def process_item(item: Item, options: BatchOptions) -> Outcome:
+    """Do an item and record it; whatever goes wrong is told in the outcome.
+
+    Doing one twice, even at the same time in two places, does no harm: every file is written whole
+    under another name and then takes its place.
+    """
+    started = time.monotonic()
+    earlier = earlier_outcome(item, options)
+    if earlier is not None:
+        return earlier
+    try:
+        faces = _write_results(item, options, _reconstructor(options.device))
+        outcome = Outcome(item, "done", faces, time.monotonic() - started)
+        record_done(outcome, options)
+    except SynergyFaceError as error:
+        return _failed(item, started, str(error), isinstance(error, BadInputError))
+    except Exception as error:
+        log.exception("Unexpected error in %s", item.source)
+        problem = f"Unexpected error ({type(error).__name__}: {error}); the log has the rest."
+        return _failed(item, started, problem, False)
+    return outcome
+
+
+@cache
+def _reconstructor(device: Device) -> FaceReconstructor:
+    """Loaded by the first item of this process."""
+    return FaceReconstructor.load(device)
+
+
+def _write_results(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
+    from backend.results import write_faces
+    from backend.vision.images import read_image
+
+    image = read_image(item.source)
+    faces = reconstructor.faces_from_image(
+        image,
+        which=options.which,
+        texture_size=options.texture_size,
+        texture_mode=options.texture_mode,
+    )
+    write_faces(item.directory, faces, image, reconstructor.model, preview=options.preview)
+    return len(faces)
+
+
+def _failed(item: Item, started: float, problem: str, bad_input: bool) -> Outcome:
+    seconds = time.monotonic() - started
+    return Outcome(item, "failed", 0, seconds, problem, bad_input)
