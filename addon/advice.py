@@ -3,71 +3,120 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from .client import BackendError
+from .installer.failures import SYSTEM_FAILURES, KnownFailure, recognise
 
 LOG_REMEDY = "Open the log in the add-on's preferences to see what it said, and try again."
-
-
-@dataclass(frozen=True)
-class KnownFailure:
-    """A failure that its output gives away.
-
-    `message` and `remedy` may use the groups of `pattern` as ``{0}``, ``{1}``, and ``{python}``,
-    the program that was started.
-    """
-
-    pattern: str
-    message: str
-    remedy: str
-    code: str = "backend-died"
-
+REPAIR_REMEDY = "Repair the backend in the add-on's preferences."
 
 KNOWN_FAILURES = (
     KnownFailure(
         r"No module named '?backend(?![\w.])",
         "{python} does not have the SynergyFace backend.",
-        "Install the backend with it, or choose another Python in the add-on's preferences.",
+        "Install the backend in the add-on's preferences, or choose another Python there.",
         "no-backend",
     ),
     KnownFailure(
         r"No module named '?([\w.]+)",
         "The backend's installation lacks the Python package {0}.",
-        "Install the backend again, as its README says.",
+        REPAIR_REMEDY,
+        "damaged-installation",
+    ),
+    KnownFailure(
+        r"No Python at|did not find executable at|error while loading shared libraries: libpython",
+        "The Python that the backend was installed with has been moved or removed.",
+        REPAIR_REMEDY,
+        "damaged-installation",
     ),
     KnownFailure(
         r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file",
         "The backend needs the system library {0}.",
         "Install it; on Debian and Ubuntu `apt-get install libegl1 libgles2 libgl1` usually does.",
+        "missing-library",
     ),
     KnownFailure(
-        r"invalid choice: '?serve|unrecognized arguments: .*--(exit-with-parent|allow-paths)",
+        r"version `(GLIBC(?:XX)?_[\d.]+)' not found",
+        "This system is too old for the backend's libraries: it lacks {0}.",
+        "Update the system, to Ubuntu 20.04, Debian 11 or newer.",
+        "missing-library",
+    ),
+    KnownFailure(
+        r"DLL load failed while importing (\w+)",
+        "A Windows library that {0} needs is missing.",
+        "Install Microsoft's Visual C++ Redistributable (x64), and start the backend again.",
+        "missing-library",
+    ),
+    KnownFailure(
+        r"Library not loaded: (\S+)",
+        "The backend needs the library {0}.",
+        "Update macOS to 14 or newer, or repair the backend in the add-on's preferences.",
+        "missing-library",
+    ),
+    KnownFailure(
+        r"invalid choice: '?serve|unrecognized arguments: ",
         "The backend that {python} has is too old for this add-on.",
-        "Update the backend to the add-on's version.",
+        "Update the backend in the add-on's preferences.",
         "protocol-mismatch",
     ),
     KnownFailure(
-        r"CUDA out of memory|CUDA error|cudaError",
-        "The graphics card refused the backend's work.",
-        "Close other programs that use it, or start the backend with --device cpu.",
+        r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|MPS backend out of memory",
+        "The graphics card's memory is used up.",
+        "Close other programs that use it (a render in Blender too), and try again.",
+        "gpu-memory",
     ),
     KnownFailure(
-        r"MemoryError|Cannot allocate memory|bad_alloc",
-        "The backend ran out of memory.",
+        r"CUDA driver version is insufficient|no kernel image is available|driver .{0,20}too old",
+        "The graphics card or its driver is too old for the backend.",
+        "Update the driver, or install the backend for the processor in the add-on's preferences.",
+        "gpu",
+    ),
+    KnownFailure(
+        r"CUDA error|cudaError|CUDNN_STATUS",
+        "The graphics card refused the backend's work.",
+        "Close other programs that use it and update its driver, or install the backend for the "
+        "processor in the add-on's preferences.",
+        "gpu",
+    ),
+    KnownFailure(
+        r"The (?:weights|face detector's model|Basel Face Model's file) .+ (?:is|are) damaged"
+        r"|Error while deserializing header|SafetensorError|InvalidProtobuf|INVALID_PROTOBUF",
+        "A file of the backend's models is damaged.",
+        REPAIR_REMEDY,
+        "missing-asset",
+    ),
+    KnownFailure(
+        r"Cannot listen on port (\d+)|Address already in use|\[WinError 100(?:13|48)\]",
+        "The system gives the backend no port to listen on.",
+        "Allow Python in the firewall or virus scanner, and start the backend again.",
+        "bad-port",
+    ),
+    *SYSTEM_FAILURES,
+)
+
+# Negative: the number of a POSIX signal. Large: a status of Windows.
+EXIT_CODES = {
+    -4: (
+        "The processor lacks instructions that the backend's libraries use.",
+        "They need a processor with AVX2: from about 2014 or later.",
+    ),
+    -9: (
+        "The backend was killed; a system that runs out of memory does that.",
         "Close other programs or use a smaller photo, and try again.",
     ),
-    KnownFailure(
-        r"No space left on device",
-        "The disk is full.",
-        "Free some space, and try again.",
+    -11: (
+        "The backend crashed in one of its libraries.",
+        "Update the graphics driver, and repair the backend in the add-on's preferences.",
     ),
-    KnownFailure(
-        r"PermissionError: .*?: '([^']+)'",
-        "The backend may not read or write {0}.",
-        "Change the rights of that file, and try again.",
+    0xC0000005: (
+        "The backend crashed in one of its libraries.",
+        "Update the graphics driver, and repair the backend in the add-on's preferences.",
     ),
-)
+    0xC000001D: (
+        "The processor lacks instructions that the backend's libraries use.",
+        "They need a processor with AVX2: from about 2014 or later.",
+    ),
+}
 
 
 def advice_for(output: str, exit_code: int | None, python: str) -> BackendError:
@@ -82,22 +131,15 @@ def advice_for(output: str, exit_code: int | None, python: str) -> BackendError:
     python
         The program that was started.
     """
-    for known in KNOWN_FAILURES:
-        match = re.search(known.pattern, output)
-        if match:
-            return BackendError(
-                known.message.format(*match.groups(), python=python),
-                known.remedy,
-                known.code,
-            )
+    found = recognise(output, KNOWN_FAILURES)
+    if found:
+        known, match = found
+        return BackendError(*known.words(match, python), known.code)
     said = re.findall(r"^synergyface: (.+)$", output, re.MULTILINE)
     if exit_code and said:
         return BackendError(said[-1], code="backend-died")
-    if exit_code in (-9, 137):
-        return BackendError(
-            "The backend was killed; a system that runs out of memory does that.",
-            "Close other programs or use a smaller photo, and try again.",
-            "backend-died",
-        )
+    words = EXIT_CODES.get(-9 if exit_code == 137 else exit_code or 0)
+    if words:
+        return BackendError(*words, "backend-died")
     how = "" if exit_code is None else f" (exit code {exit_code})"
     return BackendError(f"The backend stopped unexpectedly{how}.", LOG_REMEDY, "backend-died")

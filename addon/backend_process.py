@@ -1,4 +1,4 @@
-"""Find the backend, start it as a child process, watch it, stop it. No ``bpy`` here.
+"""Start the backend as a child process, watch it, stop it. No ``bpy`` here.
 
 The child gets a random token in its environment and a pipe as its standard input, which it
 watches: when Blender ends, however it ends, the pipe closes and the child ends too. It prints one
@@ -12,33 +12,27 @@ import atexit
 import contextlib
 import json
 import logging
-import os
 import secrets
-import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from . import contract
-from .advice import advice_for
+from .advice import LOG_REMEDY, advice_for
+from .backend_search import INSTALL_REMEDY
 from .client import BackendError
+from .installer.children import REMEMBERED_LINES, child_environment, end, no_window
+from .windows_job import end_with_us
 
-PYTHON_VARIABLE = "SYNERGYFACE_PYTHON"
-DATA_VARIABLE = "SYNERGYFACE_DATA"
-STOP_SECONDS = 5.0
-REMEMBERED_LINES = 200
-# Our own child may read clips by the paths that are chosen in Blender's file browser.
-SERVE = ("serve", "--exit-with-parent", "--allow-paths")
-PREFERENCES_REMEDY = (
-    "Install the backend (its README says how), or set its Python in the add-on's preferences."
-)
-# Blender's own settings of these would make the backend's Python look for the wrong modules.
-UNWANTED_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
+OUTPUT_SECONDS = 5.0
+
+# Of the process, whatever the connection to it does.
+ServerState = Literal["starting", "running", "stopped", "crashed"]
 
 log = logging.getLogger(__package__).getChild("backend")
 
@@ -51,85 +45,6 @@ class Ready:
     protocol: int
     version: str
     pid: int
-
-
-def find_command(
-    python: str = "", environment: Mapping[str, str] = os.environ, home: Path | None = None
-) -> tuple[str, ...]:
-    """Command that starts the backend.
-
-    Parameters
-    ----------
-    python
-        Path of the Python that has the backend; empty searches ``$SYNERGYFACE_PYTHON``, then the
-        one that `synergyface assets fetch` wrote down, then the ``.venv`` of the places where it
-        is usually installed, then ``synergyface`` on the PATH.
-    environment, home
-        Where to search.
-
-    Raises
-    ------
-    BackendError
-        ``no-backend``: there is none.
-    """
-    chosen = python or environment.get(PYTHON_VARIABLE, "")
-    if chosen:
-        path = Path(chosen).expanduser()
-        if not path.is_file():
-            source = "The preferences" if python else f"${PYTHON_VARIABLE}"
-            raise BackendError(
-                f"{source} name a Python that does not exist: {path}.",
-                PREFERENCES_REMEDY,
-                "no-backend",
-            )
-        return (str(path), "-m", "backend.cli", *SERVE)
-    home = home or Path.home()
-    recorded = recorded_python(data_folder(environment, home))
-    if recorded:
-        return (str(recorded), "-m", "backend.cli", *SERVE)
-    for folder in install_folders(environment, home):
-        for inside in (".venv/bin/python", ".venv/Scripts/python.exe"):
-            if (folder / inside).is_file():
-                return (str(folder / inside), "-m", "backend.cli", *SERVE)
-    program = shutil.which("synergyface", path=environment.get("PATH"))
-    if program:
-        return (program, *SERVE)
-    raise BackendError("The SynergyFace backend was not found.", PREFERENCES_REMEDY, "no-backend")
-
-
-def recorded_python(folder: Path) -> Path | None:
-    """The Python that the backend wrote down in its data folder, if it is still there."""
-    try:
-        record = json.loads((folder / "installation.json").read_text(encoding="utf-8"))
-        python = Path(record["python"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return python if python.is_file() else None
-
-
-def install_folders(environment: Mapping[str, str], home: Path) -> Iterator[Path]:
-    """Folders in which the backend is usually installed, most particular first."""
-    data = data_folder(environment, home)
-    yield data
-    for parent in (home, home / "Documents", home / "Downloads"):
-        for name in ("SynergyFace", "synergyface"):
-            yield parent / name
-
-
-def data_folder(environment: Mapping[str, str], home: Path) -> Path:
-    """Folder in which the backend keeps its data; the same rule as the backend's own."""
-    if environment.get(DATA_VARIABLE):
-        return Path(environment[DATA_VARIABLE]).expanduser()
-    if sys.platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or home / "AppData/Local") / "synergyface"
-    if sys.platform == "darwin":
-        return home / "Library/Application Support/synergyface"
-    return Path(environment.get("XDG_DATA_HOME") or home / ".local/share") / "synergyface"
-
-
-def server_file() -> Path:
-    """Where a backend that was started by hand leaves its port and token."""
-    return data_folder(os.environ, Path.home()) / "server.json"
 
 
 class BackendProcess:
@@ -146,32 +61,34 @@ class BackendProcess:
     def __init__(self, command: tuple[str, ...], folder: Path) -> None:
         self.token = secrets.token_urlsafe(32)
         self._command = command
+        self._folder = folder
         self._lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self._ready: Ready | None = None
         self._ready_or_over = threading.Event()
+        self._started = threading.Event()
         self._stopping = False
-        environment = {k: v for k, v in os.environ.items() if k not in UNWANTED_VARIABLES}
-        environment |= {contract.TOKEN_VARIABLE: self.token, "PYTHONUNBUFFERED": "1"}
+        self._child: subprocess.Popen[bytes] | None = None
+        self._start_error: OSError | None = None
         log.info("Starting %s", " ".join(command))
-        try:
-            self._process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=environment | {"PYTHONUTF8": "1"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-        except OSError as error:
+        # Linux tells the child when the thread ends that started it, so the thread that lives as
+        # long as the child has to.
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+        self._started.wait()
+        if self._start_error is not None:
             raise BackendError(
-                f"The backend cannot be started: {command[0]}: {error.strerror}.",
-                PREFERENCES_REMEDY,
+                f"The backend cannot be started: {command[0]}: {self._start_error.strerror}.",
+                INSTALL_REMEDY,
                 "no-backend",
-            ) from error
-        self._reader = threading.Thread(target=self._read_output, daemon=True)
-        self._reader.start()
+            ) from self._start_error
         atexit.register(self.stop)
+
+    @property
+    def state(self) -> ServerState:
+        """What the child is doing."""
+        if self.alive:
+            return "starting" if self._ready is None else "running"
+        return "stopped" if self._stopping else "crashed"
 
     @property
     def alive(self) -> bool:
@@ -211,8 +128,7 @@ class BackendProcess:
                 self.stop()
                 raise BackendError(
                     f"The backend did not get ready within {timeout:.0f} seconds.",
-                    "Open the log in the add-on's preferences to see what it was doing, and try "
-                    "again.",
+                    LOG_REMEDY,
                     "start-timeout",
                 )
         if self._ready is None:
@@ -223,28 +139,45 @@ class BackendProcess:
         """Why the child stopped: a known failure found in its output, or its exit code."""
         if self._stopping:
             return BackendError("The backend was stopped.", "Start it again.", "backend-stopped")
-        self.ends_within(STOP_SECONDS)
-        self._reader.join(STOP_SECONDS)
+        self.ends_within(OUTPUT_SECONDS)
+        self._thread.join(OUTPUT_SECONDS)
         return advice_for("\n".join(self._lines), self._process.returncode, self._command[0])
 
     def stop(self) -> None:
         """End the child: by closing its input, then by a signal, then by force."""
         atexit.unregister(self.stop)
         self._stopping = True
-        if self._process.stdin:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        for end in (self._process.terminate, self._process.kill, lambda: None):
-            try:
-                self._process.wait(STOP_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                end()
-        self._reader.join(STOP_SECONDS)
+        end(self._process)
+        self._thread.join(OUTPUT_SECONDS)
 
-    def _read_output(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as stream:
+    @property
+    def _process(self) -> subprocess.Popen[bytes]:
+        assert self._child is not None
+        return self._child
+
+    def _live(self) -> None:
+        """Start the child and read its output to the end."""
+        try:
+            self._child = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env=child_environment(**{contract.TOKEN_VARIABLE: self.token}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                creationflags=no_window(),
+            )
+        except OSError as error:
+            self._start_error = error
+            return
+        finally:
+            self._started.set()
+        end_with_us(int(getattr(self._child, "_handle", 0)))
+        self._read_output(self._child)
+
+    def _read_output(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdout is not None
+        with child.stdout as stream:
             for raw in stream:
                 line = raw.decode("utf-8", "replace").rstrip()
                 self._lines.append(line)

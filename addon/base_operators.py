@@ -63,9 +63,11 @@ class TaskOperator(ReportingOperator):
     """Does its work in a worker thread and finishes on the main thread.
 
     Invoked by a person it is modal: a timer pumps the task, the user goes on working, Esc
-    cancels. Executed by a script, or without a user interface, it waits for the task.
+    cancels unless `esc_cancels` is False. Executed by a script, or without a user interface, it
+    waits for the task.
     """
 
+    esc_cancels = True
     _task: Task[Any] | None = None
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
@@ -82,8 +84,7 @@ class TaskOperator(ReportingOperator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Start the task and wait for it."""
-        self.finish(context, Task(self.work(context)).run_to_end())
-        return {"FINISHED"}
+        return self._finish(context, Task(self.work(context)).run_to_end())
 
     def begin(self, context: bpy.types.Context) -> Outcome:
         """Start the task, and let `modal` look after it."""
@@ -99,7 +100,7 @@ class TaskOperator(ReportingOperator):
         """Called by Blender for every event."""
         task = self._task
         assert task is not None
-        if event.type == "ESC":
+        if event.type == "ESC" and self.esc_cancels:
             task.cancel()
             task.pump()
             return self.guard(self._end, context)
@@ -107,7 +108,8 @@ class TaskOperator(ReportingOperator):
             return {"PASS_THROUGH"}
         if task.pump():
             return self.guard(self._end, context)
-        _show(context, f"{self.bl_label}: {_text(task)} (Esc cancels)")
+        hint = " (Esc cancels)" if self.esc_cancels else ""
+        _show(context, f"{self.bl_label}: {_text(task)}{hint}")
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -119,7 +121,12 @@ class TaskOperator(ReportingOperator):
     def _end(self, context: bpy.types.Context) -> Outcome:
         self._leave(context)
         assert self._task is not None
-        self.finish(context, self._task.result())
+        return self._finish(context, self._task.result())
+
+    def _finish(self, context: bpy.types.Context, value: Any) -> Outcome:
+        self.finish(context, value)
+        for notice in runtime().connection.take_notices():
+            self.report({"WARNING"}, notice)
         return {"FINISHED"}
 
     def _leave(self, context: bpy.types.Context) -> None:

@@ -13,11 +13,15 @@ import numpy as np
 
 from . import contract
 from .connection import Connection
+from .installer.places import data_folder, install_state
+from .redaction import without_home, without_paths
 
 LOG_NAME = "synergyface.log"
 LOG_BYTES = 2**20
 LOG_FILES = 3
 REMEMBERED_ERRORS = 10
+RECENT_LINES = 5
+RECENT_CHARACTERS = 90
 
 log = logging.getLogger(__package__)
 
@@ -38,11 +42,14 @@ class Diagnostics:
         self.log_file = folder / LOG_NAME
         self._version = version
         self._errors: deque[str] = deque(maxlen=REMEMBERED_ERRORS)
+        self._recent: deque[str] = deque(maxlen=RECENT_LINES)
         file = RotatingFileHandler(
             self.log_file, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True
         )
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        self._handlers = [file, _Remember(self._errors)]
+        recent = _Remember(self._recent, logging.INFO, "%(message)s")
+        errors = _Remember(self._errors, logging.ERROR, "%(asctime)s %(message)s")
+        self._handlers = [file, recent, errors]
         log.setLevel(logging.INFO)
         log.propagate = False
         for handler in self._handlers:
@@ -57,15 +64,26 @@ class Diagnostics:
             f"numpy {np.__version__}, {platform.platform()}"
         )
 
+    @property
+    def recent(self) -> list[str]:
+        """The last lines of the log, cut to fit a panel."""
+        return [without_home(line)[:RECENT_CHARACTERS] for line in tuple(self._recent)]
+
     def report(self, connection: Connection) -> str:
-        """Versions, state of the backend and the last errors, without the home folder's name."""
+        """Versions, device, state of the backend and the last errors, without personal paths."""
         status, health = connection.status, connection.health
-        lines = [self.versions, f"Backend: {status.state} {status.detail}".rstrip()]
+        installed = install_state(data_folder(), self._version)
+        lines = [
+            self.versions,
+            f"Installation: {installed.kind} {installed.version}".rstrip(),
+            f"Server: {connection.server}",
+            f"Connection: {status.state} {status.detail}".rstrip(),
+        ]
         if health is not None:
             libraries = ", ".join(f"{k} {v}" for k, v in sorted(health.versions.items()))
             lines.append(f"Backend {health.version} on {health.device}: {libraries}")
         lines += ["Last errors:", *(self._errors or ["none"])]
-        return without_home("\n".join(lines))
+        return without_paths("\n".join(lines))
 
     def close(self) -> None:
         """Stop writing."""
@@ -74,23 +92,13 @@ class Diagnostics:
             handler.close()
 
 
-def without_home(text: str, home: Path | None = None) -> str:
-    """`text` with the home folder written as ``~``."""
-    folder = home or Path.home()
-    if folder == Path(folder.anchor):
-        return text
-    for spelling in {str(folder), folder.as_posix(), repr(str(folder))[1:-1]}:
-        text = text.replace(spelling, "~")
-    return text
-
-
 class _Remember(logging.Handler):
-    """Keeps the last errors in memory."""
+    """Keeps the last records of a level in memory, as text."""
 
-    def __init__(self, errors: deque[str]) -> None:
-        super().__init__(logging.ERROR)
-        self._errors = errors
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    def __init__(self, kept: deque[str], level: int, layout: str) -> None:
+        super().__init__(level)
+        self._kept = kept
+        self.setFormatter(logging.Formatter(layout))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._errors.append(self.format(record))
+        self._kept.append(self.format(record))

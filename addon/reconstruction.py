@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .backend_jobs import finish_job
-from .client import BackendError
+from .client import BackendClient
 from .connection import Connection, Location
 from .contract import FacesResult, StaticModel
 from .tasks import Reporter
@@ -59,11 +59,11 @@ def reconstruct(
         Whatever `read_photo` raises.
     """
     photo = read_photo()
-    client = connection.client(location, report)
-    try:
+
+    def work(client: BackendClient) -> Reconstruction:
         model = client.model()
         report(0.0, "Sending the photo")
         job = client.submit_face(photo, order.which, order.texture_size, order.texture_mode)
         return Reconstruction(model, finish_job(client, job, client.result, report))
-    except BackendError as error:
-        raise connection.explain(error) from error
+
+    return connection.use(location, report, work)

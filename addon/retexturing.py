@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backend_jobs import finish_job
-from .client import BackendError
+from .client import BackendClient
 from .connection import Connection, Location
 from .contract import TextureOrder
 from .tasks import Reporter
@@ -65,12 +65,12 @@ def retexture(
         )
         for head in heads
     ]
-    client = connection.client(location, report)
-    try:
+
+    def work(client: BackendClient) -> list[NDArray[np.uint8]]:
         textures = []
         for head, order in zip(heads, orders, strict=True):
             job = client.submit_texture(order, head.size, head.mode)
             textures.append(finish_job(client, job, client.texture_result, report))
         return textures
-    except BackendError as error:
-        raise connection.explain(error) from error
+
+    return connection.use(location, report, work)

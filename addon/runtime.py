@@ -18,6 +18,7 @@ class Runtime:
     """Connection to the backend, log, and the task that runs at the moment with its timer."""
 
     def __init__(self, folder: Path, version: str) -> None:
+        self.version = version
         self.diagnostics = Diagnostics(folder, version)
         self.connection = Connection(folder)
         self.task: Task[Any] | None = None

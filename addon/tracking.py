@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .backend_jobs import finish_job
-from .client import BackendError, VideoOrder
+from .client import BackendClient, VideoOrder
 from .connection import Connection, Location
 from .contract import StaticModel, VideoResult
 from .tasks import Reporter
@@ -32,10 +32,10 @@ def track(
     CancelledError
         `report` was asked to stop; the backend's job is cancelled.
     """
-    client = connection.client(location, report)
-    try:
+
+    def work(client: BackendClient) -> Tracking:
         model = client.model()
         job = client.submit_video(clip, order, lambda share: report(share, "Sending the clip"))
         return Tracking(model, finish_job(client, job, client.video_result, report))
-    except BackendError as error:
-        raise connection.explain(error) from error
+
+    return connection.use(location, report, work)

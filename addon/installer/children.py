@@ -99,7 +99,7 @@ def tethered(
     """
     try:
         child = subprocess.Popen(
-            [str(python), "-I", "-c", TETHER, *arguments],
+            [str(python), "-I", "-u", "-X", "utf8", "-c", TETHER, *arguments],
             env=child_environment(**(variables or {})),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

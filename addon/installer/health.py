@@ -49,10 +49,12 @@ def check_health(
         deadline = time.monotonic() + LOAD_SECONDS
         while True:
             report("Loading the models")
-            health = _ask(port, token, output)
-            if health["state"] == "ready":
+            health = _ask(port, token)
+            if health.get("state") == "ready":
                 return health
-            if health["state"] == "failed":
+            if child.poll() is not None:
+                raise CommandError(output.text or "The new backend stopped.")
+            if health.get("state") == "failed":
                 problem = health.get("problem") or {}
                 words = f"{problem.get('detail', '')} {problem.get('remedy', '')}".strip()
                 raise CommandError(words or output.text)
@@ -100,12 +102,13 @@ class _Output:
         self._port.put(None)
 
 
-def _ask(port: int, token: str, output: _Output) -> dict[str, Any]:
+def _ask(port: int, token: str) -> dict[str, Any]:
+    """The document; empty if there was no answer, as a backend that loads libraries may give."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
     try:
         connection.request("GET", "/v1/health", headers={"Authorization": f"Bearer {token}"})
         return dict(json.loads(connection.getresponse().read()))
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise CommandError(output.text or str(error)) from error
+    except (OSError, http.client.HTTPException, ValueError):
+        return {}
     finally:
         connection.close()

@@ -33,6 +33,8 @@ def make_environment(plan: Plan, environment: Path, report: Progress) -> None:
     """
     make = ("venv", "--clear", str(environment))
     run_logged(plan.python.path, make, lambda: report(0.0, "Making the environment"))
+    if plan.wheels and not list(plan.wheels.glob("pip-*.whl")):
+        return
     with plan.payload.unpacked() as (_, constraints):
         update = ("install", "--no-compile", "--upgrade", "-c", str(constraints), "pip")
         _pip(plan, environment, update, lambda: report(PREPARED / 2, "Updating pip"))
@@ -52,7 +54,7 @@ def install_packages(plan: Plan, environment: Path, report: Progress, share: flo
     check = _checking(progress, report, share)
     with plan.payload.unpacked() as (wheel, constraints):
         # Not compiled: the health check compiles what is used, a tenth of it.
-        versions = ("install", "--no-compile", "-c", str(constraints), "--progress-bar", "raw")
+        versions = ("install", "--no-compile", "-c", str(constraints))
         _pip(plan, environment, (*versions, *_torch(plan)), check, progress)
         _pip(plan, environment, (*versions, str(wheel)), check, progress)
 
@@ -79,7 +81,7 @@ def download_packages(plan: Plan, folder: Path, environment: Path, report: Progr
     progress = PipProgress(plan.download_bytes)
     check = _checking(progress, report, 0.99)
     with plan.payload.unpacked() as (wheel, constraints):
-        into = ("download", "--progress-bar", "raw", "--dest", str(folder))
+        into = ("download", "--dest", str(folder))
         versions = ("-c", str(constraints))
         _pip(plan, environment, (*into, *versions, *_torch(plan)), check, progress)
         found = ("--find-links", str(folder))
@@ -150,6 +152,8 @@ def _pip(
     source = ["--cache-dir", str(_cache(plan))]
     if plan.wheels:
         source = ["--no-index", "--find-links", str(plan.wheels)]
+    elif progress is not None:
+        source += ["--progress-bar", "raw"]
     verb, *rest = arguments
     general = ["--only-binary", ":all:", "--no-input", "--disable-pip-version-check"]
     run_logged(python_of(environment), ["pip", verb, *general, *source, *rest], check, progress)

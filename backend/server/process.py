@@ -21,6 +21,7 @@ from backend.errors import BadInputError
 from backend.server.app import create_app
 from backend.server.clip_paths import ClipPaths
 from backend.server.connection import TimedConnection
+from backend.server.parent_watch import end_with_parent
 from backend.server.reconstructor import Reconstructor
 from backend.server.security import new_token, token_from_environment
 from backend.server.server_file import server_file, server_file_path
@@ -77,7 +78,7 @@ def serve(
             # Uvicorn raises the signal again when it has shut down: this makes that harmless.
             signal.signal(number, lambda *_: server.stop())
         if exit_with_parent:
-            threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+            end_with_parent(server.stop)
         with place, redirect_stdout(sys.stderr):
             if not given:
                 log.info("Port and token are in %s", server_file_path())
@@ -164,15 +165,6 @@ def _announce(port: int) -> None:
     # Nobody may be left to read it; sys.stdout is redirected by now.
     with suppress(OSError, AttributeError):
         print(json.dumps(line), file=sys.__stdout__, flush=True)
-
-
-def _stop_at_end_of_input(server: Server) -> None:
-    # The bare descriptor: a thread that waits in sys.stdin would hold its lock at exit.
-    with suppress(OSError):
-        while os.read(0, 4096):
-            pass
-    log.info("The parent process is gone")
-    server.stop()
 
 
 def _leave_if_worker_is_stuck() -> None:

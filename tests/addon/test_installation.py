@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from addon import backend_process
+from addon import backend_search
 from addon.client import BackendError
 from backend.data_folder import ENVIRONMENT_VARIABLE
 from backend.installation import record_installation
@@ -19,10 +19,10 @@ def test_the_recorded_installation_is_found(
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "data"))
     environment = {ENVIRONMENT_VARIABLE: str(tmp_path / "data"), "PATH": ""}
     with pytest.raises(BackendError):
-        backend_process.find_command("", environment, tmp_path)
+        backend_search.find_command("", environment, tmp_path)
     record = record_installation()
-    command = backend_process.find_command("", environment, tmp_path)
+    command = backend_search.find_command("", environment, tmp_path)
     assert command[:3] == (sys.executable, "-m", "backend.cli")
     record.write_text('{"python": "gone/python"}')
     with pytest.raises(BackendError):
-        backend_process.find_command("", environment, tmp_path)
+        backend_search.find_command("", environment, tmp_path)

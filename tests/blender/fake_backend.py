@@ -2,8 +2,8 @@
 
 It speaks the wire contract with the standard library and numpy, and reconstructs every photo as
 the same small dome, which turns in every clip. Faults: ``none``; ``old-protocol``,
-``new-protocol``; ``dies`` and ``hangs`` (in the middle of a job); ``silent`` (never ready);
-``no-models`` (asset missing); ``no-package`` (an import fails at start).
+``new-protocol``; ``dies``, ``dies-once`` and ``hangs`` (in the middle of a job); ``silent`` (never
+ready); ``no-models`` (asset missing); ``no-package`` (an import fails at start).
 """
 
 from __future__ import annotations
@@ -178,11 +178,12 @@ class Handler(BaseHTTPRequestHandler):
     def job(self) -> None:
         """Progress of the one job."""
         Handler.polls += 1
-        if self.fault == "dies" and Handler.polls > 1:
+        if self.fault in ("dies", "dies-once") and Handler.polls > 1:
+            Path("died").touch()
             os._exit(3)
         if self.fault == "hangs":
             threading.Event().wait(0.2)
-        running = self.fault in ("dies", "hangs")
+        running = self.fault in ("dies", "dies-once", "hangs")
         self.answer(job_status("running" if running else "done", Handler.polls))
 
     def answer(self, content: bytes | dict[str, Any], status: int = 200) -> None:
@@ -235,6 +236,8 @@ def job_status(state: str, revision: int) -> dict[str, Any]:
 def main() -> None:
     """Serve until stdin ends."""
     Handler.fault = sys.argv[1]
+    if Handler.fault == "dies-once" and Path("died").exists():
+        Handler.fault = "none"
     if Handler.fault == "no-package":
         raise ModuleNotFoundError("No module named 'onnxruntime'")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

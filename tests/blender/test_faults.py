@@ -19,7 +19,7 @@ from conftest import ops, submodule
         ("new-protocol", "add-on is older .* Install the add-on of version 9.9.9"),
         ("dies", "backend stopped unexpectedly .exit code 3.* log"),
         ("no-models", "Basel Face Model is missing.*assets fetch"),
-        ("no-package", "lacks the Python package onnxruntime.* Install the backend again"),
+        ("no-package", "lacks the Python package onnxruntime.* Repair the backend"),
     ],
 )
 def test_a_faulty_backend_is_explained(
@@ -83,7 +83,7 @@ def test_a_wrong_location_is_explained(
 
 
 def test_the_backend_is_searched_for_in_order(addon: Any, tmp_path: Path) -> None:
-    find = submodule("backend_process").find_command
+    find = submodule("backend_search").find_command
     program = tmp_path / "bin/synergyface"
     installed = tmp_path / "home/SynergyFace/.venv/bin/python"
     named = tmp_path / "elsewhere/python"

@@ -1,0 +1,71 @@
+"""A backend as small as the installer lets it be: a wheel with the commands that it calls.
+
+Its version and its health are written into it, and it says that it is Torch as well.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from addon.installer.payload import Payload
+
+SOURCE = """
+import http.server, json, os, pathlib, sys
+
+VERSION, STATE = {version!r}, {state!r}
+data = pathlib.Path(os.environ["SYNERGYFACE_DATA"])
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        assert self.headers["Authorization"] == "Bearer " + os.environ["SYNERGYFACE_TOKEN"]
+        problem = {{"detail": "The weights are damaged.", "remedy": "Fetch them."}}
+        health = {{"state": STATE, "version": VERSION, "device": "fake", "problem": problem}}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(health).encode())
+
+if sys.argv[1:2] == ["serve"]:
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    print(json.dumps({{"ready": True, "port": server.server_port}}), flush=True)
+    server.serve_forever()
+elif sys.argv[1:3] == ["assets", "register"]:
+    record = {{"python": sys.executable, "version": VERSION}}
+    (data / "installation.json").write_text(json.dumps(record))
+else:
+    assert sys.argv[1:3] == ["assets", "fetch"], sys.argv
+    assert "--accept-bfm-license" in sys.argv and "--no-register" in sys.argv
+"""
+
+
+def payload(folder: Path, version: str = "1.0", state: str = "ready") -> Payload:
+    """A payload of a version whose health check says `state`."""
+    files = {
+        "backend/__init__.py": "",
+        "backend/cli.py": SOURCE.format(version=version, state=state),
+    }
+    wheel = _wheel(folder, "synergyface", version, files)
+    constraints = folder / "constraints.txt"
+    constraints.write_text("torch==1.0\n")
+    return Payload(wheel, constraints, version)
+
+
+def wheels(folder: Path) -> Path:
+    """A folder of wheels with all that the fake backend needs besides itself."""
+    folder.mkdir()
+    _wheel(folder, "torch", "1.0", {"torch.py": ""})
+    return folder
+
+
+def _wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    files = files | {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in files.items():
+            archive.writestr(member, content)
+    return path

@@ -1,0 +1,225 @@
+"""The installer's parts: where things lie, which Python and PyTorch, what pip's output means."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from addon.installer import pythons
+from addon.installer.children import CommandError, run_module
+from addon.installer.failures import PIP_FAILURES, InstallError, recognise
+from addon.installer.lock import only_one
+from addon.installer.pip_progress import PipProgress
+from addon.installer.places import data_folder, install_state
+from addon.installer.plan import (
+    BFM_LICENCE,
+    DATA_WHEELS,
+    PYTORCH_CPU,
+    PYTORCH_CUDA,
+    Options,
+    choose_device,
+    make_plan,
+)
+from backend.data_folder import data_folder as backend_data_folder
+from backend.morphable_model.sources import DETECTOR_SOURCE, MODEL_SOURCE
+from tests.addon.fake_backend_wheel import payload
+
+PIP = Path(sys.executable)
+
+
+def program(path: Path, script: str) -> Path:
+    """A shell script that can be run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_data_folder_is_the_backends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("SYNERGYFACE_DATA", "XDG_DATA_HOME", None):
+        for name in ("SYNERGYFACE_DATA", "XDG_DATA_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        if variable:
+            monkeypatch.setenv(variable, str(tmp_path))
+        assert data_folder() == backend_data_folder()
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "expected"),
+    [
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/synergyface"),
+        ("win32", {}, "/home/jane/AppData/Local/synergyface"),
+        ("darwin", {}, "/home/jane/Library/Application Support/synergyface"),
+        ("linux", {}, "/home/jane/.local/share/synergyface"),
+    ],
+)
+def test_data_folder_elsewhere(platform: str, environment: dict[str, str], expected: str) -> None:
+    assert data_folder(environment, Path("/home/jane"), platform) == Path(expected)
+
+
+def test_licence_and_data_are_the_backends() -> None:
+    assert MODEL_SOURCE.licence == BFM_LICENCE
+    assert (MODEL_SOURCE.requirement, DETECTOR_SOURCE.requirement) == DATA_WHEELS
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "why"),
+    [
+        ("echo 'NVIDIA H100 80GB HBM3, 580.95.05'", "cuda", "NVIDIA H100 80GB HBM3"),
+        ("echo 'NVIDIA GeForce GTX 1080, 535.10'", "cpu", "needs a driver of version 580"),
+        ("echo 'NVIDIA-SMI has failed'; exit 9", "cpu", "no NVIDIA GPU was found"),
+        ("true", "cpu", "no NVIDIA GPU was found"),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="a shell script stands in for nvidia-smi")
+def test_device_by_gpu_and_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, expected: str, why: str
+) -> None:
+    monkeypatch.setenv("PATH", f"{program(tmp_path / 'nvidia-smi', answer).parent}:/bin")
+    device, reason = choose_device("auto")
+    assert device == expected
+    assert why in reason
+    assert choose_device("cpu")[0] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("platform", "device", "chosen", "index"),
+    [
+        ("linux", "cpu", "", PYTORCH_CPU),
+        ("linux", "cuda", "", ""),
+        ("win32", "cpu", "", ""),
+        ("win32", "cuda", "", PYTORCH_CUDA),
+        ("darwin", "cpu", "", ""),
+        ("linux", "cpu", "pip", ""),
+        ("linux", "cuda", "https://mirror.example/simple", "https://mirror.example/simple"),
+    ],
+)
+def test_index_of_pytorch(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    device: str,
+    chosen: str,
+    index: str,
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    options = Options(device=device, torch_index=chosen)  # type: ignore[arg-type]
+    plan = make_plan(options, payload(tmp_path), tmp_path / "data")
+    assert plan.torch_index == index
+    assert (index in "\n".join(plan.lines())) or not index
+
+
+def test_full_disk_is_said_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**9})())
+    with pytest.raises(InstallError, match=r"needs 2\.\d GB .* has 1\.0 GB free"):
+        make_plan(Options(device="cpu"), payload(tmp_path), tmp_path / "data")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shell scripts stand in for Pythons")
+def test_a_python_that_will_not_do_is_refused_with_the_reason(tmp_path: Path) -> None:
+    facts = '{{"version": [3, {}, 0], "bits": {}, "lacks": {}}}'
+    for name, said, reason in (
+        ("old", facts.format(9, 64, "[]"), "is Python 3.9.0"),
+        ("narrow", facts.format(12, 32, "[]"), "is a 32-bit Python"),
+        ("debian", facts.format(11, 64, '["ensurepip"]'), "lacks Python's module ensurepip"),
+        ("mute", "", "is no Python that runs"),
+    ):
+        path = program(tmp_path / name, f"echo '{said}'")
+        with pytest.raises(InstallError, match=reason):
+            pythons.find_python(str(path))
+    with pytest.raises(InstallError, match="is no Python that runs"):
+        pythons.find_python(str(tmp_path / "gone"))
+
+
+def test_the_python_that_made_a_virtual_environment_is_taken() -> None:
+    found = pythons.find_python()
+    assert found.version == ".".join(map(str, sys.version_info[:3]))
+    assert found.path.resolve() == Path(sys.executable).resolve()
+
+
+def test_progress_of_pip() -> None:
+    progress = PipProgress(100 * 10**6)
+    assert progress.feed("Collecting torch==2.13.0")
+    assert progress.stage == "Looking at torch"
+    progress.feed("  Downloading torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl (60.0 MB)")
+    assert progress.stage == "Fetching torch (60.0 MB)"
+    assert not progress.feed("Progress 30000000 of 60000000")
+    assert progress.fraction == pytest.approx(0.3)
+    progress.feed("Progress 60000000 of 60000000")
+    progress.feed("  Using cached scipy-1.17.1-cp311-cp311-linux_x86_64.whl (20.0 MB)")
+    assert progress.fraction == pytest.approx(0.8)
+    progress.feed("Installing collected packages: scipy, torch")
+    assert progress.fraction == 1.0
+
+
+def pip_says(*arguments: str) -> str:
+    """Output of a pip that fails."""
+    command = (str(PIP), "-m", "pip", "download", "--no-deps", *arguments)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--no-index", "no-such-package"), "package no-such-package is not to be had"),
+        (
+            ("--isolated", "--retries=1", "--index-url=https://127.0.0.1:9/", "tqdm"),
+            "there is no network",
+        ),
+    ],
+)
+def test_what_pip_says_becomes_advice(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    found = recognise(pip_says("--dest", str(tmp_path), *arguments), PIP_FAILURES)
+    assert found
+    known, match = found
+    words, remedy = known.words(match, "")
+    with pytest.raises(InstallError, match=message):
+        raise InstallError(words, remedy)
+
+
+def test_a_failing_module_is_quoted_and_a_cancelled_one_ended(tmp_path: Path) -> None:
+
+    lines: list[str] = []
+    with pytest.raises(CommandError, match="No module named no_such_module"):
+        run_module(PIP, ("no_such_module",), lines.append, lambda: None)
+
+    def check() -> None:
+        if lines:
+            raise KeyboardInterrupt
+
+    lines.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run_module(PIP, ("http.server", "0", "--bind", "127.0.0.1"), lines.append, check)
+
+
+def test_one_installation_at_a_time(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from installer.lock import only_one; from pathlib import Path\n"
+        "with only_one(Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
+    )
+    addon = Path(__file__).parents[2] / "addon"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(addon), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout and holder.stdout.readline() == b"held\n"
+        with pytest.raises(InstallError, match="Another installation"), only_one(tmp_path):
+            pass
+        holder.kill()
+    with only_one(tmp_path):
+        pass
+
+
+def test_state_of_an_empty_folder(tmp_path: Path) -> None:
+    assert install_state(tmp_path, "1.0").kind == "none"
