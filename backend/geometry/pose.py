@@ -104,6 +104,15 @@ def euler_angles(
     return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
 
 
+def yaw_pitch_roll(rotations: Array) -> Array:
+    """(N, 3) `euler_angles` in degrees of (N, 3, 3) rotations; NaN stays NaN."""
+    r = np.asarray(rotations, np.float64)
+    yaw = np.arcsin(np.clip(-r[:, 0, 2], -1, 1))
+    pitch = np.arctan2(r[:, 1, 2], r[:, 2, 2])
+    roll = np.arctan2(r[:, 0, 1], r[:, 0, 0])
+    return np.degrees(np.stack([yaw, pitch, roll], axis=1))
+
+
 def _official_euler_angles(r: Array) -> tuple[float, float, float]:
     if abs(r[2, 0]) < 1:
         return np.arcsin(r[2, 0]), np.arctan2(r[1, 2], r[2, 2]), np.arctan2(r[0, 1], r[0, 0])

@@ -121,12 +121,13 @@ class PartialTracking:
         self._stretches += 1
         self._rows, self._seen = len(progress.times), len(progress.history)
 
-    def discard(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
     def _stretch(self, number: int) -> Path:
         return self._folder / f"frames_{number:05d}.npz"
+
+
+def discard(folder: Path) -> None:
+    """Remove what was kept in a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _progress(
