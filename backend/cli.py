@@ -15,6 +15,7 @@ COMMANDS = {
     "face": "backend.commands.face",
     "texture": "backend.commands.texture",
     "batch": "backend.commands.batch",
+    "video": "backend.commands.video",
     "serve": "backend.commands.serve",
     "demo": "backend.commands.demo",
     "info": "backend.commands.info",
