@@ -45,9 +45,7 @@ def match_camera(
         Animated with `recording` and `style`.
     """
     camera: Any = _camera(scene, collection, clip)
-    empty = pose_empty(head)
-    parent = empty.matrix_world @ empty.matrix_basis.inverted()
-    base = parent @ base_matrix(head)
+    base = _space_of(pose_empty(head)) @ base_matrix(head)
     place = base @ Matrix.Translation((-first_location(recording, style)).tolist()) @ LOOK_ALONG_Y
     camera.matrix_world = place.normalized()
     lens = camera.data
@@ -60,6 +58,14 @@ def match_camera(
     scene.camera = camera
     _show_clip(scene, lens, clip, recording, style)
     return camera
+
+
+def _space_of(empty: bpy.types.Object) -> Matrix:
+    """World matrix of the space in which an Empty's own transform is."""
+    # Not its matrix_world: Blender has not computed that yet for the keys that it just got.
+    if empty.parent is None:
+        return Matrix()
+    return empty.parent.matrix_world @ empty.matrix_parent_inverse
 
 
 def _camera(

@@ -1,7 +1,7 @@
 """A clip that is drawn, so that all of it is known. Run by the Python that has the backend:
 
 ``drawn_clip.py draw FOLDER``: write ``clip.mp4`` with its truth, ``model.bin`` and ``truth.bin``,
-the bodies that a backend with a perfect tracker would send.
+the bodies that a backend with a perfect tracker would send; and ``blank.mp4`` without a face.
 
 ``drawn_clip.py overlap FOLDER POINTS.npy ROW...``: print, for some rows of the truth, how much the
 face drawn there and one with the given vertices overlap: (R, V, 2) image pixels.
@@ -25,7 +25,7 @@ def draw(folder: Path) -> None:
     from backend.morphable_model.model import N_SHAPE
     from backend.morphable_model.storage import load_model
     from backend.pipeline import static_model
-    from training.evaluation.clip_file import ClipPlan, draw_clip
+    from training.evaluation.clip_file import ClipPlan, draw_clip, write_video
 
     model = load_model()
     plan = ClipPlan("turn", "29.97", SECONDS, WIDTH, HEIGHT, seed=3)
@@ -50,6 +50,8 @@ def draw(folder: Path) -> None:
     )
     (folder / "truth.bin").write_bytes(contract.encode_video(result))
     (folder / "model.bin").write_bytes(contract.encode_model(static_model(model)))
+    grey = np.full((12, HEIGHT, WIDTH, 3), 120, np.uint8)
+    write_video(folder / "blank.mp4", grey, np.arange(12) * 3600, WIDTH, HEIGHT)
 
 
 def overlap(folder: Path, points: Path, rows: list[int]) -> None:
