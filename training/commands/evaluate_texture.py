@@ -188,6 +188,7 @@ def _write_sheets(
     from training.evaluation.texture_render import photo_of
     from training.evaluation.texture_sheets import (
         head_sheet,
+        people_of,
         subject_of_fit,
         subject_of_photo,
         template_sheet,
@@ -199,8 +200,7 @@ def _write_sheets(
     reconstructor = FaceReconstructor.load(args.device)
     photos = [read_image(path) for path in args.photos] or [sample_image()]
     subjects = [subject_of_photo(reconstructor, photo) for photo in photos]
-    held_out = held_out_rows(pairs, args.one_in)
-    shown = [int(row) for row in held_out if pairs.sources[row] == args.sheet_set]
+    shown = people_of(pairs, held_out_rows(pairs, args.one_in), args.sheet_set)
     if sets:
         subjects += [subject_of_fit(model, photo_of(sets, pairs, r)) for r in shown[:MOST_ON_SHEET]]
     baker = TextureBaker.load(model, TEXTURE_SIZE, full_size[OURS])

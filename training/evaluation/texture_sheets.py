@@ -68,6 +68,13 @@ def subject_of_fit(model: MorphableModel, photo: PosedPhoto) -> Subject:
     return Subject(photo.head(model), photo.vertices(model), photo.image, None)
 
 
+def people_of(pairs: Pairs, rows: NDArray[np.intp], source: str) -> list[int]:
+    """Those of some photos that are of one set, each person's first."""
+    chosen = rows[pairs.sources[rows] == source]
+    _, first = np.unique(pairs.identities[chosen], return_index=True)
+    return [int(row) for row in chosen[np.sort(first)]]
+
+
 def widest_views(pairs: Pairs, rows: Sequence[int], most: int) -> list[TurnedView]:
     """Of some photos' turned views those that hide most of the face."""
     views = [TurnedView.of(pairs, row, int(np.abs(pairs.yaw[row]).argmax())) for row in rows]
