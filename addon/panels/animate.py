@@ -11,7 +11,7 @@ import bpy
 
 from ..scene.animation import recorded_action
 from ..selection import chosen_heads
-from .sidebar import SidebarPanel, draw_progress
+from .sidebar import CATEGORY, ImagePanel, SidebarPanel, draw_progress
 
 
 class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
@@ -67,4 +67,51 @@ class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
             column.prop(scene.synergyface.animation, name)
 
 
-CLASSES = (SYNERGYFACE_PT_animate, SYNERGYFACE_PT_smoothing)
+class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
+    """The open movie clip as the film"""
+
+    bl_label = "Animate"
+    bl_category = CATEGORY
+    bl_space_type = "CLIP_EDITOR"
+    bl_region_type = "UI"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Called by Blender."""
+        space: Any = context.space_data
+        _draw_open(self.layout, clip=space.clip.name if space.clip else "")
+
+
+class SYNERGYFACE_PT_film(ImagePanel, bpy.types.Panel):
+    """The open image as the film, if it is one"""
+
+    bl_label = "Animate"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Called by Blender."""
+        image = getattr(context, "edit_image", None)
+        return image is not None and image.source in ("MOVIE", "SEQUENCE")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Called by Blender."""
+        image: Any = getattr(context, "edit_image", None)
+        _draw_open(self.layout, image=image.name)
+
+
+def _draw_open(layout: Any, **source: str) -> None:
+    """Button for the clip that is open; the settings are in the 3D viewport's sidebar."""
+    if draw_progress(layout):
+        return
+    [(name, value)] = source.items()
+    row = layout.row()
+    row.enabled = bool(value)
+    chosen = row.operator("synergyface.animate_from_video", icon="FILE_MOVIE")
+    setattr(chosen, name, value)
+
+
+CLASSES = (
+    SYNERGYFACE_PT_animate,
+    SYNERGYFACE_PT_smoothing,
+    SYNERGYFACE_PT_movie_clip,
+    SYNERGYFACE_PT_film,
+)

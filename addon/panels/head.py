@@ -10,7 +10,7 @@ from ..export_operators import FORMATS
 from ..scene import identity
 from ..scene.landmarks import landmarks_of
 from ..scene.modifiers import SUBDIVISION, is_shown
-from ..scene.pose import has_pose_empty, is_applied
+from ..scene.pose import has_photo_pose, has_pose_empty, is_applied
 from ..selection import chosen_heads
 from .sidebar import SidebarPanel
 
@@ -54,6 +54,12 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
 
 
 def _draw_pose(layout: Any, head: Any) -> None:
+    if has_photo_pose(head):
+        _draw_photo_pose(layout, head)
+    layout.row().prop(head.parent, "scale")
+
+
+def _draw_photo_pose(layout: Any, head: Any) -> None:
     angles = (head.get(name, 0.0) for name in (identity.YAW, identity.PITCH, identity.ROLL))
     yaw, pitch, roll = (f"{angle:+.0f}°" for angle in angles)
     layout.label(text=f"Yaw {yaw}  pitch {pitch}  roll {roll}", icon="ORIENTATION_GIMBAL")
@@ -63,7 +69,6 @@ def _draw_pose(layout: Any, head: Any) -> None:
         text="Reset Pose" if applied else "Apply Photo Pose",
         icon="LOOP_BACK" if applied else "CON_ROTLIKE",
     )
-    layout.row().prop(head.parent, "scale")
 
 
 def _draw_region(layout: Any, head: Any, region: str) -> None:

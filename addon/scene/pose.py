@@ -49,14 +49,30 @@ def has_pose_empty(head: bpy.types.Object) -> bool:
     return parent is not None and parent.get(identity.UUID) == head.get(identity.UUID)
 
 
+def has_photo_pose(head: bpy.types.Object) -> bool:
+    """Whether the head was made from a photo."""
+    return identity.POSE_SCALE in head
+
+
 def is_applied(head: bpy.types.Object) -> bool:
     """Whether the photo's pose is on the Empty of a head."""
     return head.parent is not None and BEFORE in head.parent
 
 
 def apply_photo_pose(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
-    """Move the Empty of a head to where the photo shows the face; `reset_photo_pose` undoes it."""
+    """Move the Empty of a head to where the photo shows the face; `reset_photo_pose` undoes it.
+
+    Raises
+    ------
+    Problem
+        The head came from a clip, or is no longer under its Empty.
+    """
     empty = pose_empty(head)
+    if not has_photo_pose(head):
+        raise Problem(
+            f"The head {head.name!r} was not made from a photo.",
+            "Its pose is in the keys that Animate from Video made.",
+        )
     if BEFORE not in empty:
         empty[BEFORE] = [value for row in empty.matrix_basis for value in row]
     empty.matrix_basis = photo_matrix(head, scene)

@@ -14,6 +14,7 @@ import pytest
 from conftest import ops, submodule
 from fake_backend import dome, face, film, film_track
 from test_faults import FakeContext
+from test_panels import draw
 from test_scene import put
 
 SOURCE = "/clips/somebody.mp4"
@@ -484,6 +485,22 @@ def test_esc_leaves_the_keys(
     assert probe.modal(context, SimpleNamespace(type="ESC")) == {"CANCELLED"}
     assert probe.reports == [({"INFO"}, "Animate from Video: cancelled")]
     assert task.join(5)
+
+
+def test_the_panel_offers_what_can_be_done(scene: bpy.types.Scene) -> None:
+    panels = submodule("panels.animate")
+    shown = draw(panels.SYNERGYFACE_PT_animate)
+    assert {"Animate from Video…", "first_second", "focal_length", "use_camera"} <= set(shown)
+    assert "synergyface.smooth_again" not in shown and "number" not in shown
+    scene_settings: Any = scene
+    scene_settings.synergyface.animation.faces = "number"
+    [head] = perform(scene, film(np.arange(50) / 25, 25.0))
+    bpy.context.view_layer.objects.active = head
+    assert {"synergyface.smooth_again", "number"} <= set(draw(panels.SYNERGYFACE_PT_animate))
+    assert {"rotation", "gain"} <= set(draw(panels.SYNERGYFACE_PT_smoothing))
+    assert "Apply Photo Pose" not in draw(submodule("panels.head").SYNERGYFACE_PT_head)
+    with pytest.raises(RuntimeError, match="was not made from a photo"):
+        ops.synergyface.apply_photo_pose()
 
 
 def test_clips_of_the_blend_file(scene: bpy.types.Scene, tmp_path: Path) -> None:
