@@ -22,7 +22,7 @@ MAX_SAFETENSORS_HEADER = 100_000_000
 ACCEPTED = (
     "What can be imported: SynergyNet's folder `3dmm_data`, BFM 2009's `01_MorphableModel.mat`, "
     "SynergyNet's checkpoint `best.pth.tar`, and weights that a training exported "
-    "(`synergynet.safetensors`)."
+    "(`synergynet.safetensors`, `generator.safetensors`)."
 )
 
 
@@ -86,8 +86,9 @@ def _import_checkpoint(path: Path) -> str:
 
 def _import_weights(path: Path) -> str:
     from backend.synergynet.weights import import_weights
+    from backend.texture.generator import import_generator, is_generator
 
-    target = import_weights(path)
+    target = import_generator(path) if is_generator(path) else import_weights(path)
     return f"Imported the weights {path} to {target}. Without that file, the shipped ones are used."
 
 

@@ -99,6 +99,34 @@ def test_damaged_weights_are_named(tmp_path: Path, damage: str):
         generator.load_texture_generator("cpu", weights)
 
 
+def test_weights_of_a_training_are_imported_and_used(tmp_path: Path, monkeypatch):
+    import torch
+
+    from gan_texture.generator import Architecture, Generator
+    from gan_texture.weights import save_generator
+
+    monkeypatch.setenv("SYNERGYFACE_DATA", str(tmp_path / "data"))
+    small = Generator(Architecture(source="texture", width=8))
+    torch.nn.init.constant_(small.head[-1].bias, 0.5)
+    weights = tmp_path / "mine.safetensors"
+    save_generator(small, weights)
+    assert main(["assets", "import", str(weights)]) == 0
+    assert generator.active_weights().parent == tmp_path / "data"
+    grey = np.full((256, 256, 3), 0.25, np.float32)
+    made = generator.load_texture_generator("cpu").make(grey, grey, np.ones((256, 256), np.float32))
+    # Half of the range from -1 to 1 is a quarter of that from 0 to 1.
+    np.testing.assert_allclose(made, 0.5, atol=1e-3)
+
+
+def test_damaged_weights_are_not_imported(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("SYNERGYFACE_DATA", str(tmp_path / "data"))
+    weights = tmp_path / "cut.safetensors"
+    weights.write_bytes(generator.SHIPPED_WEIGHTS.read_bytes()[:100_000])
+    assert main(["assets", "import", str(weights)]) == 2
+    assert "cut.safetensors" in capsys.readouterr().err
+    assert not (tmp_path / "data" / "generator.safetensors").exists()
+
+
 def test_onnx_and_torch_agree():
     random = np.random.default_rng(0)
     photo, filled = random.uniform(size=(2, 256, 256, 3)).astype(np.float32)

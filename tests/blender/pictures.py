@@ -38,6 +38,26 @@ def render(folder: Path) -> None:
     """Write one still per view and per expression key."""
     import bpy
 
+    scene = put_head(bpy, folder)
+    [head] = [thing for thing in scene.objects if thing.type == "MESH"]
+    prepare(bpy, scene)
+    for yaw in VIEWS:
+        look(scene, yaw)
+        scene.render.filepath = str(folder / f"view_{abs(yaw):02.0f}.png")
+        bpy.ops.render.render(write_still=True)
+    keys: Any = head.data
+    blocks = keys.shape_keys.key_blocks
+    look(scene, -20.0)
+    for key in KEYS:
+        for block in blocks[1:]:
+            block.value = 0.0
+        blocks[f"Expression_{key:02d}"].value = 2.5
+        scene.render.filepath = str(folder / f"key_{key:02d}.png")
+        bpy.ops.render.render(write_still=True)
+
+
+def put_head(bpy: Any, folder: Path) -> Any:
+    """An empty scene with the head that `reconstruct` left in a folder."""
     # The add-on's scene modules without its __init__, which registers the user interface.
     package = ModuleType("addon")
     package.__path__ = [str(ROOT / "addon")]
@@ -47,7 +67,7 @@ def render(folder: Path) -> None:
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene: Any = bpy.context.scene
-    [head] = build.put_faces(
+    build.put_faces(
         scene,
         scene.collection,
         "photo",
@@ -55,23 +75,11 @@ def render(folder: Path) -> None:
         contract.decode_model((folder / "model.bin").read_bytes()),
         contract.decode_faces((folder / "faces.bin").read_bytes()),
     )
-    _prepare(bpy, scene)
-    for yaw in VIEWS:
-        _look(scene, yaw)
-        scene.render.filepath = str(folder / f"view_{abs(yaw):02.0f}.png")
-        bpy.ops.render.render(write_still=True)
-    keys: Any = head.data
-    blocks = keys.shape_keys.key_blocks
-    _look(scene, -20.0)
-    for key in KEYS:
-        for block in blocks[1:]:
-            block.value = 0.0
-        blocks[f"Expression_{key:02d}"].value = 2.5
-        scene.render.filepath = str(folder / f"key_{key:02d}.png")
-        bpy.ops.render.render(write_still=True)
+    return scene
 
 
-def _prepare(bpy: Any, scene: Any) -> None:
+def prepare(bpy: Any, scene: Any) -> None:
+    """Camera, light and renderer."""
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     light = bpy.data.objects.new("light", bpy.data.lights.new("light", "AREA"))
     camera.data.angle = 0.3
@@ -88,7 +96,7 @@ def _prepare(bpy: Any, scene: Any) -> None:
     scene.view_settings.view_transform = "Standard"
 
 
-def _look(scene: Any, yaw: float) -> None:
+def look(scene: Any, yaw: float) -> None:
     """Put the camera on a circle around the head; 0 is the front."""
     angle = math.radians(yaw)
     scene.camera.location = (0.95 * math.sin(angle), -0.95 * math.cos(angle) - 0.03, -0.01)
