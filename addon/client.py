@@ -38,8 +38,8 @@ class VideoOrder:
         Seconds since the clip's first frame; None is the clip's own.
     which
         All faces, or the largest only.
-    texture_size
-        Side of the textures in pixels; 0 makes none.
+    texture_size, texture_mode
+        Side of the textures in pixels, 0 makes none; and how they are made.
     frame_rate
         Frames a second of an image sequence; not for films.
     """
@@ -48,6 +48,7 @@ class VideoOrder:
     end: float | None = None
     which: Literal["all", "largest"] = "all"
     texture_size: Literal[0, 512, 1024, 2048] = 1024
+    texture_mode: str = "photo+gan"
     frame_rate: float | None = None
 
 

@@ -1,16 +1,23 @@
-"""The pipeline as the server uses it: bytes of a picture in, contract out."""
+"""The pipeline as the server uses it: pictures and clips in, contract out."""
 
 from __future__ import annotations
+
+import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend import contract
+from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.engines import Device
 from backend.geometry.camera import RoiBox
 from backend.pipeline import FaceReconstructor, encode_png, faces_result, static_model
-from backend.server.reconstructor import Progress, TextureMode, Which
+from backend.server.reconstructor import ClipOrder, Progress, TextureMode, Which
+from backend.server.unfinished import unfinished_work
+from backend.server.video_result import video_result
 from backend.tracking.live import LiveTracker
+from backend.vision.clip import Range
 from backend.vision.images import decode_image
 
 
@@ -79,6 +86,22 @@ class PipelineReconstructor:
             image, order.parameters, RoiBox.from_corners(*order.roi_box), size, mode
         )
         return encode_png(made.albedo)
+
+    def track(self, clip: Path, order: ClipOrder, progress: Progress) -> contract.VideoResult:
+        """Faces of a clip; goes on where an earlier work on the same clip was cut off.
+
+        Raises
+        ------
+        BadInputError
+            Not a clip that can be read, or no face in it.
+        """
+        part = Range(order.start, math.inf if order.end is None else order.end)
+        request = ClipRequest(
+            clip, part, order.frame_rate, order.which, order.texture_size, order.texture_mode
+        )
+        with unfinished_work(request.key) as keep:
+            tracked = track_from_video(request, self._reconstructor, keep=keep, progress=progress)
+        return video_result(tracked, self._reconstructor.model)
 
     def live_tracker(self, smoothing: float) -> LiveTracker:
         """Tracker of a new stream."""

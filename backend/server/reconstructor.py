@@ -38,8 +38,8 @@ class ClipOrder:
         Seconds since the clip's first frame; None is the clip's own end.
     which
         All faces, or the largest only.
-    texture_size
-        Side of the textures in pixels; None makes none.
+    texture_size, texture_mode
+        Side of the textures in pixels, None makes none; and how they are made.
     frame_rate
         Pictures a second of an image sequence; None for films.
     """
@@ -48,6 +48,7 @@ class ClipOrder:
     end: float | None = None
     which: Which = "all"
     texture_size: int | None = 1024
+    texture_mode: TextureMode = "photo+gan"
     frame_rate: float | None = None
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
+import hashlib
 import os
+import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -15,18 +15,21 @@ from pathlib import Path
 
 from fastapi import Request
 
-from backend.data_folder import data_folder
+from backend.data_folder import data_folder, remove_older
 from backend.server.problems import Problem, ProblemError
 from backend.server.security import body_pieces
 
 FOLDER = "uploads"
-# Files older than that were left behind by a backend that was killed.
+# Uploads older than that were left behind by a backend that was killed.
 STALE_SECONDS = 24 * 3600.0
 WRITE_BYTES = 2**20
 
 
 async def receive(request: Request, limit: int) -> Path:
     """Write the body of a request to a new file, whose owner the caller becomes.
+
+    The file is named by its content and always equally old, so that work on it that was cut off is
+    recognised when the same clip is sent again.
 
     Raises
     ------
@@ -35,34 +38,30 @@ async def receive(request: Request, limit: int) -> Path:
         it (507).
     """
     with _explained():
-        folder = data_folder() / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_stale(folder)
-        handle, name = tempfile.mkstemp(prefix="clip-", dir=folder)
-    path = Path(name)
+        home = data_folder() / FOLDER
+        home.mkdir(parents=True, exist_ok=True)
+        remove_older(home, STALE_SECONDS)
+        folder = Path(tempfile.mkdtemp(prefix="clip-", dir=home))
+    digest = hashlib.sha256()
+    arriving = folder / "arriving"
     try:
-        with _explained(), os.fdopen(handle, "wb") as file:
-            async for block in _blocks(body_pieces(request, limit)):
-                # Not on the event loop: a busy disk may hold it up.
-                await asyncio.to_thread(file.write, block)
+        with _explained():
+            with arriving.open("wb") as file:
+                async for block in _blocks(body_pieces(request, limit)):
+                    # Not on the event loop: a busy disk may hold it up.
+                    await asyncio.to_thread(file.write, block)
+                    digest.update(block)
+            clip = arriving.rename(folder / digest.hexdigest()[:32])
+            os.utime(clip, (0, 0))
     except BaseException:
-        discard(path)
+        discard(arriving)
         raise
-    return path
+    return clip
 
 
-def discard(path: Path) -> None:
+def discard(clip: Path) -> None:
     """Remove an upload; none there is fine."""
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def remove_stale(folder: Path) -> None:
-    """Remove uploads that a killed backend left behind."""
-    for path in folder.glob("clip-*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                path.unlink()
+    shutil.rmtree(clip.parent, ignore_errors=True)
 
 
 async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -17,7 +17,7 @@ from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
-from backend.server.reconstructor import ClipOrder, TextureSize, Which
+from backend.server.reconstructor import ClipOrder, TextureMode, TextureSize, Which
 from backend.server.security import read_body
 from backend.server.uploads import discard, receive
 
@@ -38,6 +38,7 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
         end: Seconds | None = None,
         which: Which = "all",
         texture_size: TextureSize = TextureSize.MEDIUM,
+        texture_mode: TextureMode = "photo+gan",
         frame_rate: Rate | None = None,
     ) -> dict[str, str]:
         if end is not None and end < start:
@@ -46,7 +47,7 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
                 "Give an out point after the in point.",
                 code="bad-parameter",
             )
-        order = ClipOrder(start, end, which, int(texture_size) or None, frame_rate)
+        order = ClipOrder(start, end, which, int(texture_size) or None, texture_mode, frame_rate)
         models.refuse_if_failed()
         with jobs.place(0) as enter:
             if _is_json(request):

@@ -53,7 +53,7 @@ def test_a_clip_is_sent(start_backend: Start, clip: Path) -> None:
     assert result.frame_rate == clip.stat().st_size and len(result.tracks) == 1
     assert shares == sorted(shares) and shares[-1] == 1 and len(shares) > 3
     ((read, ordered),) = backend.reconstructor.clips
-    assert read != clip and ordered == ClipOrder(1.5, 3.0, "largest", None, None)
+    assert read != clip and ordered == ClipOrder(1.5, 3.0, "largest", None)
 
 
 def test_a_clip_that_may_be_read_is_named(start_backend: Start, clip: Path) -> None:

@@ -30,7 +30,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def uploads_in(data: Path) -> list[Path]:
-    return list((data / "uploads").glob("*"))
+    return [path for path in (data / "uploads").glob("*/*") if path.is_file()]
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 5) -> None:
@@ -67,14 +67,15 @@ def test_a_clip_from_upload_to_result(start_backend: Start, data: Path) -> None:
     assert result.headers["Content-Type"] == contract.MEDIA_TYPE
     assert contract.decode_video(result.body).frame_rate == len(content)
     ((clip, order),) = backend.reconstructor.clips
-    assert order == ClipOrder(1.5, 2.0, "largest", None, None)
-    assert clip.parent == data / "uploads" and uploads_in(data) == []
+    assert order == ClipOrder(1.5, 2.0, "largest", None)
+    assert clip.is_relative_to(data / "uploads") and uploads_in(data) == []
+    assert list((data / "uploads").iterdir()) == []
 
 
 def test_defaults(start_backend: Start) -> None:
     backend = start_backend()
     backend.finished(send(backend, b"film"))
-    assert backend.reconstructor.clips[0][1] == ClipOrder(0.0, None, "all", 1024, None)
+    assert backend.reconstructor.clips[0][1] == ClipOrder(0.0, None, "all", 1024, "photo+gan", None)
 
 
 def test_an_upload_is_there_as_long_as_its_job(start_backend: Start, data: Path) -> None:
@@ -161,11 +162,13 @@ def test_a_full_disk_is_said_and_the_next_clip_works(
 ) -> None:
     backend = start_backend()
 
-    def full(prefix: str, dir: Path) -> tuple[int, str]:
-        return os.open("/dev/full", os.O_WRONLY), str(dir / "nothing")
+    def full(prefix: str, dir: Path) -> str:
+        (dir / "clip-full").mkdir()
+        (dir / "clip-full" / "arriving").symlink_to("/dev/full")
+        return str(dir / "clip-full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tempfile.mkstemp", full)
+        patch.setattr("tempfile.mkdtemp", full)
         answer = backend.request("POST", "/v1/videos", b"x" * 2**21)
     assert_problem(answer, 507, "disk-full")
     assert str(data) in answer.json()["detail"]
@@ -175,16 +178,25 @@ def test_a_full_disk_is_said_and_the_next_clip_works(
 def test_what_a_killed_backend_left_is_removed_after_a_day(
     start_backend: Start, data: Path
 ) -> None:
-    folder = data / "uploads"
-    folder.mkdir(parents=True)
-    old, young = folder / "clip-old", folder / "clip-young"
-    for path in (old, young):
-        path.write_bytes(b"x")
+    old, young = data / "uploads" / "clip-old", data / "uploads" / "clip-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+        (folder / "clip").write_bytes(b"x")
     then = time.time() - uploads.STALE_SECONDS - 60
     os.utime(old, (then, then))
     backend = start_backend()
     backend.finished(send(backend, b"film"))
-    assert uploads_in(data) == [young]
+    assert uploads_in(data) == [young / "clip"]
+    assert not old.exists()
+
+
+def test_the_same_clip_is_known_again(start_backend: Start) -> None:
+    """Its name and age tell what an earlier work on it was; see `ClipRequest.key`."""
+    backend = start_backend()
+    for content in (b"film", b"film", b"another film"):
+        backend.finished(send(backend, content))
+    (first, _), (again, _), (another, _) = backend.reconstructor.clips
+    assert first.name == again.name != another.name and first.parent != again.parent
 
 
 def health_says(backend: Any) -> bool:
