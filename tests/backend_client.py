@@ -117,7 +117,7 @@ class BackendProcess(BackendClient):
         self.ready: dict[str, Any] = json.loads(line)
         super().__init__(self.ready["port"], PROCESS_TOKEN, timeout=60)
 
-    def loaded(self, seconds: float = 60) -> dict[str, Any]:
+    def loaded(self, seconds: float = 150) -> dict[str, Any]:
         """Document of health once the models are loaded, or could not be."""
         deadline = time.monotonic() + seconds
         while (health := self.get("/v1/health").json())["state"] in ("starting", "loading"):

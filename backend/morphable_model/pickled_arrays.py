@@ -1,13 +1,15 @@
 """Arrays out of a pickle file, without executing what it says.
 
 3DDFA's whitening exists only as a pickled dictionary of NumPy arrays, its training labels as a
-pickled array. A pickle is a program; this reader lets it name the four things that rebuild an
-array, and nothing else.
+pickled array. A pickle is a program that calls what it names. This reader answers the names by
+which NumPy's arrays are pickled with stand-ins that take notes, and makes the arrays itself; any
+other name ends the reading.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from typing import Any
 
@@ -17,13 +19,49 @@ from numpy.typing import NDArray
 from backend.errors import BadInputError
 
 MAX_BYTES = 2**20
+DTYPES = ("f2", "f4", "f8")
 
 
-def _empty_array(subtype: type, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
-    """What NumPy's own helper does for a plain array; its data follow as the state."""
-    if subtype is not np.ndarray or tuple(shape) != (0,):
-        raise pickle.UnpicklingError("not a plain array")
-    return np.empty(0, np.int8)
+class _Type:
+    """Stand-in for ``numpy.dtype``: a float's size and byte order."""
+
+    def __init__(self, name: str, *_: Any) -> None:
+        if name not in DTYPES:
+            raise pickle.UnpicklingError(f"its type {name!r} is not one of {DTYPES}")
+        self._name = name
+        self._order = "|"
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] not in ("<", ">", "|", "="):
+            raise pickle.UnpicklingError("an unknown byte order")
+        self._order = state[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The real one."""
+        return np.dtype(self._order + self._name)
+
+
+class _Array:
+    """Stand-in for an array that is being read."""
+
+    def __init__(self, *_: Any) -> None:
+        self.values: NDArray[np.floating] | None = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, columns_first, data = state
+        if not isinstance(kind, _Type) or not isinstance(data, bytes):
+            raise pickle.UnpicklingError("not a plain array of floats")
+        if not all(type(n) is int and n >= 0 for n in shape):
+            raise pickle.UnpicklingError("an impossible shape")
+        if math.prod(shape) * kind.dtype.itemsize != len(data):
+            raise pickle.UnpicklingError("an array shorter or longer than its shape says")
+        flat = np.frombuffer(data, kind.dtype)
+        self.values = flat.reshape(shape, order="F" if columns_first else "C").copy()
+
+
+class _ArrayKind:
+    """Stand-in for ``numpy.ndarray``, which is named and never called."""
 
 
 def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
@@ -32,11 +70,11 @@ def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
+_STAND_INS: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _ArrayKind,
+    ("numpy", "dtype"): _Type,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("_codecs", "encode"): _latin1_bytes,
 }
 
@@ -44,7 +82,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         try:
-            return _ALLOWED[module_name, global_name]
+            return _STAND_INS[module_name, global_name]
         except KeyError:
             raise pickle.UnpicklingError(f"it names {module_name}.{global_name}") from None
 
@@ -65,13 +103,12 @@ def read_pickled_arrays(data: bytes, name: str) -> dict[str, NDArray[np.floating
         The pickle is damaged, too large, or holds or does anything else.
     """
     content = _load(data, name, "a plain dictionary of arrays", MAX_BYTES)
-    plain = isinstance(content, dict) and all(
-        isinstance(key, str) and isinstance(value, np.ndarray) and value.dtype.kind == "f"
-        for key, value in content.items()
-    )
-    if not plain:
-        raise BadInputError(f"{name} does not hold a dictionary of float arrays.")
-    return content
+    arrays: dict[str, NDArray[np.floating]] = {}
+    for key, value in content.items() if isinstance(content, dict) else [(None, content)]:
+        if not isinstance(key, str) or not isinstance(value, _Array) or value.values is None:
+            raise BadInputError(f"{name} does not hold a dictionary of float arrays.")
+        arrays[key] = value.values
+    return arrays
 
 
 def read_pickled_array(data: bytes, name: str, max_bytes: int) -> NDArray[np.floating]:
@@ -83,9 +120,9 @@ def read_pickled_array(data: bytes, name: str, max_bytes: int) -> NDArray[np.flo
         As `read_pickled_arrays`.
     """
     content = _load(data, name, "a plain array", max_bytes)
-    if not isinstance(content, np.ndarray) or content.dtype.kind != "f":
+    if not isinstance(content, _Array) or content.values is None:
         raise BadInputError(f"{name} does not hold an array of floats.")
-    return content
+    return content.values
 
 
 def _load(data: bytes, name: str, expected: str, max_bytes: int) -> Any:

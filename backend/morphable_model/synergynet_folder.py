@@ -47,11 +47,15 @@ def read_synergynet_folder(folder: Path) -> MorphableModel:
 def _array(folder: Path, name: str) -> NDArray[Any]:
     path = folder / name
     try:
-        return np.load(path, allow_pickle=False)
+        # Mapped, because a header may claim any size: a map cannot be larger than its file.
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise BadInputError(f"{folder} lacks {name}.", "Name SynergyNet's `3dmm_data`.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy parses the header as Python; damage raises nearly anything
         raise BadInputError(f"{path} is not a readable array ({error}).") from error
+    if not isinstance(mapped, np.memmap):
+        raise BadInputError(f"{path} is an archive, not an array.")
+    return np.array(mapped)
 
 
 def _whitening(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
