@@ -11,6 +11,9 @@ from backend.engines import Device
 from backend.errors import BadInputError, SynergyFaceError
 from backend.pipeline import FaceReconstructor
 
+# Of a clip that was cut off: what was found so far.
+UNFINISHED = ".partial"
+
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +47,12 @@ def _reconstructor(device: Device) -> FaceReconstructor:
 
 
 def _write_results(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
+    """Returns the number of faces."""
+    write = _write_heads if item.kind == "photo" else _write_animations
+    return write(item, options, reconstructor)
+
+
+def _write_heads(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
     from backend.results import write_faces
     from backend.vision.images import read_image
 
@@ -56,6 +65,29 @@ def _write_results(item: Item, options: BatchOptions, reconstructor: FaceReconst
     )
     write_faces(item.directory, faces, image, reconstructor.model, preview=options.preview)
     return len(faces)
+
+
+def _write_animations(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
+    from backend.clip_pipeline import ClipRequest, track_from_video
+    from backend.clip_preview import write_overlay
+    from backend.clip_results import write_clip
+    from backend.tracking.partial import discard
+    from backend.vision.clip import open_clip
+
+    request = ClipRequest(
+        item.source,
+        which=options.which,
+        texture_size=options.texture_size,
+        texture_mode=options.texture_mode,
+    )
+    unfinished = item.directory / UNFINISHED
+    tracked = track_from_video(request, reconstructor, keep=unfinished)
+    write_clip(item.directory, tracked, reconstructor.model)
+    if options.preview:
+        overlay = item.directory / "preview.mp4"
+        write_overlay(overlay, open_clip(item.source), tracked, reconstructor.model)
+    discard(unfinished)
+    return len(tracked.tracks)
 
 
 def _failed(item: Item, started: float, problem: str, bad_input: bool) -> Outcome:
