@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -23,6 +23,8 @@ Image = NDArray[np.uint8]
 # degrees of yaw, 1.11 to 60 degrees; of background: 1st percentile 1.21, median 1.8; of a black
 # frame 3.0. A face of which the lower half is covered: 1.05, of which three quarters are: 1.5.
 NO_ROTATION = 1.25
+# Share of the landmarks inside of the picture up to which nothing is believed, and from which all.
+OUTSIDE, INSIDE = 0.4, 0.9
 # Degrees by which a face may lean in its crop before the crop is turned with it.
 LEAN = 10.0
 # Colours of a face: of so many squares on a side, of the inner part of its crop.
@@ -77,9 +79,13 @@ def look(image: Image, roi_boxes: list[RoiBox], engine: Engine) -> list[Sighting
         return []
     crops = np.stack([crop(image, box) for box in roi_boxes])
     output = engine.run(crops)
-    return [
+    sightings = [
         _sighting(picture, box, output.parameters[i], output.refined[i])
         for i, (picture, box) in enumerate(zip(crops, roi_boxes, strict=True))
+    ]
+    return [
+        replace(s, confidence=s.confidence * within(s.landmarks, *image.shape[:2]))
+        for s in sightings
     ]
 
 
@@ -88,6 +94,13 @@ def rigidity(parameters: Float) -> float:
     stretch = np.linalg.svd(parameters[:12].reshape(3, 4)[:, :3], compute_uv=False)
     quotient = stretch[0] / max(float(stretch[2]), 1e-12)
     return float(np.clip(1 - np.log(quotient) / np.log(NO_ROTATION), 0, 1))
+
+
+def within(landmarks: Float, height: int, width: int) -> float:
+    """How far a face is inside of the picture: 1 wholly, 0 for the most part not."""
+    last = np.array([width, height]) - 1
+    share = np.mean(((landmarks[:, :2] >= 0) & (landmarks[:, :2] <= last)).all(axis=1))
+    return float(np.clip((share - OUTSIDE) / (INSIDE - OUTSIDE), 0, 1))
 
 
 def overlap(a: RoiBox, b: RoiBox) -> float:
