@@ -13,6 +13,8 @@ from PIL import Image
 from backend.cli import main
 from backend.morphable_model.model import MorphableModel
 from backend.texture.uv_map import UvMap
+from gan_texture.generator import Architecture, Generator
+from gan_texture.weights import save_generator
 from tests.backend.test_texture import painted
 from tests.training.drawn_pairs import painted_photo
 from training.data.fitted_photos import FittedPhotos, write_fits
@@ -145,3 +147,25 @@ def test_pairs_that_are_damaged_are_refused(made: Path, tmp_path: Path) -> None:
     np.save(folder / "masks.npy", np.zeros((3, 2, 2), np.uint8))
     with pytest.raises(BadInputError, match="has the shape"):
         open_pairs(folder)
+
+
+def test_heads_textured_from_turned_views_look_like_the_withheld_photos(
+    photos: Path, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`evaluate texture --recipe`: what a view shows is nearer to the photo than the mean face."""
+    weights = tmp_path / "generator.safetensors"
+    save_generator(Generator(Architecture("texture", width=8, levels=5, dropout=0.0)), weights)
+    command = ["evaluate", "texture", str(made), "--one-in", "1", "--weights", str(weights)]
+    recipe = ["--recipe", str(photos / "recipe.yaml"), "--root", str(photos)]
+    assert main([*command, *recipe, "--json", "--device", "cpu"]) == 0
+    renders = json.loads(capsys.readouterr().out)["renders"]
+    assert renders["n"] == 2
+    modes = renders["modes"]
+    assert set(modes) == {"photo+gan", "gan", "photo", "mean"}
+    assert modes["photo"]["psnr"] > modes["mean"]["psnr"] + 1
+    assert modes["photo"]["psnr"] > 24
+
+    other = tmp_path / "other.yaml"
+    other.write_text("sets: [{name: others, photos: faces, fits: faces/fits.npz}]")
+    assert main([*command, "--recipe", str(other), "--root", str(photos)]) == 2
+    assert "no photo person0.png" in capsys.readouterr().err
