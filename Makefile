@@ -1,6 +1,7 @@
 # make demo               a sample photo becomes a textured head, in out/astronaut/
 # make demo PHOTO=me.jpg  the same for your own photo
 # make test               lint, types, and every test, those in real Blender modules included
+# make test-long          what takes hours, such as the backend's installation in every Blender
 # make try-training       a tiny training from drawn photos to new weights, see training/README.md
 
 PYTHON ?= python3
@@ -10,13 +11,15 @@ PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c c
 SYNERGYFACE = $(VENV)/bin/synergyface
 TEST_DATA = $(CURDIR)/.test-data
 
-.PHONY: demo test test-python try-training lint addon clean
+.PHONY: demo test test-long test-python try-training lint addon clean
 
 demo: $(VENV)/.installed-demo
 	$(SYNERGYFACE) assets fetch --accept-bfm-license
 	$(SYNERGYFACE) demo $(if $(PHOTO),"$(PHOTO)") -o out
 
 test: lint test-python addon test-blender
+
+test-long: test-blender-long
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -2,7 +2,7 @@
 
 BLENDER_VERSIONS ?= 4.2.23 4.5.15 5.0.1
 
-.PHONY: blender-envs test-blender
+.PHONY: blender-envs test-blender test-blender-long
 
 blender-envs: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/blender/environments.py make $(BLENDER_VERSIONS)
@@ -11,3 +11,6 @@ test-blender: blender-envs
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(SYNERGYFACE) assets fetch --accept-bfm-license
 	SYNERGYFACE_DATA="$(TEST_DATA)" \
 		$(VENV)/bin/python tests/blender/environments.py test $(BLENDER_VERSIONS)
+
+test-blender-long: export SYNERGYFACE_LONG = 1
+test-blender-long: test-blender

@@ -236,8 +236,8 @@ def test_diagnostics_hold_the_error_and_no_personal_path(
     runtime = submodule("runtime").runtime()
     text = runtime.diagnostics.report(runtime.connection)
     assert f"Blender {bpy.app.version_string}" in text
-    assert "does not exist: ~/somewhere/python" in text
-    assert str(Path.home()) not in text
+    assert "does not exist: <path>. Install" in text
+    assert "somewhere" not in text and str(Path.home()) not in text
 
 
 def test_an_unknown_failure_is_reported_without_a_traceback(
