@@ -91,7 +91,7 @@ def first_location(recording: Recording, style: Style) -> Float:
 def _place(motion: Motion, recording: Recording, style: Style) -> Placement:
     lens = Lens(style.focal_length, recording.image_size)
     if style.matched:
-        return place_matched(motion, lens, recording.centre)
+        return place_matched(motion, lens, recording.points)
     return place(motion, lens)
 
 

@@ -69,35 +69,49 @@ def place(motion: Motion, lens: Lens) -> Placement:
     return Placement(quaternions, lens.rays(right, up) / per_metre[:, None])
 
 
-def place_matched(motion: Motion, lens: Lens, centre: tuple[float, float, float]) -> Placement:
+def place_matched(motion: Motion, lens: Lens, points: Float) -> Placement:
     """As `place`, so that heads look through the lens as they do in the picture.
 
     Parameters
     ----------
     motion, lens
         As in `place`.
-    centre
-        Middle of the head: metres, in its own frame.
+    points
+        (P, 3) points all over the head: metres, in its own frame.
 
     Notes
     -----
-    Perspective shows things in two ways that a weak-perspective pose does not know. What is not
-    in the middle of the picture is seen from the side: the head is turned with the ray that leads
-    to it. And what is nearer is larger: the scale holds for the head's centre, not for its
-    origin, which lies deeper.
+    Perspective shows two things that a weak-perspective pose does not know. What is not in the
+    middle of the picture is seen from the side: the head is turned with the ray that leads to it.
+    And what is nearer is larger: the location is the one for which the points, in perspective,
+    lie as near as can be to where the pose has them in the picture.
     """
     quaternions = np.asarray(motion.quaternions, np.float64)
     right, up, per_metre = _in_picture(motion, lens)
-    seen = rotate(quaternions, np.asarray(centre))
-    rays = lens.rays(right + per_metre * seen[:, 0], up + per_metre * seen[:, 2])
+    seen = rotate(quaternions[:, None], points)
+    pixels = np.stack([right, up], -1)[:, None] + per_metre[:, None, None] * seen[..., [0, 2]]
+    rays = lens.rays(*pixels.mean(axis=1).T)
     turned = quaternion_product(_from_forward(rays), quaternions)
-    offsets = rotate(turned, np.asarray(centre))
-    return Placement(turned, rays / per_metre[:, None] - offsets)
+    return Placement(turned, _locations(rotate(turned[:, None], points), pixels, lens.focal_pixels))
+
+
+def _locations(points: Float, pixels: Float, focal: float) -> Float:
+    """(N, 3) what to add to (N, P, 3) points, so that a lens shows them at (N, P, 2) pixels.
+
+    A point at depth y shows at ``focal * across / y``, so ``focal * across = pixel * y``: linear
+    in what is added, and least squares have a closed form.
+    """
+    wanted = pixels * points[..., 1:2] - focal * points[..., [0, 2]]
+    about_pixels = pixels - pixels.mean(axis=1, keepdims=True)
+    about_wanted = wanted - wanted.mean(axis=1, keepdims=True)
+    depth = -(about_pixels * about_wanted).sum(axis=(1, 2)) / (about_pixels**2).sum(axis=(1, 2))
+    across = (wanted.mean(axis=1) + pixels.mean(axis=1) * depth[:, None]) / focal
+    return np.stack([across[:, 0], depth, across[:, 1]], axis=-1)
 
 
 def rotate(quaternions: Float, vectors: Float) -> Float:
-    """(N, 3) vectors ((3,) or (N, 3)) turned by (N, 4) unit quaternions."""
-    scalar, axis = quaternions[:, :1], quaternions[:, 1:]
+    """(..., 3) vectors turned by (..., 4) unit quaternions."""
+    scalar, axis = quaternions[..., :1], quaternions[..., 1:]
     twice = 2 * np.cross(axis, vectors)
     return vectors + scalar * twice + np.cross(axis, twice)
 

@@ -31,6 +31,8 @@ from .problems import Problem
 from .smoothing import Motion, Strengths
 
 VERSION = 1
+# Enough of the 53,215 vertices to say where a head is.
+N_POINTS = 128
 
 # Arrays with a row for every frame: dtype, shape of a row, and whether gaps may hold NaN.
 _MOTION: dict[str, tuple[str, tuple[int, ...], bool]] = {
@@ -92,8 +94,9 @@ class Recording:
         (F, 62) float32, the network's, in the crop frame of `roi_boxes`.
     roi_boxes
         (F, 4) float32: x0, y0, x1, y1 in image pixels.
-    centre
-        Mean vertex of the head of the person in the clip: metres, Blender's frame.
+    points
+        (P, 3) float32, some vertices of the head of the person in the clip: metres, Blender's
+        frame.
     image_size
         Width and height of the picture.
     frame_rate
@@ -104,7 +107,7 @@ class Recording:
     frames: NDArray[np.int64]
     parameters: NDArray[np.float32]
     roi_boxes: NDArray[np.float32]
-    centre: tuple[float, float, float]
+    points: NDArray[np.float32]
     image_size: tuple[int, int]
     frame_rate: float
 
@@ -119,13 +122,13 @@ def record(result: VideoResult, track: VideoTrack) -> Recording:
         track.translation,
         track.expression,
     )
-    x, y, z = track.neutral.mean(axis=0, dtype=np.float64).tolist()
+    some = np.linspace(0, len(track.neutral) - 1, N_POINTS).astype(int)
     return Recording(
         motion,
         result.frames,
         track.parameters,
         track.roi_boxes,
-        (x, y, z),
+        track.neutral[some],
         result.image_size,
         result.frame_rate,
     )
@@ -135,12 +138,11 @@ def pack(recording: Recording) -> bytes:
     """Recording as compressed bytes."""
     envelope = {
         "version": VERSION,
-        "centre": list(recording.centre),
         "image_size": list(recording.image_size),
         "frame_rate": recording.frame_rate,
     }
     arrays = {name: np.asarray(getattr(recording.motion, name)) for name in _MOTION}
-    arrays |= {name: getattr(recording, name) for name in _OTHERS}
+    arrays |= {name: getattr(recording, name) for name in (*_OTHERS, "points")}
     return zlib.compress(encode(envelope, arrays))
 
 
@@ -208,10 +210,9 @@ def _recording(envelope: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Rec
             for name, (dtype, row, gaps) in table.items()
         }
 
-    x, y, z = (float(value) for value in envelope["centre"])
     return Recording(
         Motion(**rows(_MOTION)),
-        centre=(x, y, z),
+        points=finite_array(arrays, "points", "<f4", (None, 3)),
         image_size=image_size(envelope),
         frame_rate=float(envelope["frame_rate"]),
         **rows(_OTHERS),
