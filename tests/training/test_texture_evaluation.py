@@ -122,9 +122,9 @@ def test_a_symmetric_face_is_completed_by_its_mirror_image(
     model: MorphableModel, chart: Chart
 ) -> None:
     y = chart.uv_map.spread(model.mean[:, 1:2])
-    texture = (skin.scale_color(chart.template, np.float32(0.8)) + 0.05 * np.sin(y / 9)).astype(
-        np.float32
-    )
+    texture = (
+        skin.scale_color(chart.template, np.full(3, 0.8, np.float32)) + 0.05 * np.sin(y / 9)
+    ).astype(np.float32)
     texture = (texture + chart.uv_map.mirror(texture)) / 2
     left = chart.uv_map.spread(model.mean[:, :1])[..., 0] < 0
     view = view_of(texture, left, np.where(left[..., None], texture, 0))
@@ -191,7 +191,7 @@ def test_the_basel_face_models_texture_is_fitted(model: MorphableModel, chart: C
     x, y, _ = model.mean.T
     waves = np.stack([np.sin(x / 20 + k) * np.cos(y / (15 + 5 * k)) for k in range(4)], axis=-1)
     basis = 0.05 * waves[:, None] * rng.uniform(0.5, 1, (3, 1))
-    mean = np.tile(np.float32([0.7, 0.5, 0.4]), (len(x), 1))
+    mean = np.tile(np.array([0.7, 0.5, 0.4], np.float32), (len(x), 1))
     imported = replace(model, mean_texture=mean, texture_basis=basis.astype(np.float32))
     pca = TexturePca.of_model(imported, chart.uv_map)
     assert pca is not None and TexturePca.of_model(model, chart.uv_map) is None

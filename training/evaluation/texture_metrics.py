@@ -1,6 +1,6 @@
 """How near a made texture comes to the true one, over some of its texels.
 
-Pictures are (H, W, 3) float32 RGB in [0, 1], masks (H, W) bool. A mean over no texels is NaN.
+Pictures are (H, W, 3) RGB in [0, 1], masks (H, W) bool. A mean over no texels is NaN.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from backend.texture.filters import smoothstep
 from backend.texture.uv_map import UvMap
 
 Float = NDArray[np.float32]
+Floating = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 # Rec. 601, the weights of red, green and blue in brightness.
@@ -23,7 +24,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 FOREHEAD_FROM, FOREHEAD_TO, FOREHEAD_HALF_WIDTH = 12.0, 34.0, 42.0
 
 
-def psnr(made: Float, truth: Float, mask: Mask) -> float:
+def psnr(made: Floating, truth: Floating, mask: Mask) -> float:
     """Peak signal-to-noise ratio in dB."""
     if not mask.any():
         return float("nan")
@@ -31,7 +32,7 @@ def psnr(made: Float, truth: Float, mask: Mask) -> float:
     return float(-10 * np.log10(max(squared, 1e-10)))
 
 
-def ssim(made: Float, truth: Float, mask: Mask) -> float:
+def ssim(made: Floating, truth: Floating, mask: Mask) -> float:
     """Mean structural similarity of the brightness (Wang et al. 2004, windows of 7 x 7).
 
     Outside of the mask both pictures show the truth, so nothing there counts.
@@ -48,7 +49,7 @@ def ssim(made: Float, truth: Float, mask: Mask) -> float:
     return float(np.asarray(compared[1])[inside].mean())
 
 
-def sharpness(made: Float, truth: Float, mask: Mask) -> float:
+def sharpness(made: Floating, truth: Floating, mask: Mask) -> float:
     """Energy of the Laplacian of the brightness, as a share of the truth's.
 
     1 is as much fine detail as the photo has, less is blurred, more is noise. Texels whose
@@ -61,7 +62,7 @@ def sharpness(made: Float, truth: Float, mask: Mask) -> float:
     return float(energy[0] / max(energy[1], 1e-12))
 
 
-def color_difference(made: Float, truth: Float, mask: Mask) -> float:
+def color_difference(made: Floating, truth: Floating, mask: Mask) -> float:
     """Mean CIEDE2000 difference of sRGB colours; 1 is about what an eye can just see."""
     from skimage.color import deltaE_ciede2000, rgb2lab
 
