@@ -1,4 +1,4 @@
-"""Folders of finished trainings: Lightning's ``metrics.csv`` and the saved ``config.yaml``."""
+"""Folders of trainings; of finished ones the ``metrics.csv`` and the saved ``config.yaml``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from backend.errors import BadInputError
+
+if TYPE_CHECKING:
+    import lightning as L
 
 METRICS_FILE = "metrics.csv"
 CONFIG_FILE = "config.yaml"
@@ -43,6 +46,15 @@ class Run:
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         return value
+
+
+def run_folder(trainer: L.Trainer) -> Path:
+    """Where a running training writes.
+
+    All processes of a training must ask: Lightning sends the first one's answer to the others, and
+    waits for them.
+    """
+    return Path(trainer.log_dir or trainer.default_root_dir)
 
 
 def read_runs(paths: Iterable[Path]) -> list[Run]:

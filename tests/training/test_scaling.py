@@ -36,6 +36,8 @@ trainer:
   enable_progress_bar: false
   callbacks:
     - class_path: tests.training.callbacks.FrozenNormalisation
+    - class_path: training.synergynet.export.ExportWeights
+    - class_path: training.synergynet.overlays.OverlayPictures
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {save_last: true}
 """
@@ -62,6 +64,8 @@ def train(folder: Path, pack: Path, *more: str) -> tuple[dict[str, float], dict[
     )
     assert done.returncode == 0, done.stderr[-3000:]
     run = folder / "run" / "version_0"
+    assert (run / "synergynet.safetensors").is_file()
+    assert list((run / "overlays").iterdir())
     rows = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
     last = [row for row in rows if row.get("val/refined_all")][-1]
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)

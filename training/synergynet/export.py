@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning as L
 
 from backend.synergynet.weights import save_weights
+from training.runs import run_folder
 from training.synergynet.module import SynergyModule
 
 
@@ -23,8 +24,8 @@ class ExportWeights(L.Callback):
         self.path = path
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        folder = run_folder(trainer)
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         assert isinstance(pl_module, SynergyModule)
-        folder = Path(trainer.log_dir or trainer.default_root_dir)
         save_weights(pl_module.averaged_network, self.path or folder / "synergynet.safetensors")

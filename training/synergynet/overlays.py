@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import lightning as L
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from backend.data_folder import atomic_path
 from training.data.augmentation import unchanged, warp
 from training.data.packed import PackedBatch, PackedFaces
+from training.runs import run_folder
 from training.synergynet.data_module import PackedFacesModule
 from training.synergynet.module import SynergyModule
 
@@ -36,7 +35,7 @@ class OverlayPictures(L.Callback):
         self._batch: PackedBatch | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        data = getattr(trainer, "datamodule", None)
+        folder, data = run_folder(trainer), getattr(trainer, "datamodule", None)
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         if not isinstance(data, PackedFacesModule):
@@ -44,9 +43,9 @@ class OverlayPictures(L.Callback):
         assert isinstance(pl_module, SynergyModule)
         if self._batch is None:
             self._batch = self._choose(data)
-        folder = Path(trainer.log_dir or trainer.default_root_dir) / "overlays"
         sheet = overlay_sheet(pl_module, self._batch)
-        with atomic_path(folder / f"epoch-{trainer.current_epoch:03d}.png") as temporary:
+        path = folder / "overlays" / f"epoch-{trainer.current_epoch:03d}.png"
+        with atomic_path(path) as temporary:
             cv2.imwrite(str(temporary), sheet[:, :, ::-1])
 
     def _choose(self, data: PackedFacesModule) -> PackedBatch:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from backend.data_folder import atomic_path
 from gan_texture.weights import save_generator
+from training.runs import run_folder
 from training.texture_gan.data_module import PairBatch, PairViews, TexturePairs
 from training.texture_gan.module import TextureGanModule
 
@@ -29,10 +30,11 @@ class ExportGenerator(L.Callback):
         self.path = path
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        folder = run_folder(trainer)
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         assert isinstance(pl_module, TextureGanModule)
-        with atomic_path(self.path or _run_folder(trainer) / "generator.safetensors") as temporary:
+        with atomic_path(self.path or folder / "generator.safetensors") as temporary:
             save_generator(pl_module.averaged_generator, temporary)
 
 
@@ -53,7 +55,7 @@ class SampleSheets(L.Callback):
         self._batch: PairBatch | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        data = getattr(trainer, "datamodule", None)
+        folder, data = run_folder(trainer), getattr(trainer, "datamodule", None)
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         if not isinstance(data, TexturePairs) or not len(data.validation_items):
@@ -64,7 +66,7 @@ class SampleSheets(L.Callback):
             spread = np.linspace(0, len(data.validation_items) - 1, count).astype(int)
             views = PairViews(data.folder, data.validation_rows)
             self._batch = views.__getitems__(data.validation_items[spread].tolist())
-        path = _run_folder(trainer) / "samples" / f"epoch-{trainer.current_epoch:03d}.png"
+        path = folder / "samples" / f"epoch-{trainer.current_epoch:03d}.png"
         with atomic_path(path) as temporary:
             cv2.imwrite(str(temporary), sample_sheet(pl_module, self._batch)[:, :, ::-1])
 
@@ -86,7 +88,3 @@ def sample_sheet(module: TextureGanModule, batch: PairBatch) -> NDArray[np.uint8
 def _pictures(tensor: Tensor) -> NDArray[np.uint8]:
     """(N, 3, S, S) from 0 to 255 -> (N, S, S, 3)."""
     return tensor.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
-
-
-def _run_folder(trainer: L.Trainer) -> Path:
-    return Path(trainer.log_dir or trainer.default_root_dir)
