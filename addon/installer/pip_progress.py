@@ -9,7 +9,7 @@ UNITS = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _FILE = re.compile(r"(Downloading|Using cached) (\S+?)-[\w.+!%]+-\S+ \(([\d.]+) (bytes|kB|MB|GB)\)")
 _PART = re.compile(r"Progress (\d+) of (\d+)")
 _LOOKING = re.compile(r"Collecting ([\w.-]+)")
-_LOCAL = re.compile(r"Processing .*?([^/\\]+?)-[\w.+!%]+-\S+\.whl")
+_LOCAL = re.compile(r"Processing (?:.*[/\\])?([^/\\]+?)-[\w.+!%]+-[^/\\\s]+\.whl")
 
 
 class PipProgress:

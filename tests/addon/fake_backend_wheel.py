@@ -67,5 +67,6 @@ def _wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path
     files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
     with zipfile.ZipFile(path, "w") as archive:
         for member, content in files.items():
-            archive.writestr(member, content)
+            # Without the time of day: the same version is the same file.
+            archive.writestr(zipfile.ZipInfo(member), content)
     return path

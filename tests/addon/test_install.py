@@ -58,7 +58,7 @@ class Computer:
 
 @pytest.fixture
 def computer(tmp_path: Path) -> Computer:
-    """An empty one, where a gigabyte suffices."""
+    """One on which nothing is installed yet."""
     return Computer(tmp_path)
 
 

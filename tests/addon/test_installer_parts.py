@@ -153,6 +153,8 @@ def test_progress_of_pip() -> None:
     progress.feed("Progress 60000000 of 60000000")
     progress.feed("  Using cached scipy-1.17.1-cp311-cp311-linux_x86_64.whl (20.0 MB)")
     assert progress.fraction == pytest.approx(0.8)
+    progress.feed("Processing /a-b-c/pip-1/torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl (from x)")
+    assert progress.stage == "Looking at torch"
     progress.feed("Installing collected packages: scipy, torch")
     assert progress.fraction == 1.0
 
