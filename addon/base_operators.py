@@ -90,7 +90,8 @@ class TaskOperator(ReportingOperator):
         """Start the task, and let `modal` look after it."""
         if runtime().busy:
             raise Problem("SynergyFace is still at work.", "Wait for it, or press Esc.")
-        current, manager = runtime(), context.window_manager
+        current = runtime()
+        manager: Any = context.window_manager
         self._task = current.task = Task(self.work(context))
         current.timer = manager.event_timer_add(TIMER_SECONDS, window=context.window)
         manager.modal_handler_add(self)

@@ -93,8 +93,9 @@ class PhotoOperator(TaskOperator):
     def _choice(self, context: bpy.types.Context, name: str) -> Any:
         """Value given to the operator, else that of the scene's settings."""
         operator: Any = self
+        scene: Any = context.scene
         given = operator.properties.is_property_set(name)
-        return getattr(operator if given else context.scene.synergyface, name)
+        return getattr(operator if given else scene.synergyface, name)
 
 
 # No REGISTER on these two: it would offer to run the whole reconstruction again, and to freeze
@@ -211,7 +212,8 @@ def open_image(context: bpy.types.Context) -> bpy.types.Image | None:
     image = getattr(context, "edit_image", None)
     if image is not None or context.screen is None:
         return image
-    editors = (area.spaces.active for area in context.screen.areas if area.type == "IMAGE_EDITOR")
+    areas: Any = context.screen.areas
+    editors = (area.spaces.active for area in areas if area.type == "IMAGE_EDITOR")
     return next((editor.image for editor in editors if editor.image is not None), None)
 
 

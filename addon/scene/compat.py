@@ -23,7 +23,7 @@ def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
 
 
 @contextmanager
-def png_output(settings: bpy.types.ImageFormatSettings) -> Iterator[None]:
+def png_output(settings: Any) -> Iterator[None]:
     """Let a block save as PNG, and give back the user's format.
 
     Since 5.0 the formats on offer depend on ``media_type``.

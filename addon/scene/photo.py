@@ -76,16 +76,16 @@ def photo_of_image(image: bpy.types.Image, scene: bpy.types.Scene) -> Photo:
         raise Problem(
             f"The image {image.name!r} is not a single picture.", "Choose a single photo."
         )
+    # Bytes; some stubs say text.
+    packed: Any = image.packed_file
     on_disk = image.source == "FILE" and image.filepath
     if on_disk and not image.is_dirty:
         photo = photo_of_file(bpy.path.abspath(image.filepath, library=image.library))
-        if image.packed_file is None:
-            return photo
-        return Photo(photo.source, photo.name, bytes(image.packed_file.data))
+        return photo if packed is None else Photo(photo.source, photo.name, bytes(packed.data))
     stem = Path(image.name).stem or "image"
     source = f"{IMAGE_SOURCE}{image.name}"
-    if image.packed_file is not None and not image.is_dirty:
-        return Photo(source, stem, bytes(image.packed_file.data))
+    if packed is not None and not image.is_dirty:
+        return Photo(source, stem, bytes(packed.data))
     return Photo(source, stem, _encoded_pixels(image, scene))
 
 

@@ -2,6 +2,11 @@
 
 BLENDER_VERSIONS ?= 4.2.23 4.5.15 5.0.1
 
+# Type stubs of the oldest Blender; the virtual environment has those of the newest.
+.venvs/stubs-4.2: constraints.txt | $(VENV)/.installed-dev
+	rm -rf $@
+	$(PIP) --no-deps --target $@ fake-bpy-module-4.2
+
 .PHONY: blender-envs test-blender test-blender-long
 
 blender-envs: $(VENV)/.installed-dev
