@@ -29,9 +29,9 @@ def write_clip(
     ticks = list(ticks)
     durations = [*np.diff(ticks).tolist(), ticks[-1] - ticks[-2] if len(ticks) > 1 else 1]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            codec, rate=Fraction(clock, durations[0]), options=options or {}
-        )
+        rate = Fraction(clock, durations[0])
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        assert isinstance(stream, av.VideoStream)
         stream.time_base = Fraction(1, clock)
         for picture, tick, duration in zip(pictures, ticks, durations, strict=True):
             if not stream.codec_context.is_open:
@@ -73,6 +73,7 @@ def sound_only(path: Path) -> Path:
     """A tenth of a second of silence."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44_100)
+        assert isinstance(stream, av.AudioStream)
         for index in range(5):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
             frame.sample_rate, frame.pts = 44_100, 1024 * index

@@ -80,7 +80,8 @@ def test_turned_clips_are_upright(tmp_path: Path, matrix: tuple[int, int, int, i
     """As OpenCV shows them, which reads the display matrix by itself."""
     rng = np.random.default_rng(0)
     picture = cv2.resize(rng.integers(0, 255, (4, 6, 3)).astype(np.uint8), (96, 64))
-    path = turned(write_clip(tmp_path / "clip.mp4", [picture] * 3, steady(3)), matrix)
+    pictures = [np.asarray(picture, np.uint8)] * 3
+    path = turned(write_clip(tmp_path / "clip.mp4", pictures, steady(3)), matrix)
     shown = cv2.VideoCapture(str(path)).read()[1][:, :, ::-1]
     clip = open_clip(path)
     frame = next(clip.frames(Range()))
@@ -112,6 +113,7 @@ def test_damaged_frames_are_left_out_and_counted(tmp_path: Path) -> None:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
     for pos, size in packets[10:12]:
+        assert pos is not None
         data[pos + 8 : pos + size] = bytes(size - 8)
     path.write_bytes(data)
     clip = open_clip(path)
