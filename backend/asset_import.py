@@ -99,12 +99,10 @@ def _is_safetensors(head: bytes) -> bool:
 
 
 def _is_torch_archive(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/data.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except Exception:  # a damaged archive raises nearly anything
         return False
 
 

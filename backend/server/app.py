@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 
 from backend import contract
 from backend.server.clip_paths import ClipPaths
+from backend.server.description import NOT_MODIFIED, PROBLEMS, ContainerResponse, request_body
 from backend.server.job import JobStatus, Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
@@ -84,6 +85,7 @@ def create_app(
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
+        responses=PROBLEMS,
     )
     app.state.stop = stop
     app.state.stall_seconds = limits.stall_seconds
@@ -105,14 +107,14 @@ def _static_routes(models: Models, paths: ClipPaths) -> APIRouter:
     async def health() -> dict[str, Any]:
         return models.health() | {"reads_paths": paths.any_allowed}
 
-    @router.get("/v1/model")
+    @router.get("/v1/model", response_class=ContainerResponse, responses=NOT_MODIFIED)
     async def model(request: Request) -> Response:
         etag, body = models.static_model()
         known = request.headers.get("if-none-match", "")
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         if known.strip() == "*" or etag in (tag.strip() for tag in known.split(",")):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(body, media_type=contract.MEDIA_TYPE, headers=headers)
+        return ContainerResponse(body, headers=headers)
 
     return router
 
@@ -120,7 +122,11 @@ def _static_routes(models: Models, paths: ClipPaths) -> APIRouter:
 def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/v1/faces", status_code=HTTPStatus.ACCEPTED)
+    @router.post(
+        "/v1/faces",
+        status_code=HTTPStatus.ACCEPTED,
+        openapi_extra=request_body("application/octet-stream"),
+    )
     async def faces(
         request: Request,
         which: Which = "largest",
@@ -159,9 +165,9 @@ def _job_routes(jobs: JobQueue, limits: Limits) -> APIRouter:
         seconds = min(wait, limits.wait_seconds)
         return (await _status_after_change(jobs, job_id, seconds, since)).document()
 
-    @router.get("/v1/jobs/{job_id}/result")
+    @router.get("/v1/jobs/{job_id}/result", response_class=ContainerResponse)
     async def result(job_id: str) -> Response:
-        return Response(jobs.result(job_id), media_type=contract.MEDIA_TYPE)
+        return ContainerResponse(jobs.result(job_id))
 
     @router.delete("/v1/jobs/{job_id}")
     async def cancel(job_id: str) -> dict[str, Any]:

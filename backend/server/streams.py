@@ -15,6 +15,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend import contract
 from backend.errors import BadInputError
+from backend.server.description import ContainerResponse, request_body
 from backend.server.frame_image import frame_image
 from backend.server.limits import Limits
 from backend.server.models import Models
@@ -185,7 +186,11 @@ def stream_routes(models: Models, streams: Streams, limits: Limits) -> APIRouter
         reconstructor = models.reconstructor()
         return {"stream": streams.open(partial(reconstructor.live_tracker, smoothing))}
 
-    @router.post("/v1/streams/{stream_id}/frames")
+    @router.post(
+        "/v1/streams/{stream_id}/frames",
+        response_class=ContainerResponse,
+        openapi_extra=request_body("application/octet-stream"),
+    )
     async def post_frame(
         request: Request,
         stream_id: str,
@@ -197,7 +202,7 @@ def stream_routes(models: Models, streams: Streams, limits: Limits) -> APIRouter
         body = await read_body(request, limits.frame_bytes)
         size = None if width is None or height is None else (width, height)
         result = await stream.post(body, size, time, streams.threads)
-        return Response(contract.encode_frame(result), media_type=contract.MEDIA_TYPE)
+        return ContainerResponse(contract.encode_frame(result))
 
     @router.delete("/v1/streams/{stream_id}", status_code=HTTPStatus.OK)
     async def close_stream(stream_id: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 
 from backend import contract
 from backend.errors import BadInputError
+from backend.server.description import request_body
 from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
@@ -24,7 +25,11 @@ def texture_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
     router = APIRouter()
     most_bytes = limits.photo_bytes + ENVELOPE_BYTES
 
-    @router.post("/v1/textures", status_code=HTTPStatus.ACCEPTED)
+    @router.post(
+        "/v1/textures",
+        status_code=HTTPStatus.ACCEPTED,
+        openapi_extra=request_body(contract.MEDIA_TYPE),
+    )
     async def textures(
         request: Request,
         size: TextureSize = TextureSize.MEDIUM,

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from backend import contract
 from backend.errors import BadInputError, SynergyFaceError
 from backend.server.clip_paths import ClipPaths
+from backend.server.description import request_body
 from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
@@ -31,7 +32,11 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
     """Routes of clips; `paths` may be named in place of being sent."""
     router = APIRouter()
 
-    @router.post("/v1/videos", status_code=HTTPStatus.ACCEPTED)
+    @router.post(
+        "/v1/videos",
+        status_code=HTTPStatus.ACCEPTED,
+        openapi_extra=request_body("application/octet-stream", "application/json"),
+    )
     async def videos(
         request: Request,
         start: Seconds = 0.0,

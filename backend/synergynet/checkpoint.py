@@ -7,7 +7,6 @@ Model, which are left out: the user's own copy takes their place.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def import_checkpoint(path: Path, target: Path | None = None) -> Path:
 def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged or hostile file raises nearly anything
         raise BadInputError(
             f"{path} cannot be read as a PyTorch checkpoint of plain tensors.",
             "Files that would execute code are refused; give SynergyNet's best.pth.tar.",

@@ -86,7 +86,7 @@ def load_weights(path: Path) -> SynergyNet:
     MissingAssetError
         The file is absent, damaged, or not a SynergyNet.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     from backend.synergynet.network import Architecture, SynergyNet
 
@@ -99,7 +99,7 @@ def load_weights(path: Path) -> SynergyNet:
         network.load_state_dict(
             {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
         )
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # damage shows anywhere between the header and the last tensor
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise MissingAssetError(f"The weights {path} are damaged: {reason}.", REMEDY) from error
     return network.eval()
