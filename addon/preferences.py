@@ -96,17 +96,18 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
         row = layout.row()
         row.operator("synergyface.open_log", icon="TEXT")
         row.operator("synergyface.copy_diagnostics", icon="COPYDOWN")
-        self._draw_installation(layout)
+        _draw_installation(layout, self)
 
-    def _draw_installation(self, layout: Any) -> None:
-        icon = "DOWNARROW_HLT" if self.show_installation else "RIGHTARROW"
-        layout.prop(self, "show_installation", icon=icon, emboss=False)
-        if not self.show_installation:
-            return
-        column = layout.box().column()
-        for name in ("device", "wheels", "torch_index", "installer_python"):
-            column.prop(self, name)
-        column.operator("synergyface.ask_to_install", text="Install, Update or Repair…")
+
+def _draw_installation(layout: Any, preferences: SYNERGYFACE_preferences) -> None:
+    icon = "DOWNARROW_HLT" if preferences.show_installation else "RIGHTARROW"
+    layout.prop(preferences, "show_installation", icon=icon, emboss=False)
+    if not preferences.show_installation:
+        return
+    column = layout.box().column()
+    for name in ("device", "wheels", "torch_index", "installer_python"):
+        column.prop(preferences, name)
+    column.operator("synergyface.ask_to_install", text="Install, Update or Repair…")
 
 
 def backend_location(context: bpy.types.Context) -> Location:

@@ -6,7 +6,8 @@ from typing import Any
 
 import bpy
 
-from ..preferences import SYNERGYFACE_preferences, draw_status
+from ..backend_view import draw_remedy, draw_status
+from ..preferences import SYNERGYFACE_preferences, backend_location
 from ..runtime import runtime
 from .sidebar import SidebarPanel
 
@@ -20,11 +21,10 @@ class SYNERGYFACE_PT_backend(SidebarPanel, bpy.types.Panel):
         """Called by Blender."""
         layout: Any = self.layout
         row = layout.row()
-        draw_status(row)
-        state = runtime().connection.status.state
-        if state == "stopped":
-            row.operator("synergyface.start_backend", text="Start")
-        elif state == "failed":
+        mode = backend_location(context).mode
+        draw_status(row, mode)
+        draw_remedy(row, mode)
+        if runtime().connection.status.state == "failed":
             there = row.operator("preferences.addon_show", text="Preferences…")
             there.module = SYNERGYFACE_preferences.bl_idname
 

@@ -89,17 +89,34 @@ def test_the_head_panel_needs_a_head(scene: bpy.types.Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "button"), [("stopped", "Start"), ("failed", "Preferences…"), ("ready", None)]
+    ("state", "code", "installed", "button"),
+    [
+        ("stopped", "", "complete", "Start Backend"),
+        ("stopped", "", "none", "Install Backend…"),
+        ("stopped", "", "incomplete", "Finish Installing…"),
+        ("failed", "protocol-mismatch", "outdated", "Update Backend…"),
+        ("failed", "protocol-mismatch", "complete", "Update Backend…"),
+        ("failed", "missing-asset", "complete", "Repair Backend…"),
+        ("failed", "start-timeout", "complete", "Start Backend"),
+        ("ready", "", "complete", None),
+    ],
 )
 def test_the_backend_panel_has_the_button_that_helps(
-    addon: Any, monkeypatch: pytest.MonkeyPatch, state: Any, button: str | None
+    addon: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    state: Any,
+    code: str,
+    installed: Any,
+    button: str | None,
 ) -> None:
-    connection = submodule("connection")
-    status = connection.Status(state, "why")
-    monkeypatch.setattr(connection.Connection, "status", status)
+    connection, view = submodule("connection"), submodule("backend_view")
+    monkeypatch.setattr(connection.Connection, "status", connection.Status(state, "why", code))
+    monkeypatch.setattr(view, "installation", lambda mode: view.InstallState(installed, "0.0"))
     shown = draw(submodule("panels.backend").SYNERGYFACE_PT_backend)
-    assert any("why" in text for text in shown)
-    assert [text for text in ("Start", "Preferences…") if text in shown] == [button] * bool(button)
+    [line] = [text for text in shown if text.startswith("Backend: ")]
+    assert ("why" in line) == (installed == "complete")
+    buttons = {*view.INSTALL.values(), view.REPAIR, "Start Backend"}
+    assert [text for text in shown if text in buttons] == [button] * bool(button)
 
 
 def test_the_panels_read_from_top_to_bottom(addon: Any) -> None:
@@ -118,14 +135,16 @@ def test_the_preferences_show_the_backend(preferences: Any, mode: str) -> None:
     shown = draw(
         type(preferences),
         **{name: getattr(preferences, name) for name in ("mode", "address", "bl_rna")},
+        show_installation=True,
     )
+    assert {"device", "wheels", "torch_index", "installer_python"} <= set(shown)
     assert any(text.startswith("Backend: ") for text in shown)
     assert "synergyface.copy_diagnostics" in shown
     assert MODULE in bpy.context.preferences.addons
 
 
 def test_every_state_has_an_icon_that_blender_has(addon: Any) -> None:
-    for icon in submodule("preferences").ICONS.values():
+    for icon in submodule("backend_view").ICONS.values():
         Layout().label(text="", icon=icon)
     with pytest.raises(AssertionError, match="NO_SUCH_ICON"):
         Layout().label(text="", icon="NO_SUCH_ICON")
