@@ -63,10 +63,20 @@ def set_material(
         mesh.materials.append(material)
         _add_nodes(material)
     if image is not None:
-        node: Any = node_tree(material).nodes.get(TEXTURE_NODE)
-        if node is not None and node.image != image:
-            node.image = image
+        _show(node_tree(material), image)
     return material
+
+
+def _show(tree: bpy.types.NodeTree, image: bpy.types.Image) -> None:
+    """Let the texture node, unless the user removed it, have an image."""
+    node: Any = tree.nodes.get(TEXTURE_NODE)
+    if node is None:
+        return
+    shader = next((other for other in tree.nodes if other.type == "BSDF_PRINCIPLED"), None)
+    if node.image is None and shader is not None:
+        tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    if node.image != image:
+        node.image = image
 
 
 def _add_nodes(material: bpy.types.Material) -> None:
@@ -79,5 +89,5 @@ def _add_nodes(material: bpy.types.Material) -> None:
     shader.inputs["Roughness"].default_value = ROUGHNESS
     shader.location = (-300, 0)
     texture.location = (-650, 0)
-    tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    # The texture is linked once it has an image: Blender shows one that has none in magenta.
     tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])

@@ -217,6 +217,18 @@ def test_a_head_of_a_photo_keeps_its_looks(scene: bpy.types.Scene) -> None:
     assert colour(image) == pytest.approx((120, 150, 200), abs=0.6)
 
 
+def test_a_head_without_a_texture_is_not_magenta(scene: bpy.types.Scene) -> None:
+    times = np.arange(50) / 25
+    bare = film_track(times)
+    object.__setattr__(bare, "texture_png", np.zeros(0, np.uint8))
+    [head] = perform(scene, film(times, 25.0, bare))
+    tree = head.data.materials[0].node_tree
+    colours = tree.nodes["Principled BSDF"].inputs["Base Color"]
+    assert not colours.is_linked
+    perform(scene, film(times, 25.0))
+    assert colours.is_linked and tree.nodes["SynergyFace Texture"].image.packed_file
+
+
 def colour(image: Any) -> tuple[float, ...]:
     """Of the first pixel, 0 to 255."""
     pixels = np.empty(len(image.pixels), np.float32)

@@ -176,17 +176,14 @@ def test_a_clip_becomes_an_animated_head(
     head = bpy.data.objects[name]
     bpy.context.view_layer.objects.active = head
     assert ops.synergyface.smooth_again(rotation=1.0, position=1.0) == {"FINISHED"}
-    rough, smooth = (
-        np.diff(keys(curve)[:, 1], 3).std()
-        for curve in (found_again(head, 0.0), found_again(head, 1.0))
-    )
+    rough, smooth = (np.diff(heights(head, strength), 3).std() for strength in (0.0, 1.0))
     assert smooth < 0.5 * rough
 
 
-def found_again(head: Any, strength: float) -> Any:
-    """Curve of the height, after smoothing with a strength."""
+def heights(head: Any, strength: float) -> np.ndarray:
+    """Keys of the height, after smoothing of the position with a strength."""
     ops.synergyface.smooth_again(position=strength)
-    return curves(head)["location", 2]
+    return keys(curves(head)["location", 2])[:, 1]
 
 
 def test_a_movie_clip_of_the_file_is_taken_in_part(
