@@ -7,8 +7,9 @@ Use it in networks that you trust, and nowhere else.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from backend.batch.items import Item, Outcome, Work
@@ -16,6 +17,7 @@ from backend.errors import BadInputError
 
 # A lost worker's item is done again somewhere else, this often.
 RETRIES = 3
+CONNECT_SECONDS = 5.0
 
 
 def run_on_cluster(
@@ -40,6 +42,7 @@ def run_on_cluster(
         Ray is not installed, or no cluster answers.
     """
     ray = _import_ray()
+    _require_listener(address)
     with _connected(ray, address):
         needs = {"num_gpus": 1} if on_gpu else {"num_cpus": 1}
         remote = ray.remote(max_retries=RETRIES, **needs)(_do)
@@ -72,16 +75,33 @@ def _import_ray() -> Any:
     return ray
 
 
+def _require_listener(address: str) -> None:
+    """Ray itself would try for minutes where nothing listens."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        return
+    # Ray takes a loopback address to mean this computer by its other name.
+    others = (socket.gethostname(),) if host in ("127.0.0.1", "localhost") else ()
+    for name in (host, *others):
+        with suppress(OSError), socket.create_connection((name, int(port)), CONNECT_SECONDS):
+            return
+    raise _no_cluster(address, "nothing listens there.")
+
+
 @contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
     try:
         ray.init(address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise BadInputError(
-            f"No Ray cluster answers at {address}: {str(error).splitlines()[0]}",
-            "Start one with `ray start --head`, and give the address that it prints.",
-        ) from error
+        raise _no_cluster(address, str(error).splitlines()[0]) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _no_cluster(address: str, reason: str) -> BadInputError:
+    return BadInputError(
+        f"No Ray cluster answers at {address}: {reason}",
+        "Start one with `ray start --head`, and give the address that it prints.",
+    )

@@ -1,0 +1,93 @@
+"""A batch on a Ray cluster of two nodes on this computer, bound to the loopback interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from backend.batch.cluster import run_on_cluster
+from backend.batch.items import Outcome
+from backend.errors import BadInputError
+from tests.backend.batch_work import act_slowly, pids, write_items
+
+pytestmark = pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray")
+
+ROOT = Path(__file__).parents[2]
+NODE = {
+    "num_cpus": 1,
+    "node_ip_address": "127.0.0.1",
+    "include_dashboard": False,
+    "object_store_memory": 80 * 2**20,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_environment() -> Iterator[None]:
+    """What Ray must find before it is imported: the last of them binds it to the loopback."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_agent_register_timeout_ms", "120000")
+        patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        yield
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A head node of one core."""
+    from ray.cluster_utils import Cluster
+
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=NODE))
+    yield cluster
+    cluster.shutdown()
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """Ray gives its parts half a minute to start, too little where others use the computer."""
+    for _ in range(2):
+        with suppress(Exception):
+            return start()
+    return start()
+
+
+def test_a_killed_node_loses_nothing(cluster: Any, tmp_path: Path) -> None:
+    second = patiently(lambda: cluster.add_node(**NODE))
+    raylet = second.all_processes["raylet"][0].process.pid
+    items = write_items(tmp_path, **{f"item{i}": "good" for i in range(8)})
+
+    def workers() -> set[int]:
+        return {pid for item in items for pid in pids(item)}
+
+    outcomes: list[Outcome] = []
+    killed: list[int] = []
+    with closing(run_on_cluster(items, act_slowly, cluster.address)) as coming:
+        for outcome in coming:
+            outcomes.append(outcome)
+            on_second = [pid for pid in workers() if descends_from(pid, raylet)]
+            if not killed and on_second:
+                # As if its computer had lost power, in the middle of an item.
+                cluster.remove_node(second, allow_graceful=False)
+                killed = on_second
+    assert killed
+    assert sorted(o.item.source.stem for o in outcomes) == [i.source.stem for i in items]
+    assert {outcome.state for outcome in outcomes} == {"done"}
+
+
+def descends_from(pid: int, ancestor: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return ancestor in [parent.pid for parent in psutil.Process(pid).parents()]
+    return False
+
+
+def test_no_cluster_is_said(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(BadInputError, match=r"No Ray cluster answers at 127\.0\.0\.1:1"):
+        list(run_on_cluster(write_items(tmp_path, a="good"), act_slowly, "127.0.0.1:1"))
+    assert time.monotonic() - began < 60
