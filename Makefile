@@ -2,6 +2,7 @@
 # make demo PHOTO=me.jpg  the same for your own photo
 # make test               lint, types, and every test, those in real Blender modules included
 # make test-long          what takes hours, such as the backend's installation in every Blender
+# make docs               pages of the interfaces from their docstrings, in out/docs/
 # make try-training       a tiny training from drawn photos to new weights, see training/README.md
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c c
 SYNERGYFACE = $(VENV)/bin/synergyface
 TEST_DATA = $(CURDIR)/.test-data
 
-.PHONY: demo test test-long test-python try-training lint addon clean
+.PHONY: demo test test-long test-python try-training lint docs addon clean
 
 demo: $(VENV)/.installed-demo
 	$(SYNERGYFACE) assets fetch --accept-bfm-license
@@ -21,10 +22,14 @@ test: lint test-python addon test-blender
 
 test-long: test-blender-long
 
-lint: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev .venvs/stubs-4.2
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/basedpyright
+	$(VENV)/bin/basedpyright -p tests/blender/pyright-4.2.json
+
+docs: $(VENV)/.installed-dev
+	$(VENV)/bin/python build_docs.py
 
 test-python: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest
