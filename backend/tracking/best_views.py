@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.pose import euler_angles, pose_from_parameters
 from backend.tracking.sighting import Sighting
 
 Image = NDArray[np.uint8]
@@ -73,8 +72,7 @@ class BestViews:
 
     def offer(self, image: Image, row: int, face: int, sighting: Sighting) -> None:
         """Keep the part of a frame that shows a face if none was better."""
-        yaw = euler_angles(pose_from_parameters(sighting.parameters).rotation)[0]
-        key = face, int(np.searchsorted(SIDES, yaw))
+        key = face, int(np.searchsorted(SIDES, sighting.yaw))
         pixels = min(sighting.roi_box.side, MAX_PIXELS)
         score = sighting.confidence * pixels * np.sqrt(sighting.sharpness)
         old = self.views.get(key)

@@ -45,6 +45,8 @@ class Sighting:
         (68, 3) float32 in the image frame: the refined ones.
     next_box
         Where to look in the next frame.
+    yaw
+        Degrees.
     confidence
         From 0, no face, to 1.
     sharpness
@@ -57,6 +59,7 @@ class Sighting:
     parameters: Float
     landmarks: Float
     next_box: RoiBox
+    yaw: float
     confidence: float
     sharpness: float
     colors: Float
@@ -115,24 +118,25 @@ def _sighting(picture: Image, box: RoiBox, parameters: Float, refined: Float) ->
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     lab = cv2.cvtColor(picture[INNER, INNER], cv2.COLOR_RGB2LAB)
     squares = cv2.resize(lab, (SQUARES, SQUARES), interpolation=cv2.INTER_AREA)
+    yaw, _, roll = euler_angles(pose_from_parameters(parameters).rotation)
     return Sighting(
         roi_box=box,
         parameters=parameters,
         landmarks=image_from_crop_frame(refined, box),
-        next_box=_next_box(box, parameters, refined),
+        next_box=_next_box(box, roll, refined),
+        yaw=yaw,
         confidence=rigidity(parameters),
         sharpness=float(cv2.Laplacian(grey, cv2.CV_32F).var()),
         colors=np.asarray(squares, np.float32).reshape(-1),
     )
 
 
-def _next_box(box: RoiBox, parameters: Float, refined: Float) -> RoiBox:
-    """The training's square around the landmarks, turned as before or, if it leans, anew."""
+def _next_box(box: RoiBox, roll: float, refined: Float) -> RoiBox:
+    """The training's square around the landmarks, turned as before or, if they lean, anew."""
     low, high = refined[:, :2].min(axis=0), refined[:, :2].max(axis=0)
     middle = np.array([[*(low + high) / 2, 0]], np.float32)
     x, y, _ = image_from_crop_frame(middle, box)[0]
     side = float((high - low).max()) * np.sqrt(2) * box.side / CROP_SIZE
-    # How far the face leans in the crop; anticlockwise as seen is positive, as in `RoiBox`.
-    lean = -euler_angles(pose_from_parameters(parameters).rotation)[2]
-    roll = box.roll + lean if abs(lean) > LEAN else box.roll
-    return RoiBox(float(x), float(y), float(side), (roll + 180) % 360 - 180)
+    # A face's roll is clockwise as seen, a box's anticlockwise.
+    turn = box.roll - roll if abs(roll) > LEAN else box.roll
+    return RoiBox(float(x), float(y), float(side), (turn + 180) % 360 - 180)
