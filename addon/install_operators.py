@@ -63,9 +63,12 @@ class SYNERGYFACE_OT_ask_to_install(ReportingOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """The person has agreed: a modal operator of its own does the work."""
-        return blender_operators.synergyface.install_backend(
-            "INVOKE_DEFAULT", accept_bfm_license=self.accept_bfm_license
-        )
+        try:
+            return blender_operators.synergyface.install_backend(
+                "INVOKE_DEFAULT", accept_bfm_license=self.accept_bfm_license
+            )
+        except RuntimeError as error:  # what that operator has reported
+            raise Problem(str(error).removeprefix("Error: ").strip()) from error
 
     def _ask(self, context: bpy.types.Context) -> Outcome:
         self._lines = planned(install_options(context)).lines()

@@ -10,15 +10,15 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
 from conftest import ops, submodule
+from test_panels import draw
 
 TESTED = (5, 0)
-LICENCE = "licence has to be accepted"
+LICENCE = "licence has to be accepted before it is fetched"
 
 
 @pytest.fixture
@@ -57,12 +57,13 @@ def test_the_person_is_told_what_how_large_and_from_where(empty_computer: Path) 
     text = "\n".join(install_operators.planned(options).lines())
     assert "about 524 MB from PyPI" in text
     assert str(empty_computer) in text
-    view = submodule("backend_view")
-    assert view.installation().kind == "none"
-    drawn: list[str] = []
-    layout = SimpleNamespace(operator=lambda name, **options: drawn.append(name))
-    view.draw_remedy(layout)
-    assert drawn == ["synergyface.ask_to_install"]
+    assert submodule("backend_view").installation().kind == "none"
+    rna = ops.synergyface.ask_to_install.get_rna_type()
+    shown = draw(install_operators.SYNERGYFACE_OT_ask_to_install, _lines=[text], bl_rna=rna)
+    assert "accept_bfm_license" in shown
+    assert "non-commercial research" in " ".join(shown)
+    with pytest.raises(RuntimeError, match=f"^Error: The Basel Face Model's {LICENCE}"):
+        ops.synergyface.ask_to_install()
 
 
 @pytest.mark.skipif(
