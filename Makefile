@@ -1,7 +1,8 @@
 # make demo               a sample photo becomes a textured head, in out/astronaut/
 # make demo PHOTO=me.jpg  the same for your own photo
 # make test               lint, types, and every test, those in real Blender modules included
-# make test-long          what takes hours, such as the backend's installation in every Blender
+# make test-long          what takes hours: an hour of mixed work for the backend, half an hour of
+#                         damaged input, its installation in every Blender
 # make docs               pages of the interfaces from their docstrings, in out/docs/
 # make try-training       a tiny training from drawn photos to new weights, see training/README.md
 
@@ -12,7 +13,7 @@ PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c c
 SYNERGYFACE = $(VENV)/bin/synergyface
 TEST_DATA = $(CURDIR)/.test-data
 
-.PHONY: demo test test-long test-python try-training lint docs addon clean
+.PHONY: demo test test-long test-python test-python-long try-training lint docs addon clean
 
 demo: $(VENV)/.installed-demo
 	$(SYNERGYFACE) assets fetch --accept-bfm-license
@@ -20,7 +21,7 @@ demo: $(VENV)/.installed-demo
 
 test: lint test-python addon test-blender
 
-test-long: test-blender-long
+test-long: test-python-long test-blender-long
 
 lint: $(VENV)/.installed-dev .venvs/stubs-4.2
 	$(VENV)/bin/ruff check .
@@ -33,6 +34,12 @@ docs: $(VENV)/.installed-dev
 
 test-python: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest
+
+test-python-long: export SYNERGYFACE_SOAK_SECONDS = 3600
+test-python-long: export SYNERGYFACE_FUZZ_SECONDS = 1800
+test-python-long: $(VENV)/.installed-dev
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest --timeout 900 \
+		tests/backend/test_load.py tests/backend/test_fuzz_contract.py tests/backend/test_fuzz_files.py
 
 try-training: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest tests/training/test_end_to_end.py

@@ -1,0 +1,140 @@
+"""What somebody tries who means harm, beyond `test_server_security`."""
+
+from __future__ import annotations
+
+import gzip
+import hmac
+import socket
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend import contract
+from tests.conftest import RunningBackend
+
+Start = Callable[..., RunningBackend]
+
+MAX_MEMORY_MIB = 900
+
+# Prints what became of a photo and the most memory that it took, in MiB.
+DECODE = """
+import resource, sys
+from backend.errors import BadInputError
+from backend.vision.images import decode_image
+try:
+    print(decode_image(open(sys.argv[1], "rb").read()).shape)
+except BadInputError as error:
+    print(error.code)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10))
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize("given", ["Bearer ", "Bearer x", "Bearer {token}x", "Bearer {token}"])
+def test_every_token_is_compared_in_constant_time(
+    shared_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """By the one function that promises it, with the whole of both."""
+    seen: list[tuple[Any, Any]] = []
+    compare = hmac.compare_digest
+
+    def watched(a: Any, b: Any) -> bool:
+        seen.append((a, b))
+        return compare(a, b)
+
+    monkeypatch.setattr("backend.server.security.hmac.compare_digest", watched)
+    given = given.format(token=shared_backend.token)
+    answer = shared_backend.request("GET", "/v1/health", headers={"Authorization": given})
+    expected = f"Bearer {shared_backend.token}"
+    assert answer.status == (200 if given == expected else 401)
+    assert seen == [(given.strip().encode(), expected.encode())]
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e", "%00", "a" * 5000]
+)
+@pytest.mark.parametrize("path", ["/v1/jobs/{}", "/v1/jobs/{}/result", "/v1/streams/{}"])
+def test_names_lead_nowhere(shared_backend: RunningBackend, path: str, name: str) -> None:
+    for method in ("GET", "DELETE"):
+        answer = shared_backend.request(method, path.format(name))
+        assert answer.status in (404, 405)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_compressed_body_is_not_expanded(shared_backend: RunningBackend) -> None:
+    body = gzip.compress(bytes(10**7))
+    headers = shared_backend.headers | {"Content-Encoding": "gzip"}
+    job = shared_backend.request("POST", "/v1/faces", body, headers).json()["job"]
+    shared_backend.finished(job)
+    result = contract.decode_faces(shared_backend.get(f"/v1/jobs/{job}/result").body)
+    # The fake reconstructor's first expression is the length of what it got.
+    assert result.faces[0].expression[0] == len(body)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"\x16\x03\x01\x02\x00", b"\0\0\0\0\r\n\r\n", b"x" * 100_000],
+    ids=["TLS", "zeros", "endless"],
+)
+def test_what_is_no_http_is_told_so(shared_backend: RunningBackend, sent: bytes) -> None:
+    answer = b""
+    with socket.create_connection(("127.0.0.1", shared_backend.port), timeout=20) as connection:
+        try:
+            connection.sendall(sent + b"\r\n\r\n")
+            while piece := connection.recv(65536):
+                answer += piece
+        except ConnectionError:
+            pass
+    if answer:  # a long one may be cut off before it can read the answer
+        assert answer.startswith(b"HTTP/1.1 400 ") and b'"bad-request"' in answer
+    assert shared_backend.get("/v1/health").status == 200
+
+
+def png(width: int, height: int, *chunks: tuple[bytes, bytes], rows: bytes = b"") -> bytes:
+    """PNG with what it claims, and then whatever is given."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))  # fmt: skip # noqa: E501
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + b"".join(chunk(*each) for each in chunks)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+GIGABYTE = zlib.compress(bytes(2**30), 9)
+BOMBS = {
+    "claims a billion pixels": png(40_000, 25_000),
+    "claims a line of two billion pixels": png(2**31 - 1, 1),
+    "small, with a gigabyte of pixels": png(100, 100, (b"IDAT", GIGABYTE)),
+    "small, with a gigabyte of text": png(
+        100, 100, (b"zTXt", b"Comment\0\0" + GIGABYTE), rows=bytes(301 * 100)
+    ),
+    "small, with a gigabyte of colour profile": png(
+        100, 100, (b"iCCP", b"icc\0\0" + GIGABYTE), rows=bytes(301 * 100)
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system does not tell the peak memory")
+@pytest.mark.parametrize("what", BOMBS)
+def test_decompression_bombs(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(BOMBS[what])
+    assert path.stat().st_size < 2**21
+    ended = subprocess.run(
+        [sys.executable, "-c", DECODE, str(path)], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    outcome, peak = ended.stdout.splitlines()
+    assert outcome in ("(100, 100, 3)", "too-many-pixels", "damaged-image", "not-an-image")
+    assert int(peak) < MAX_MEMORY_MIB
