@@ -3,6 +3,8 @@
 # Blender reads property annotations as they stand, so they may not be postponed here.
 # pyright: reportInvalidTypeForm=false
 # Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+# Class attributes such as bl_options are Blender's own way to declare them.
 
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,7 @@ class SYNERGYFACE_OT_export_head(FileOperator, bpy.types.Operator):
 
     bl_idname = "synergyface.export_head"
     bl_label = "Export Head"
+    bl_options = set()
 
     file_format: bpy.props.EnumProperty(name="Format", description="Kind of file", items=FORMATS)
     shape_keys: bpy.props.BoolProperty(
@@ -110,6 +113,7 @@ class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
 
     bl_idname = "synergyface.export_motion"
     bl_label = "Export Animation"
+    bl_options = set()
 
     def suffix(self) -> str:
         """Always the same."""

@@ -45,6 +45,7 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
             layout.operator("synergyface.subdivide", icon="MOD_SUBSURF")
         else:
             layout.prop(subdivision, "render_levels", text="Subdivision in Renders")
+        layout.operator_menu_enum("synergyface.change_texture", "mode", text="Change Texture")
         marked = bool(landmarks_of(head))
         layout.operator(
             "synergyface.landmarks",
