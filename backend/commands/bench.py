@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 HELP = "time the stages of a photo on this computer"
+SUBJECTS = {"video": "backend.commands.bench_video"}
 ENTRY_POINT_GROUP = "synergyface.benches"
 
 
@@ -16,13 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run_subject=_photo)
-    found = entry_points(group=ENTRY_POINT_GROUP)
-    if not found:
-        return
+    found = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)}
     subjects = parser.add_subparsers(metavar="SUBJECT", help="something else than a photo")
-    for entry in found:
-        module = import_module(entry.value)
-        subject = subjects.add_parser(entry.name, help=module.HELP, description=module.HELP)
+    for name, module_name in (SUBJECTS | found).items():
+        module = import_module(module_name)
+        subject = subjects.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(subject)
         subject.set_defaults(run_subject=module.run)
 
