@@ -95,8 +95,9 @@ def look(image: Image, roi_boxes: list[RoiBox], engine: Engine) -> list[Sighting
 def rigidity(parameters: Float) -> float:
     """How near the pose's matrix is to a rotation times a scale: 1 it is one, 0 no face."""
     stretch = np.linalg.svd(parameters[:12].reshape(3, 4)[:, :3], compute_uv=False)
-    quotient = stretch[0] / max(float(stretch[2]), 1e-12)
-    return float(np.clip(1 - np.log(quotient) / np.log(NO_ROTATION), 0, 1))
+    if stretch[2] < 1e-12:
+        return 0.0
+    return float(np.clip(1 - np.log(stretch[0] / stretch[2]) / np.log(NO_ROTATION), 0, 1))
 
 
 def within(landmarks: Float, height: int, width: int) -> float:
