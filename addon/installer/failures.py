@@ -111,7 +111,7 @@ PIP_FAILURES = (
         "SYNERGYFACE_DATA to a short folder such as C:\\sf.",
     ),
     KnownFailure(
-        r"No matching distribution found for (\S+)",
+        r"(?:No matching distribution found for|Cannot install) ([\w.-]+)",
         "The package {0} is not to be had for this system and Python.",
         "Use 64-bit Linux, Windows or macOS 14 on Apple silicon. From a folder of wheels, check "
         "that it holds the package, for the same system and Python.",

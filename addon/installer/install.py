@@ -136,7 +136,7 @@ def _check(plan: Plan, environment: Path, report: Progress) -> dict[str, Any]:
 
 
 def _make_current(plan: Plan, environment: Path) -> None:
-    write_marker(environment, Marker(plan.payload.version, plan.payload.sha256(), plan.device))
+    write_marker(environment, Marker(plan.payload.version, plan.wheel_sha256, plan.device))
     _backend(plan, environment, ("assets", "register"), lambda: None)
 
 

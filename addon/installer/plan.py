@@ -87,6 +87,8 @@ class Plan:
     ----------
     payload
         The backend.
+    wheel_sha256
+        Of its wheel.
     python
         Makes the environment.
     device
@@ -104,6 +106,7 @@ class Plan:
     """
 
     payload: Payload
+    wheel_sha256: str
     python: Python
     device: Literal["cpu", "cuda"]
     why: str
@@ -150,9 +153,11 @@ def make_plan(options: Options, payload: Payload, data: Path) -> Plan:
     if options.wheels is not None and not options.wheels.is_dir():
         raise InstallError(f"There is no folder {options.wheels}.", "Choose the folder of wheels.")
     device, why = choose_device(options.device)
-    name = f"{payload.version}-{payload.sha256()[:8]}-{device}"
+    sha256 = payload.sha256()
+    name = f"{payload.version}-{sha256[:8]}-{device}"
     plan = Plan(
         payload=payload,
+        wheel_sha256=sha256,
         python=find_python(options.python),
         device=device,
         why=why,
