@@ -169,6 +169,7 @@ def _announce(port: int) -> None:
 
 def _leave_if_worker_is_stuck() -> None:
     """End the process now if a thread sits in a native call, where tidy finalisation may crash."""
-    if any(thread.name == "worker" and thread.is_alive() for thread in threading.enumerate()):
+    ours = (t for t in threading.enumerate() if t.name.startswith(("worker", "stream")))
+    if any(thread.is_alive() for thread in ours):
         logging.shutdown()
         os._exit(0)
