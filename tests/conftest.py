@@ -17,6 +17,9 @@ from tests.backend.fake_tracking import FakeTracking
 from tests.backend_client import BackendClient
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from backend import contract
     from backend.morphable_model.model import MorphableModel
     from backend.pipeline import FaceReconstructor
@@ -115,6 +118,18 @@ class FakeReconstructor(FakeTracking):
             self.slow_ones_started.release()
             self.release.wait(10)
         return a_result(first_expression=len(photo))
+
+    def texture(
+        self,
+        order: contract.TextureOrder,
+        size: int,
+        mode: str,
+        progress: Callable[[float, str], None],
+    ) -> NDArray[np.uint8]:
+        """The photo's bytes in place of a picture's."""
+        self.calls.append((mode, size))
+        progress(0.5, "making the texture")
+        return order.photo
 
     def _be_slow(self, progress: Callable[[float, str], None]) -> None:
         self.slow_ones_started.release()

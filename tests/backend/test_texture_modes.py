@@ -107,7 +107,9 @@ def test_weights_of_a_training_are_imported_and_used(tmp_path: Path, monkeypatch
 
     monkeypatch.setenv("SYNERGYFACE_DATA", str(tmp_path / "data"))
     small = Generator(Architecture(source="texture", width=8))
-    torch.nn.init.constant_(small.head[-1].bias, 0.5)
+    last = small.head[-1]
+    assert isinstance(last, torch.nn.ConvTranspose2d) and last.bias is not None
+    torch.nn.init.constant_(last.bias, 0.5)
     weights = tmp_path / "mine.safetensors"
     save_generator(small, weights)
     assert main(["assets", "import", str(weights)]) == 0

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from backend.geometry.pose import euler_angles, pose_from_parameters
+from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS, mirror_coefficients
 from backend.morphable_model.model import MorphableModel
 from tests.training.conftest import landmarks_of
 from training.data.augmentation import (
@@ -18,7 +19,6 @@ from training.data.augmentation import (
     similarity,
     warp,
 )
-from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS, mirror_coefficients
 from training.data.packed import PackedBatch, PackedFaces
 
 

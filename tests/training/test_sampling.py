@@ -12,10 +12,10 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from backend.errors import BadInputError
+from training.data.held_out import is_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, draw, face_weights
 from training.data.shards import Labels, read_index
-from training.data.held_out import is_held_out
 from training.synergynet.data_module import PackedFacesModule
 
 
