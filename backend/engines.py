@@ -27,6 +27,8 @@ DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda", "mps")
 INPUT = "crops"
 OUTPUTS = ("parameters", "coarse", "refined")
 CPU_THREADS = 2
+# Another one for every change of what is exported.
+EXPORT_VERSION = b"2"
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,17 @@ def load_engine(
     if chosen == "cpu":
         return load_exported(
             f"synergynet-{_digest(weights, model)}",
-            lambda: export_onnx(load_weights(weights), model),
+            lambda: export_onnx(load_folded(weights), model),
             OnnxEngine,
         )
-    return TorchEngine(load_weights(weights), model, chosen)
+    return TorchEngine(load_folded(weights), model, chosen)
+
+
+def load_folded(weights: Path) -> SynergyNet:
+    """Weights as a network for inference; see `load_weights` for what it raises."""
+    from backend.synergynet.folding import folded
+
+    return folded(load_weights(weights))
 
 
 class OnnxEngine:
@@ -196,7 +205,8 @@ def export_onnx(network: SynergyNet, model: MorphableModel) -> bytes:
 def _digest(weights: Path, model: MorphableModel) -> str:
     """What an export depends on."""
     require_weights(weights)
-    digest = hashlib.sha256(weights.read_bytes())
+    digest = hashlib.sha256(EXPORT_VERSION)
+    digest.update(weights.read_bytes())
     digest.update(model.landmark_mean.tobytes())
     digest.update(model.landmark_basis.tobytes())
     return digest.hexdigest()[:16]

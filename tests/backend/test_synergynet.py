@@ -14,6 +14,7 @@ from backend.engines import OnnxEngine, TorchEngine, export_onnx
 from backend.errors import BadInputError, MissingAssetError
 from backend.morphable_model.model import MorphableModel
 from backend.synergynet.checkpoint import import_checkpoint
+from backend.synergynet.folding import folded
 from backend.synergynet.network import Architecture, SynergyNet, parameter_counts
 from backend.synergynet.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 
@@ -281,6 +282,37 @@ def test_onnx_and_torch_agree(model: MorphableModel, tmp_path: Path) -> None:
     for name in ("coarse", "refined"):
         assert np.abs(getattr(onnx, name) - getattr(reference, name)).max() < 120e-4
     assert np.abs(onnx.refined - onnx.coarse).max() > 1e-3
+
+
+@pytest.mark.parametrize("architecture", [Architecture(), Architecture("official")], ids=str)
+def test_folded_network_computes_the_same(
+    architecture: Architecture, model: MorphableModel
+) -> None:
+    torch.manual_seed(0)
+    network = SynergyNet(architecture)
+    network.attach(model)
+    for norm in network.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            torch.nn.init.uniform_(norm.weight, 0.5, 2)
+            torch.nn.init.normal_(norm.bias, mean=4)
+            assert norm.running_mean is not None and norm.running_var is not None
+            torch.nn.init.normal_(norm.running_mean)
+            torch.nn.init.uniform_(norm.running_var, 0.5, 2)
+    network.eval()
+    smaller = folded(network)
+    points, z = torch.randn(3, 3, 68), torch.randn(3, 1280)
+    attributes = (points, z, torch.randn(3, 40), torch.randn(3, 10))
+    assert network.refinement is not None and smaller.refinement is not None
+    with torch.inference_mode():
+        expected = network.refinement(*attributes)
+        found = smaller.refinement(*attributes)
+    assert expected.abs().max() > 1e-3
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+    norms = [m for m in smaller.refinement.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    assert not norms
+    # The original stays what it was.
+    with torch.inference_mode():
+        torch.testing.assert_close(network.refinement(*attributes), expected, rtol=0, atol=0)
 
 
 def test_weights_survive_the_disk_without_any_bfm_array(tmp_path: Path) -> None:
