@@ -4,7 +4,6 @@
 # pyright: reportInvalidTypeForm=false
 # Class attributes such as bl_options are Blender's own way to declare them.
 # ruff: noqa: RUF012
-# Class attributes such as bl_options are Blender's own way to declare them.
 
 from pathlib import Path
 from typing import Any

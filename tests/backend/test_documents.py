@@ -1,0 +1,28 @@
+"""The README's map names every room of the house."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Rooms within rooms need not be named.
+DEPTH = 2
+
+
+def test_where_things_are_names_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    packages = {package.replace(".", "/") for package in project["tool"]["setuptools"]["packages"]}
+    packages |= {f"addon/{path.parent.name}" for path in (ROOT / "addon").glob("*/__init__.py")}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = readme.split("## Where things are")[1].split("\n## ")[0]
+    missing = {p for p in packages if p.count("/") < DEPTH and f"`{p}/`" not in table}
+    assert not missing
+
+
+def test_the_map_names_nothing_that_is_gone() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = readme.split("| folder | what |")[1].split("\n\n")[0]
+    named = [part for part in table.split("`") if part.endswith("/") and " " not in part]
+    assert len(named) > 15
+    assert [folder for folder in named if not (ROOT / folder).is_dir()] == []
