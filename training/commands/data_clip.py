@@ -8,16 +8,18 @@ from pathlib import Path
 
 from backend.errors import BadInputError
 
-SCENARIO_HELP = "turn (default), still, gap, leaving, cut, shots or crossing"
-RATE_HELP = "23.976, 25 (default), 29.97, 60 or variable"
+SCENARIO_HELP = "turn, still, gap, leaving, cut, shots or crossing"
+RATE_HELP = "23.976, 25, 29.97, 60 or variable"
 
 
 def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``clip``."""
     clip = steps.add_parser("clip", help="draw a video of moving heads, its truth beside it")
     add_plan(clip)
-    clip.add_argument("--scenario", default="turn", metavar="NAME", help=SCENARIO_HELP)
-    clip.add_argument("--rate", default="25", metavar="FPS", help=RATE_HELP)
+    clip.add_argument(
+        "--scenario", default="turn", metavar="NAME", help=f"{SCENARIO_HELP} (default: turn)"
+    )
+    clip.add_argument("--rate", default="25", metavar="FPS", help=f"{RATE_HELP} (default: 25)")
     clip.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.mp4")
     clip.set_defaults(run_step=_clip)
 
@@ -25,7 +27,9 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def add_plan(parser: argparse.ArgumentParser) -> None:
     """Add what all drawn clips have in common."""
     parser.add_argument("--seconds", type=float, default=8.0, help="length (default: 8)")
-    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument(
+        "--size", type=size, default=(1280, 720), metavar="WxH", help="(default: 1280x720)"
+    )
     parser.add_argument("--seed", type=int, default=0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import BadInputError
-from training.commands import evaluate_texture
+from training.commands import evaluate_clip, evaluate_texture
 from training.commands.evaluation_inputs import data_options, measured, network_options
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     texture = add("texture", evaluate_texture.HELP, evaluate_texture.run)
     evaluate_texture.add_options(texture)
+    clip = add("clip", evaluate_clip.HELP, evaluate_clip.run)
+    evaluate_clip.add_options(clip)
     synthetic = add("synthetic", "error on rendered faces; needs no photos", _synthetic)
     synthetic.add_argument("-n", type=int, default=200, help="how many faces (default: 200)")
     synthetic.add_argument("--seed", type=int, default=0)

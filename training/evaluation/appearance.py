@@ -46,9 +46,9 @@ class Light:
         return (self.ambient + np.maximum(share, 0)[..., None] * self.lamp).astype(np.float32)
 
 
-def skin_tone(rng: np.random.Generator) -> Float:
-    """(3,) factors on the mean texture from pale to dark, redder as it darkens."""
-    depth = rng.uniform(0, 1)
+def skin_tone(rng: np.random.Generator, depth: float | None = None) -> Float:
+    """(3,) factors on the mean texture, redder as it darkens; `depth` from 0, pale, to 1, dark."""
+    depth = rng.uniform(0, 1) if depth is None else depth
     pale, dark = np.array([1.12, 1.10, 1.08]), np.array([0.50, 0.41, 0.36])
     return ((pale + (dark - pale) * depth) * rng.uniform(0.95, 1.05, 3)).astype(np.float32)
 

@@ -28,6 +28,8 @@ SUPERSAMPLING = 2
 # Of the lens, standard deviation in pixels; of the sensor, in parts of the brightest value.
 BLUR, NOISE = 0.7, 0.012
 NOISE_MARGIN = 64
+# Multiples of it, less their whole part, are far from each other.
+GOLDEN_RATIO = 0.618
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Camera:
     def frames(self, scene: Scene) -> Iterator[Image]:
         """(H, W, 3) uint8 RGB for every frame of the scene."""
         texture = np.asarray(read_image(MEAN_TEXTURE), np.float32) / np.float32(255)
-        skins = [texture * skin_tone(self._rng(1, n)) for n in range(len(scene.people))]
+        skins = [texture * self._skin_tone(n) for n in range(len(scene.people))]
         shots = [self._shot(number) for number in range(int(scene.shots.max()) + 1)]
         noise = self._noise_field()
         for index, number in enumerate(scene.shots.tolist()):
@@ -75,6 +77,11 @@ class Camera:
 
     def _rng(self, *what: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *what])
+
+    def _skin_tone(self, number: int) -> Float:
+        """Of one person, clearly unlike the next one's: all have the same texture."""
+        first = self._rng(1).uniform()
+        return skin_tone(self._rng(1, number), (first + GOLDEN_RATIO * number) % 1)
 
     def _shot(self, number: int) -> Shot:
         rng = self._rng(3, number)

@@ -67,7 +67,7 @@ class Scene:
     ticks
         (F,) int64 times of the frames, 90,000 to a second, the first at 0.
     shots
-        (F,) int64 number of the shot; background and light change with it.
+        (F,) int64 number of the setting; background and light change with it.
     people
         In the order in which they appear, from left to right.
     """
@@ -183,10 +183,10 @@ def _cut(stage: Stage) -> Scene:
 
 
 def _shots(stage: Stage) -> Scene:
-    """One person, another, and the first again, from shot to shot."""
-    shot = np.clip((stage.part * 3).astype(int), 0, 2)
+    """One person, another elsewhere, and the first again where it was, from shot to shot."""
+    shot = ((stage.part >= 1 / 3) & (stage.part < 2 / 3)).astype(int)
     first, second = stage.person(turn=0.5, x=0.4), stage.person(turn=0.5, x=0.6)
-    people = replace(first, present=shot != 1), replace(second, present=shot == 1)
+    people = replace(first, present=shot == 0), replace(second, present=shot == 1)
     return Scene(ticks_of(stage.times), shot, people)
 
 

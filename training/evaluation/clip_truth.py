@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backend.data_folder import atomic_path
 from backend.geometry.camera import CROP_SIZE
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
-from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import ClipInfo
 from training.data.arrays import read_arrays
@@ -67,12 +67,10 @@ def _track(number: int, person: Person, model: MorphableModel) -> Track:
     rotation = np.stack([rotation_from_euler(*angles) for angles in person.angles])
     n = len(rotation)
     scaled = person.scale[:, None, None] * rotation
+    translation = np.column_stack([person.place, np.zeros(n)])
     alpha_exp = person.expression * model.expression_sigma
     alpha = np.column_stack([np.tile(person.alpha_shape, (n, 1)), alpha_exp])
-    points = model.landmark_mean + np.einsum("pck,fk->fpc", model.landmark_basis, alpha)
-    translation = np.column_stack([person.place, np.zeros(n)])
-    # The model is y-up, the image y-down.
-    landmarks = np.einsum("fij,fpj->fpi", scaled, points) * [1, -1, 1] + translation[:, None]
+    landmarks = posed_landmarks(model, person.alpha_shape, person.expression, scaled, translation)
     corners = _roi_boxes(landmarks)
     values: dict[str, Array] = {
         "parameters": np.column_stack([_pose_parameters(scaled, translation, corners), alpha]),
@@ -90,6 +88,34 @@ def _track(number: int, person: Person, model: MorphableModel) -> Track:
         confidence=person.present.astype(np.float32),
         **seen,
     )
+
+
+def posed_landmarks(
+    model: MorphableModel,
+    alpha_shape: Array,
+    expression: Array,
+    matrices: Array,
+    translation: Array,
+) -> Array:
+    """(F, 68, 3) landmarks of the mesh in the image frame.
+
+    Parameters
+    ----------
+    alpha_shape
+        (40,)
+    expression
+        (F, 10) standard deviations.
+    matrices
+        (F, 3, 3) rotations times scale: y up, pixels per millimetre.
+    translation
+        (F, 3) the model's origin, image frame.
+    """
+    neutral = model.landmark_mean + model.landmark_basis[..., :N_SHAPE] @ alpha_shape
+    per_sigma = model.landmark_basis[..., N_SHAPE:] * model.expression_sigma
+    points = neutral + np.einsum("pck,fk->fpc", per_sigma, expression)
+    # The model is y-up, the image y-down.
+    turned = np.einsum("fij,fpj->fpi", matrices, points) * [1, -1, 1]
+    return turned + translation[:, None]
 
 
 def _roi_boxes(landmarks: Array) -> Array:
