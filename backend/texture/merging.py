@@ -77,6 +77,6 @@ def _added(colors: Float, known: Float, seen: Observation) -> tuple[Float, Float
     light = extend_light(difference, both, both, np.zeros(3, np.float32))
     relit = skin.scale_color(seen.sampled, resize(np.exp(light), size, size))
     gain = seen.believed * (1 - known)
-    total = known + gain
+    total = np.asarray(known + gain, np.float32)
     share = gain / np.maximum(total, np.float32(1e-6))
     return mix(colors, relit, share), total
