@@ -6,6 +6,9 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +16,27 @@ from numpy.typing import NDArray
 from backend import contract
 from backend.engines import Device
 from backend.geometry.rasterizer import rasterize
+from backend.morphable_model.sources import detector_path
 from backend.pipeline import FaceReconstructor, faces_result
 from backend.texture.baker import TextureBaker
 from backend.vision.crop import crop
+from backend.vision.landmarker import Landmarker
+
+if TYPE_CHECKING:
+    from backend.bench_peers import Mb05
 
 PHOTO_HEIGHT = 720
 PHOTO_WIDTH = 1280
 TEXTURE_SIZE = 1024
 RENDER_SIZE = 512
+
+NETWORK = "network, refinement too (target 2 ms)"
+LANDMARKS = "box to landmarks, no mesh"
+MESH = "box to landmarks and dense mesh"
+PEER = "MediaPipe FaceLandmarker, whole frame"
+MB05 = "3DDFA_V2 mb05, network"
+# What is compared, and with what.
+PAIRS = ((LANDMARKS, PEER), (MESH, PEER), (NETWORK, MB05))
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,9 @@ class Timing:
     best: float
 
 
-def benchmark(photo: NDArray[np.uint8], repeat: int, device: Device = "auto") -> list[Timing]:
+def benchmark(
+    photo: NDArray[np.uint8], repeat: int, device: Device = "auto", mb05: Path | None = None
+) -> list[Timing]:
     """Time every stage on a 720p frame that shows `photo` at full height.
 
     Parameters
@@ -43,6 +61,8 @@ def benchmark(photo: NDArray[np.uint8], repeat: int, device: Device = "auto") ->
         Counted runs of each stage, after one that warms up.
     device
         Where the network runs.
+    mb05
+        Weights of a peer; see `backend.bench_peers.Mb05`.
     """
     frame = frame_of(photo)
     reconstructor = FaceReconstructor.load(device)
@@ -52,12 +72,18 @@ def benchmark(photo: NDArray[np.uint8], repeat: int, device: Device = "auto") ->
     baker = TextureBaker.load(model, TEXTURE_SIZE)
     textured = reconstructor.faces_from_image(frame, texture_size=TEXTURE_SIZE)
     alpha = np.zeros(50, np.float32)
+    head = np.empty_like(model.mean)
+    crops = crop(frame, box)[None]
+    peer = Landmarker(detector_path())
     rendered = _scaled_to(face.vertices_image, RENDER_SIZE)
     stages: dict[str, Callable[[], object]] = {
         "detection": lambda: reconstructor.detect(frame),
         "crop": lambda: crop(frame, box),
-        "regression and dense mesh": lambda: reconstructor.regress(frame, [box]),
-        "dense mesh alone": lambda: model.vertices(alpha[:40], alpha[40:]),
+        NETWORK: lambda: reconstructor.quick_engine.run(crops),
+        "dense mesh alone (target 2 ms)": lambda: model.vertices(alpha[:40], alpha[40:], head),
+        LANDMARKS: lambda: reconstructor.landmarks(frame, [box]),
+        MESH: lambda: reconstructor.regress(frame, [box]),
+        PEER: lambda: peer.points(frame),
         "photo to mesh (target 60 ms)": lambda: reconstructor.faces_from_image(
             frame, texture_size=None
         ),
@@ -69,7 +95,26 @@ def benchmark(photo: NDArray[np.uint8], repeat: int, device: Device = "auto") ->
             faces_result(textured, (PHOTO_WIDTH, PHOTO_HEIGHT))
         ),
     }
+    if mb05 is not None:
+        stages[MB05] = partial(_mb05(mb05).run, crops)
     return [_time(stage, work, repeat) for stage, work in stages.items()]
+
+
+def ratios(timings: list[Timing]) -> dict[str, float]:
+    """How many times as long a peer takes as we do, by medians, for the peers that were timed."""
+    medians = {timing.stage: timing.median for timing in timings}
+    return {
+        f"{theirs} / {ours}": medians[theirs] / medians[ours]
+        for ours, theirs in PAIRS
+        if theirs in medians
+    }
+
+
+def _mb05(path: Path) -> Mb05:
+    # PyTorch takes seconds to import, and only this peer needs it here.
+    from backend.bench_peers import Mb05
+
+    return Mb05(path)
 
 
 def frame_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
