@@ -90,9 +90,14 @@ def prepare(bpy: Any, scene: Any) -> None:
     scene.camera = camera
     scene.world = bpy.data.worlds.new("world")
     scene.world.color = (0.55, 0.55, 0.55)
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.device, scene.cycles.use_denoising = SAMPLES, "CPU", False
+    use_cycles(scene, SAMPLES)
     scene.render.resolution_x = scene.render.resolution_y = SIZE
+
+
+def use_cycles(scene: Any, samples: int) -> None:
+    """Render by Cycles on the processor, colours as textures have them."""
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.device, scene.cycles.use_denoising = samples, "CPU", False
     scene.view_settings.view_transform = "Standard"
 
 
