@@ -32,6 +32,7 @@ CLIENTS = 32
 ROUNDS = 3
 SOAK_SECONDS = float(os.environ.get("SYNERGYFACE_SOAK_SECONDS", "60"))
 SOAK_CLIENTS = 4
+LOOPBACK = {"127.0.0.1"}
 # Of the memory in the middle of the run; allocators and caches breathe.
 MAX_GROWTH = 0.05
 MAX_GROWTH_BYTES = 30 * 2**20
@@ -209,6 +210,9 @@ def test_mixed_work_leaves_nothing_behind(
         clients = [pool.submit(work.until, end, seed) for seed in range(SOAK_CLIENTS)]
         while time.monotonic() < end:
             samples.append(Sample.of(process))
+            # No photo leaves the computer: nobody else is spoken to.
+            for connection in process.net_connections("inet"):
+                assert {end.ip for end in (connection.laddr, connection.raddr) if end} <= LOOPBACK
             time.sleep(SOAK_SECONDS / 120)
         for client in clients:
             client.result()
