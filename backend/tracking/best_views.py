@@ -18,6 +18,9 @@ SIDES = (-40.0, -15.0, 15.0, 40.0)
 MARGIN, MAX_PIXELS = 1.5, 1024
 # A view is exchanged only for one that is better by so much: encoding takes time.
 BETTER = 1.15
+# How much a mouth that is as wide open as it is broad would take away from a view: teeth make a
+# picture sharp, but they are not skin, and a head at rest is to have a face at rest.
+OPEN_MOUTH, LEAST_CALM = 2.0, 0.1
 # JPEG's quality, and the most views that are kept in all: about 100 kB each.
 QUALITY, MAX_VIEWS = 95, 200
 
@@ -75,6 +78,7 @@ class BestViews:
         key = face, int(np.searchsorted(SIDES, sighting.yaw))
         pixels = min(sighting.roi_box.side, MAX_PIXELS)
         score = sighting.confidence * pixels * np.sqrt(sighting.sharpness)
+        score *= max(LEAST_CALM, 1 - OPEN_MOUTH * mouth_opening(sighting.landmarks))
         old = self.views.get(key)
         if old is not None and score < BETTER * old.score:
             return
@@ -84,6 +88,12 @@ class BestViews:
         self.views[key] = view
         if len(self.views) > MAX_VIEWS:
             del self.views[min(self.views, key=lambda k: self.views[k].score)]
+
+
+def mouth_opening(landmarks: NDArray[np.float32]) -> float:
+    """How far the inner lips are apart, in widths of the mouth, of (68, 3) landmarks."""
+    height, width = (np.linalg.norm(landmarks[a] - landmarks[b]) for a, b in ((62, 66), (48, 54)))
+    return float(height / max(width, 1e-6))
 
 
 def _view(image: Image, row: int, score: float, sighting: Sighting) -> View | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pictures import ROOT, use_cycles
 
-WIDTH, SAMPLES = 320, 8
+WIDTH, SAMPLES = 320, 32
 SECONDS = 0.5
 
 
