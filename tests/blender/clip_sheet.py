@@ -1,6 +1,6 @@
 """A sheet of a clip and of Blender's head through the matched camera, a row for every half second.
 
-.venvs/bpy-5.0.1/bin/python tests/blender/clip_sheet.py render CLIP FOLDER
+.venvs/bpy-5.0.1/bin/python tests/blender/clip_sheet.py render CLIP FOLDER [FOCAL_LENGTH]
 .venv/bin/python tests/blender/clip_sheet.py join CLIP FOLDER
 
 The first starts the real backend, which needs the model's data, and animates a head as the button
@@ -19,13 +19,13 @@ WIDTH, SAMPLES = 320, 32
 SECONDS = 0.5
 
 
-def render(clip: Path, folder: Path) -> None:
+def render(clip: Path, folder: Path, focal_length: float = 50.0) -> None:
     """Write ``head.blend``, and a still with a transparent background for every half second."""
     # By way of the tests' conftest, which keeps Blender from the user's own settings.
     from conftest import bpy
 
     folder.mkdir(parents=True, exist_ok=True)
-    scene = animate(clip, folder)
+    scene = animate(clip, folder, focal_length)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "head.blend"))
     light_evenly(bpy, scene)
     use_cycles(scene, SAMPLES)
@@ -41,7 +41,7 @@ def render(clip: Path, folder: Path) -> None:
         seconds += SECONDS
 
 
-def animate(clip: Path, folder: Path) -> Any:
+def animate(clip: Path, folder: Path, focal_length: float = 50.0) -> Any:
     """An empty scene with the add-on's head, animated by the real backend, and the camera."""
     from conftest import MODULE, PYTHON, backend_python, bpy, ops
 
@@ -53,7 +53,9 @@ def animate(clip: Path, folder: Path) -> Any:
     preferences: Any = bpy.context.preferences.addons[MODULE].preferences
     preferences.mode, preferences.python = "python", PYTHON
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
-    ops.synergyface.animate_from_video(filepath=str(clip), use_camera=True, use_scene_rate=True)
+    ops.synergyface.animate_from_video(
+        filepath=str(clip), use_camera=True, use_scene_rate=True, focal_length=focal_length
+    )
     ops.synergyface.stop_backend()
     return bpy.context.scene
 
@@ -90,4 +92,8 @@ def join(clip: Path, folder: Path) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    {"render": render, "join": join}[sys.argv[1]](Path(sys.argv[2]).resolve(), Path(sys.argv[3]))
+    step, clip, folder = sys.argv[1], Path(sys.argv[2]).resolve(), Path(sys.argv[3])
+    if step == "render":
+        render(clip, folder, *map(float, sys.argv[4:5]))
+    else:
+        join(clip, folder)
