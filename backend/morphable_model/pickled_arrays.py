@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from typing import Any
 
 import numpy as np
@@ -129,9 +130,17 @@ def _load(data: bytes, name: str, expected: str, max_bytes: int) -> Any:
     try:
         if len(data) > max_bytes:
             raise pickle.UnpicklingError(f"it is longer than {max_bytes} bytes")
+        _check_memo(data)
         return _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
     except Exception as error:  # a damaged pickle raises nearly anything
         raise BadInputError(
             f"{name} is not {expected} ({error}).",
             "It was not opened further, because pickle files can run programs.",
         ) from error
+
+
+def _check_memo(data: bytes) -> None:
+    """Refuse numbers to remember things by that are too large: Python makes room for all below."""
+    for opcode, number, _ in pickletools.genops(data):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > len(data):
+            raise pickle.UnpicklingError("an impossible memo")

@@ -231,6 +231,8 @@ def test_bad_commands(
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_leaves_a_table_and_no_processes(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    for number in range(60):  # enough for the batch to be at work when it is interrupted
+        shutil.copyfile(photos / "again.png", photos / f"more_{number}.png")
     batch = subprocess.Popen(
         [sys.executable, "-m", "backend.cli", "batch", str(photos), str(out), "--jobs", "1"],
         stdout=subprocess.PIPE,

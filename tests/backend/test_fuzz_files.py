@@ -245,3 +245,11 @@ def test_folders_of_arrays(tmp_path: Path) -> None:
             read_synergynet_folder(tmp_path)
 
     assert fuzz(damaged([file.getvalue()]), check, 0.05) > 10
+
+
+@pytest.mark.parametrize("number", [2**28, 2**31])
+def test_a_pickle_cannot_ask_for_a_large_memo(number: int) -> None:
+    """Python's unpickler would make room for all numbers up to the one that is remembered."""
+    data = b"\x80\x02}r" + number.to_bytes(4, "little") + b"."
+    with pytest.raises(BadInputError, match="memo"):
+        read_pickled_arrays(data, "file")

@@ -185,7 +185,7 @@ def test_a_backend_that_dies_goes_on_where_it_was(
         job = submit(second)
         begun = watch(second, job, lambda status: "frames/s" in status["stage"])
         # Of all the work following is 90 percent; without what was kept it begins near 0.
-        assert begun["progress"] >= pytest.approx(0.9 * KEEP_EVERY / (KEEP_EVERY + 150))
+        assert begun["progress"] > 0.89 * KEEP_EVERY / (KEEP_EVERY + 150)
         video = video_of(second, job)
     finally:
         second.kill()
