@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import random
 import socket
-import statistics
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,10 +216,11 @@ def test_mixed_work_leaves_nothing_behind(
         for client in clients:
             client.result()
 
-    # The first third warms up: textures of each size, results that are kept.
+    # The first third warms up: textures of each size, results that are kept. A large texture in
+    # the making takes 60 MiB more for a moment, so what is compared is a low value of each part.
     third = len(samples) // 3
     middle, last = (
-        {name: statistics.median(getattr(s, name) for s in part) for name in Sample.__annotations__}
+        {name: _low([getattr(s, name) for s in part]) for name in Sample.__annotations__}
         for part in (samples[third : 2 * third], samples[2 * third :])
     )
     with capsys.disabled():
@@ -235,3 +235,8 @@ def test_mixed_work_leaves_nothing_behind(
     assert last["files"] <= middle["files"] + SOAK_CLIENTS
     # Nothing is stuck: a last job comes to its end.
     assert real_backend.finished(real_backend.submit(photo, "?texture_size=0"))["state"] == "done"
+
+
+def _low(values: Sequence[float]) -> float:
+    """The value that a fifth of them lie below."""
+    return sorted(values)[len(values) // 5]
