@@ -266,24 +266,33 @@ def test_a_photo_without_a_face_is_explained(scene: bpy.types.Scene, tmp_path: P
     assert not scene.objects
 
 
-def test_a_backend_killed_in_mid_job_is_reported(
-    scene: bpy.types.Scene, photo: Path, backend: Any
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_backend_killed_in_mid_job(
+    scene: bpy.types.Scene, photo: Path, backend: Any, times: int
 ) -> None:
+    """Once: it is started again and the photo done. Again: that is reported, and nothing made."""
     ops.synergyface.start_backend()
-    process = backend._process
     begun = submodule("client").BackendClient.submit_face
+    killed = []
 
     def submit_and_kill(self: Any, *arguments: Any) -> str:
         job = begun(self, *arguments)
-        process._process.send_signal(signal.SIGKILL)
+        if len(killed) < times:
+            killed.append(job)
+            backend._process._process.send_signal(signal.SIGKILL)
         return job
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(submodule("client").BackendClient, "submit_face", submit_and_kill)
-        with pytest.raises(RuntimeError, match=r"backend was killed.*try again"):
-            ops.synergyface.face_from_image(filepath=str(photo))
-    assert not scene.objects
-    assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
+        if times == 1:
+            assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
+            assert len(scene.objects) == 2
+        else:
+            with pytest.raises(RuntimeError, match=r"backend was killed.*try again"):
+                ops.synergyface.face_from_image(filepath=str(photo))
+            assert not scene.objects
+            assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
+    assert len(killed) == times
 
 
 def test_the_backend_ends_with_the_addon(backend: Any) -> None:
