@@ -138,10 +138,15 @@ def test_people_who_cross_change_places_and_the_larger_is_in_front(model: Morpha
 
 
 def test_a_seed_gives_the_same_clip(model: MorphableModel, drawn: Path, tmp_path: Path) -> None:
-    again = tmp_path / "again.mp4"
+    """Up to the encoder, which on a busy computer decides a little otherwise."""
+    again, other = tmp_path / "again.mp4", tmp_path / "other.mp4"
     draw_clip(SMALL, model, again)
-    first, second = (frames_of(path)[7].to_ndarray(format="rgb24") for path in (drawn, again))
-    np.testing.assert_array_equal(first, second)
+    draw_clip(replace(SMALL, seed=SMALL.seed + 1), model, other)
+    first, same, different = (
+        frames_of(path)[7].to_ndarray(format="rgb24").astype(int) for path in (drawn, again, other)
+    )
+    assert np.abs(first - same).mean() < 2
+    assert np.abs(first - different).mean() > 10
 
 
 def test_the_command_draws_a_clip(
