@@ -16,6 +16,8 @@ N_SHAPE = 40
 N_EXPRESSION = 10
 N_TEXTURE = 199
 N_PARAMETERS = N_POSE + N_SHAPE + N_EXPRESSION
+# Landmarks of the inner lips that face each other.
+UPPER_LIP, LOWER_LIP = [61, 62, 63], [67, 66, 65]
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]

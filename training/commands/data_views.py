@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``profile``, ``swap``, ``build``, ``unwrap`` and ``sheet``."""
+    """Add ``profile``, ``swap``, ``heads``, ``build``, ``unwrap`` and ``sheet``."""
     profile = steps.add_parser("profile", help="turn the faces of fitted photos out of the plane")
     _add_common(profile)
     profile.add_argument("--views", type=int, default=8, help="pictures per photo (default: 8)")
@@ -21,6 +21,10 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _add_common(swap)
     swap.add_argument("--views", type=int, default=1, help="pictures per photo (default: 1)")
     swap.set_defaults(run_step=_swap)
+    heads = steps.add_parser("heads", help="draw heads with the photos' skin and shape")
+    _add_common(heads)
+    heads.add_argument("--views", type=int, default=3, help="pictures per photo (default: 3)")
+    heads.set_defaults(run_step=_heads)
     build = steps.add_parser("build", help="from photos to shards by a recipe: all steps at once")
     build.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
     build.add_argument(
@@ -92,6 +96,12 @@ def _swap(args: argparse.Namespace) -> int:
     from training.data.face_swap import SwapRenderer
 
     return _render(args, SwapRenderer(args.views, args.seed), "swap")
+
+
+def _heads(args: argparse.Namespace) -> int:
+    from training.data.drawn_heads import HeadRenderer
+
+    return _render(args, HeadRenderer(args.views, args.seed), "heads")
 
 
 def _render(args: argparse.Namespace, renderer: object, step: str) -> int:

@@ -1,4 +1,4 @@
-"""A data set from photos to shards by one recipe: fit, profile, swap, pack.
+"""A data set from photos to shards by one recipe: fit, profile, swap, draw heads, pack.
 
 A recipe is a YAML file, a list of sets under ``sets``; see ``training/configs/data/``.
 """
@@ -21,7 +21,8 @@ class PhotoSet:
     Attributes
     ----------
     name
-        Of the source in the pack; the made pictures are called ``NAME_views`` and ``NAME_swap``.
+        Of the source in the pack; the made pictures are called ``NAME_views``, ``NAME_swap`` and
+        ``NAME_heads``.
     photos
         Folder of images, relative to the recipe's root.
     fits
@@ -36,6 +37,8 @@ class PhotoSet:
         Profiled pictures of each photo.
     swaps
         Pictures of each photo with somebody else's skin.
+    heads
+        Heads drawn with each photo's skin and shape.
     """
 
     name: str
@@ -46,6 +49,7 @@ class PhotoSet:
     identity: str = r"^(.*)\.[^.]+$"
     views: int = 0
     swaps: int = 0
+    heads: int = 0
 
 
 def read_recipe(path: Path, root: Path) -> list[PhotoSet]:
@@ -91,6 +95,7 @@ def fitted_sets(sets: list[PhotoSet], target: Path) -> list[FittedPhotos]:
 
 def _made(entry: PhotoSet, target: Path, workers: int) -> Iterator[FittedPhotos]:
     """The photos of a set, then the pictures rendered from them."""
+    from training.data.drawn_heads import HeadRenderer
     from training.data.face_swap import SwapRenderer
     from training.data.profiling.views import ProfileRenderer
     from training.data.rendered_views import render_views
@@ -100,6 +105,7 @@ def _made(entry: PhotoSet, target: Path, workers: int) -> Iterator[FittedPhotos]
     jobs = (
         ("views", "profile", entry.views, ProfileRenderer(entry.views)),
         ("swap", "swap", entry.swaps, SwapRenderer(entry.swaps)),
+        ("heads", "heads", entry.heads, HeadRenderer(entry.heads)),
     )
     for suffix, step, count, renderer in jobs:
         if count:

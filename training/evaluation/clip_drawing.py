@@ -17,8 +17,8 @@ from backend.texture.filters import outside, resize, sample
 from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position
 from backend.vision.images import read_image
+from training.data.appearance import Light, background, skin_tone
 from training.data.profiling.zbuffer import draw
-from training.evaluation.appearance import Light, background, skin_tone
 from training.evaluation.clip_scenarios import Person, Scene
 
 Float = NDArray[np.float32]

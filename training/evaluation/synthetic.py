@@ -31,10 +31,10 @@ from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position
 from backend.vision.crop import crop
 from backend.vision.images import read_image
+from training.data.appearance import Light, background, skin_tone
 from training.data.fitted_photos import FittedPhotos, write_fits
 from training.evaluation.alignment import alignment_report, measure_alignment
 from training.evaluation.annotations import annotations_of
-from training.evaluation.appearance import Light, background, skin_tone
 from training.evaluation.modelling import dense_error, image_vertices
 from training.evaluation.nme import mean_of_bins, means_by_yaw
 from training.evaluation.orientation import measure_orientation, orientation_report
