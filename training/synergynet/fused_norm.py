@@ -2,7 +2,8 @@
 
 A small network on a CPU waits for memory: PyTorch reads and writes every activation eleven times
 for normalisation and ReLU6, forwards and backwards; two passes each way do (eight). The result is
-the same up to rounding.
+the same up to rounding. Activations may be bfloat16, which halves the memory; sums and parameters
+stay in single precision.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from numba.core import config
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training.synergynet.bfloat16 import get, put
+from training.synergynet.strided_depthwise import StridedDepthwiseConv2d, is_strided_depthwise
+
 Float = NDArray[np.float32]
+# Of float32, or of uint16: the bits of bfloat16, which NumPy does not know.
+Rows = NDArray[Any]
 
 ROWS = 1024  # of a block; one block's sums are single precision, their total is double
 CEILING = np.float32(6)
@@ -48,10 +54,15 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
 
 
 def fuse(network: nn.Module) -> None:
-    """Put the fused layers in place of BatchNorm2d, and of ReLU6 where that follows one."""
+    """Put the fused layers in place of BatchNorm2d, and of ReLU6 where that follows one.
+
+    Strided depthwise convolutions get a backward pass that is fast in bfloat16, too.
+    """
     for parent in network.modules():
         layers = list(parent.named_children())
         for index, (_, layer) in enumerate(layers):
+            if is_strided_depthwise(layer):
+                layer.__class__ = StridedDepthwiseConv2d
             if type(layer) is not nn.BatchNorm2d:
                 continue
             layer.__class__ = FusedBatchNorm2d
@@ -64,7 +75,7 @@ def fuse(network: nn.Module) -> None:
 def _fits(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
-        and x.dtype == torch.float32
+        and x.dtype in (torch.float32, torch.bfloat16)
         and x.is_contiguous(memory_format=torch.channels_last)
         and x.requires_grad
     )
@@ -79,9 +90,10 @@ def _share_threads() -> None:
         torch.set_num_threads(threads)
 
 
-def _rows(x: Tensor) -> Float:
+def _rows(x: Tensor) -> Rows:
     """(N, C, H, W) in channels-last layout -> (N * H * W, C) view."""
-    return x.detach().permute(0, 2, 3, 1).reshape(-1, x.shape[1]).numpy()
+    rows = x.detach().permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+    return (rows.view(torch.uint16) if x.dtype == torch.bfloat16 else rows).numpy()
 
 
 class _Normalise(torch.autograd.Function):
@@ -108,7 +120,7 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> Any:
         (x,) = ctx.saved_tensors
         mean, inverse, scale, shift, floor, ceiling = ctx.numbers
-        gradient = gradients[0].contiguous(memory_format=torch.channels_last)
+        gradient = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
         rows, incoming = _rows(x), _rows(gradient)
         total, product = _gradient_sums(rows, incoming, scale, shift, floor, ceiling)
         to_weight = (product - mean * total) * inverse
@@ -134,12 +146,14 @@ def _moments(x):
     n, channels = x.shape
     blocks = (n + ROWS - 1) // ROWS
     sums = np.zeros((blocks, 2, channels), np.float32)
-    pivot = x[0].copy()
+    pivot = np.zeros(channels, np.float32)
+    for c in range(channels):
+        pivot[c] = get(x, 0, c)
     for block in prange(blocks):
         first, second = sums[block, 0], sums[block, 1]
         for i in range(block * ROWS, min(n, (block + 1) * ROWS)):
             for c in range(channels):
-                value = x[i, c] - pivot[c]
+                value = get(x, i, c) - pivot[c]
                 first[c] += value
                 second[c] += value * value
     mean = np.zeros(channels, np.float64)
@@ -157,7 +171,7 @@ def _apply(x, scale, shift, floor, ceiling, output):
     n, channels = x.shape
     for i in prange(n):
         for c in range(channels):
-            output[i, c] = min(max(x[i, c] * scale[c] + shift[c], floor), ceiling)
+            put(output, i, c, min(max(get(x, i, c) * scale[c] + shift[c], floor), ceiling))
 
 
 @njit(parallel=True, fastmath={"nsz", "arcp", "contract", "reassoc"}, cache=True)
@@ -170,10 +184,12 @@ def _gradient_sums(x, gradient, scale, shift, floor, ceiling):
         first, second = sums[block, 0], sums[block, 1]
         for i in range(block * ROWS, min(n, (block + 1) * ROWS)):
             for c in range(channels):
-                value = x[i, c] * scale[c] + shift[c]
-                passed = gradient[i, c] if (value > floor) & (value < ceiling) else np.float32(0)
+                number = get(x, i, c)
+                value = number * scale[c] + shift[c]
+                slope = get(gradient, i, c)
+                passed = slope if (value > floor) & (value < ceiling) else np.float32(0)
                 first[c] += passed
-                second[c] += passed * x[i, c]
+                second[c] += passed * number
     total = np.zeros(channels, np.float64)
     product = np.zeros(channels, np.float64)
     for block in range(blocks):
@@ -187,6 +203,8 @@ def _input_gradient(x, gradient, scale, shift, floor, ceiling, by_x, constant, o
     n, channels = x.shape
     for i in prange(n):
         for c in range(channels):
-            value = x[i, c] * scale[c] + shift[c]
-            passed = gradient[i, c] if (value > floor) & (value < ceiling) else np.float32(0)
-            output[i, c] = passed * scale[c] + x[i, c] * by_x[c] + constant[c]
+            number = get(x, i, c)
+            value = number * scale[c] + shift[c]
+            slope = get(gradient, i, c)
+            passed = slope if (value > floor) & (value < ceiling) else np.float32(0)
+            put(output, i, c, passed * scale[c] + number * by_x[c] + constant[c])
