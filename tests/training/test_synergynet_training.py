@@ -51,6 +51,17 @@ def test_small_landmark_errors_count_quadratically() -> None:
     assert losses.landmarks.item() == pytest.approx(3 * 68 * 0.5 * 0.04, rel=1e-5)
 
 
+def test_only_the_opening_of_the_lips_counts_as_such() -> None:
+    """A mouth that moved as a whole is no wider open; one whose lower lip fell by 3 px is."""
+    landmarks, zero = torch.zeros(1, 3, 68), torch.zeros(1, 62)
+    moved, open_lips = landmarks.clone(), landmarks.clone()
+    moved[:, :2, 48:] = 5.0
+    open_lips[:, 1, [65, 66, 67]] = -3.0
+    for found, expected in ((moved, 0.0), (open_lips, 3 * 2.5)):
+        losses = synergy_losses(said(zero, found, zero), zero, landmarks)
+        assert losses.lips.item() == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("targets", "reverse", "consistency"),
     [("pose", 12 * 4, 12 * 9), ("shape_expression", 50 * 9, 50 * 4), ("all", 498, 308)],
