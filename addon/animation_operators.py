@@ -16,11 +16,10 @@ from .animation_settings import (
     OPTIONS,
     AnimationOptions,
     SmoothingOptions,
-    snapshot,
     staging_of,
     strengths_of,
 )
-from .base_operators import Outcome, ReportingOperator, TaskOperator
+from .base_operators import Outcome, ReportingOperator, TaskOperator, given_or_kept
 from .client import VideoOrder
 from .contract import VideoResult, VideoTrack
 from .preferences import backend_location
@@ -77,11 +76,11 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect clip, order and connection."""
         self._clip = clip = self._given_clip(context)
-        self._options = options = chosen_options(self, context)
+        settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
+        self._options = options = given_or_kept(self, settings.animation, OPTIONS)
         self._target = target_of(context, self._options)
-        settings: Any = context.scene
-        self._subdivision = settings.synergyface.subdivision
-        order = video_order(options, clip, int(settings.synergyface.texture_size))
+        self._subdivision = settings.subdivision
+        order = video_order(options, clip, int(settings.texture_size))
         connection, location = runtime().connection, backend_location(context)
         log.info("Animate from Video: %s, %s", clip.path, order)
         return lambda report: track(connection, location, clip.path, order, report)
@@ -188,15 +187,6 @@ class SYNERGYFACE_FH_clip(bpy.types.FileHandler):
         """Only there."""
         area = context.area if context else None
         return area is not None and area.type == "VIEW_3D"
-
-
-def chosen_options(operator: Any, context: bpy.types.Context) -> Any:
-    """Values given to the operator, else those of the scene's settings."""
-    scene: Any = context.scene
-    options = snapshot(scene.synergyface.animation)
-    for name in filter(operator.properties.is_property_set, OPTIONS):
-        setattr(options, name, getattr(operator, name))
-    return options
 
 
 def smoothing_of(head: bpy.types.Object) -> dict[str, float]:

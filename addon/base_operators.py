@@ -6,7 +6,8 @@ They are mix-ins: combine them with ``bpy.types.Operator``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -136,6 +137,14 @@ class TaskOperator(ReportingOperator):
             current.task = None
             current.remove_timer()
         _show(context, None)
+
+
+def given_or_kept(operator: Any, settings: Any, names: Iterable[str]) -> Any:
+    """Values that were given to an operator; for the others those that the scene keeps."""
+    given = operator.properties.is_property_set
+    return SimpleNamespace(
+        **{name: getattr(operator if given(name) else settings, name) for name in names}
+    )
 
 
 def _text(task: Task[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Batch: a folder of photos becomes heads in a row, a folder of films one action per film."""
+"""Batch: a folder of photos and films becomes heads and actions, here or in files of their own."""
 
 # Blender reads property annotations as they stand, so they may not be postponed here.
 # pyright: reportInvalidTypeForm=false
@@ -11,11 +11,13 @@ from typing import Any
 
 import bpy
 
-from .base_operators import Outcome, ReportingOperator, TaskOperator
+from .base_operators import Outcome, ReportingOperator, TaskOperator, given_or_kept
 from .batch import Batch
+from .batch_items import items_of
+from .batch_results import FileEach, InThisFile
+from .batch_settings import FILE_EACH, OPTIONS, BatchOptions
 from .problems import Problem
 from .runtime import runtime
-from .scene.result_table import NAME
 from .selection import select
 from .tasks import CancelledError, Reporter, Task
 
@@ -23,7 +25,7 @@ from .tasks import CancelledError, Reporter, Task
 blender_operators: Any = bpy.ops
 
 
-class SYNERGYFACE_OT_batch(TaskOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_batch(BatchOptions, TaskOperator, bpy.types.Operator):
     """Turn the photos of a folder into heads, its films into actions; run again to go on"""
 
     bl_idname = "synergyface.batch"
@@ -85,14 +87,22 @@ class SYNERGYFACE_OT_batch(TaskOperator, bpy.types.Operator):
     def _begun(self, context: bpy.types.Context) -> Batch:
         if not self.directory:
             raise Problem("No folder is given.", "Set directory to a folder of photos or films.")
-        return Batch(context, Path(bpy.path.abspath(self.directory)).expanduser().resolve())
+        folder = _absolute(self.directory)
+        items = items_of(context, folder)
+        settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
+        options = given_or_kept(self, settings.batch, OPTIONS)
+        if options.result == FILE_EACH:
+            output = _absolute(options.output) if options.output else folder
+            return Batch(context, items, FileEach(output, [item.path for item in items]))
+        return Batch(context, items, InThisFile())
 
     def _report_end(self, context: bpy.types.Context) -> Outcome:
         """What is done stays, so that an undo step is due even if the rest was cancelled."""
-        heads = [context.scene.objects[name] for name in self._batch.heads]
+        result = self._batch.result
+        heads = [context.scene.objects[name] for name in result.heads]
         if heads and context.mode == "OBJECT":
             select(context, heads)
-        self.report({"INFO"}, f"{self._batch.summary}; see the text {NAME!r}")
+        self.report({"INFO"}, f"{self._batch.summary}; see the text {result.table!r}")
         return {"FINISHED"}
 
 
@@ -119,6 +129,10 @@ class SYNERGYFACE_OT_choose_folder(ReportingOperator, bpy.types.Operator):
         """Hand the folder over to an operator that may be modal: a file browser's own may not."""
         blender_operators.synergyface.batch("INVOKE_DEFAULT", directory=self.directory)
         return {"FINISHED"}
+
+
+def _absolute(folder: str) -> Path:
+    return Path(bpy.path.abspath(folder)).expanduser().resolve()
 
 
 CLASSES = (SYNERGYFACE_OT_batch, SYNERGYFACE_OT_choose_folder)

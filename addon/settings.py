@@ -9,7 +9,7 @@ bpy 4.2 module crashes at its end when such a property has been unregistered.
 
 import bpy
 
-from . import animation_settings
+from . import animation_settings, batch_settings
 
 WHICH = (
     ("largest", "Largest", "The largest face of the photo"),
@@ -57,6 +57,7 @@ class SYNERGYFACE_PG_settings(bpy.types.PropertyGroup):
         max=MAX_SUBDIVISION,
     )
     animation: bpy.props.PointerProperty(type=animation_settings.SYNERGYFACE_PG_animation)
+    batch: bpy.props.PointerProperty(type=batch_settings.SYNERGYFACE_PG_batch)
 
 
-CLASSES = (*animation_settings.CLASSES, SYNERGYFACE_PG_settings)
+CLASSES = (*animation_settings.CLASSES, *batch_settings.CLASSES, SYNERGYFACE_PG_settings)

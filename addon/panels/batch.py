@@ -9,7 +9,8 @@ from typing import Any
 
 import bpy
 
-from ..scene.result_table import NAME
+from ..batch_results import FileEach, InThisFile
+from ..batch_settings import FILE_EACH
 from .sidebar import SidebarPanel, draw_progress
 
 
@@ -25,8 +26,18 @@ class SYNERGYFACE_PT_batch(SidebarPanel, bpy.types.Panel):
         if draw_progress(layout):
             return
         layout.operator("synergyface.choose_folder", text="Batch of a Folder…", icon="FILE_FOLDER")
-        if NAME in bpy.data.texts:
-            layout.label(text=f"Results: text {NAME!r}", icon="TEXT")
+        scene: Any = context.scene
+        settings = scene.synergyface.batch
+        each = settings.result == FILE_EACH
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.row().prop(settings, "result", expand=True)
+        if each:
+            column.prop(settings, "output")
+        table = (FileEach if each else InThisFile).table
+        if table in bpy.data.texts:
+            layout.label(text=f"Results: text {table!r}", icon="TEXT")
 
 
 CLASSES = (SYNERGYFACE_PT_batch,)

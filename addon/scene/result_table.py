@@ -11,7 +11,6 @@ from typing import Any
 
 import bpy
 
-NAME = "SynergyFace Batch"
 COLUMNS = ("file", "state", "heads", "detail")
 DONE, FAILED = "done", "failed"
 
@@ -29,7 +28,7 @@ class Row:
     heads
         How many heads it gave.
     detail
-        What went wrong, or what the file shows.
+        What went wrong, or the .blend file that was written.
     """
 
     file: str
@@ -38,9 +37,9 @@ class Row:
     detail: str = ""
 
 
-def read_table() -> dict[str, Row]:
+def read_table(name: str) -> dict[str, Row]:
     """Rows by file; lines that are none, because somebody edited the text, are passed over."""
-    text: Any = bpy.data.texts.get(NAME)
+    text: Any = bpy.data.texts.get(name)
     rows = {}
     for line in text.as_string().splitlines() if text else []:
         fields = line.split("\t")
@@ -49,9 +48,9 @@ def read_table() -> dict[str, Row]:
     return rows
 
 
-def write_table(rows: Iterable[Row]) -> None:
-    """Write the text anew."""
-    text: Any = bpy.data.texts.get(NAME) or bpy.data.texts.new(NAME)
+def write_table(name: str, rows: Iterable[Row]) -> None:
+    """Write the text of that name anew."""
+    text: Any = bpy.data.texts.get(name) or bpy.data.texts.new(name)
     lines = [COLUMNS, *((row.file, row.state, str(row.heads), row.detail) for row in rows)]
     text.from_string("\n".join("\t".join(_plain(field) for field in line) for line in lines) + "\n")
 

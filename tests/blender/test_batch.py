@@ -153,6 +153,7 @@ def test_esc_keeps_what_is_done(
         begin, work, _begun, _report_end = cls.begin, cls.work, cls._begun, cls._report_end
         _end = cls._end
         directory = str(folder)
+        properties = SimpleNamespace(is_property_set=lambda name: False)
 
         def __init__(self) -> None:
             self.reports: list[Any] = []
