@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pictures import ROOT, use_cycles
+from pictures import ROOT, light_evenly, use_cycles
 
 WIDTH, SAMPLES = 320, 32
 SECONDS = 0.5
@@ -27,7 +27,8 @@ def render(clip: Path, folder: Path, focal_length: float = 50.0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     scene = animate(clip, folder, focal_length)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "head.blend"))
-    light_evenly(bpy, scene)
+    # White: the texture has the film's light in it already.
+    light_evenly(bpy, scene, 1.0)
     use_cycles(scene, SAMPLES)
     scene.render.film_transparent = True
     scene.render.resolution_percentage = round(100 * WIDTH / scene.render.resolution_x)
@@ -58,13 +59,6 @@ def animate(clip: Path, folder: Path, focal_length: float = 50.0) -> Any:
     )
     ops.synergyface.stop_backend()
     return bpy.context.scene
-
-
-def light_evenly(bpy: Any, scene: Any) -> None:
-    """White all around: the texture has the film's light in it already."""
-    scene.world = bpy.data.worlds.new("world")
-    background = scene.world.node_tree.nodes["Background"]
-    background.inputs["Color"].default_value = (1, 1, 1, 1)
 
 
 def join(clip: Path, folder: Path) -> None:

@@ -88,10 +88,20 @@ def prepare(bpy: Any, scene: Any) -> None:
     for thing in (camera, light):
         scene.collection.objects.link(thing)
     scene.camera = camera
-    scene.world = bpy.data.worlds.new("world")
-    scene.world.color = (0.55, 0.55, 0.55)
+    light_evenly(bpy, scene, 0.55)
     use_cycles(scene, SAMPLES)
     scene.render.resolution_x = scene.render.resolution_y = SIZE
+
+
+def light_evenly(bpy: Any, scene: Any, grey: float) -> None:
+    """The same light from all around."""
+    world: Any = bpy.data.worlds.new("world")
+    # Since 5.0 a world always has nodes, and then its own colour is not used.
+    if world.node_tree is None:
+        world.use_nodes = True
+    background = world.node_tree.nodes["Background"]
+    background.inputs["Color"].default_value = (grey, grey, grey, 1)
+    scene.world = world
 
 
 def use_cycles(scene: Any, samples: int) -> None:
