@@ -97,7 +97,7 @@ def light_evenly(bpy: Any, scene: Any, grey: float) -> None:
     """The same light from all around."""
     world: Any = bpy.data.worlds.new("world")
     # Since 5.0 a world always has nodes, and then its own colour is not used.
-    if world.node_tree is None:
+    if bpy.app.version < (5, 0, 0):
         world.use_nodes = True
     background = world.node_tree.nodes["Background"]
     background.inputs["Color"].default_value = (grey, grey, grey, 1)
