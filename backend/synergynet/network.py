@@ -87,7 +87,7 @@ class SynergyNet(nn.Module):
 
     def forward(self, image: Tensor) -> Prediction:
         """(N, 3, 120, 120) RGB in [-1, 1] -> `Prediction`."""
-        z, whitened, parameters, coarse = self._regress(image)
+        z, whitened, parameters, coarse = self.regress(image)
         if self.architecture.variant == "official":
             # What the authors publish answers with the coarse landmarks; the refinement in their
             # checkpoint serves training alone.
@@ -97,7 +97,7 @@ class SynergyNet(nn.Module):
 
     def training_forward(self, image: Tensor) -> TrainingPrediction:
         """(N, 3, 120, 120) RGB in [-1, 1] -> `TrainingPrediction`, the reverse direction too."""
-        z, whitened, parameters, coarse = self._regress(image)
+        z, whitened, parameters, coarse = self.regress(image)
         refined, holistic = self._refine(z, whitened, coarse)
         match self.architecture.reverse:
             case "from_refinement":
@@ -110,6 +110,26 @@ class SynergyNet(nn.Module):
             case "none":
                 read_back = None
         return TrainingPrediction(whitened, parameters, coarse, refined, read_back)
+
+    def regress(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the image network says by itself.
+
+        Parameters
+        ----------
+        image
+            (N, 3, 120, 120) RGB in [-1, 1].
+
+        Returns
+        -------
+        Image feature z (N, F), whitened parameters (N, 62), parameters (N, 62), coarse landmarks
+        (N, 3, 68).
+        """
+        z = self.backbone(image)
+        # In bfloat16 a parameter would have two or three digits.
+        with torch.autocast(image.device.type, enabled=False):
+            whitened = self.heads(z.float())
+        parameters = self.decoder.parameters_from(whitened)
+        return z, whitened, parameters, self.decoder(parameters)
 
     def reverse(self, landmarks: Tensor) -> Tensor:
         """(N, 3, 68) landmarks in the crop frame -> (N, 62) whitened parameters (training only).
@@ -132,13 +152,6 @@ class SynergyNet(nn.Module):
         if self.architecture.variant == "official":
             return official_landmarks(landmarks)
         return normalise_landmarks(landmarks)
-
-    def _regress(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Image feature z, whitened parameters, parameters, coarse landmarks."""
-        z = self.backbone(image)
-        whitened = self.heads(z)
-        parameters = self.decoder.parameters_from(whitened)
-        return z, whitened, parameters, self.decoder(parameters)
 
     def _refine(self, z: Tensor, whitened: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor | None]:
         """Refined landmarks, and the feature of all points; coarse and None where none refines."""

@@ -114,3 +114,17 @@ def test_pixels_follow_the_labels(
     assert (images[face, row, column] > 0.6).mean() > 0.97
     # The same places in another face's picture are mostly grey: the check above can fail.
     assert (images[face - 1, row, column] > 0.6).mean() < 0.6
+
+
+def test_half_precision_does_not_reach_labels_and_pixels(
+    augmentation: Augmentation, batch: PackedBatch
+) -> None:
+    """bfloat16 has two or three digits: half a pixel of 120."""
+    found = []
+    for narrow in (False, True):
+        torch.manual_seed(3)
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            found.append(augmentation(batch, 120))
+    for exact, under_autocast in zip(*found, strict=True):
+        assert under_autocast.dtype == torch.float32
+        torch.testing.assert_close(under_autocast, exact)

@@ -142,9 +142,12 @@ class Augmentation(nn.Module):
         -------
         images (N, 3, size, size) in [-1, 1], parameters (N, 62), landmarks (N, 3, 68).
         """
-        change = random_similarity(len(batch.crops), self.settings, batch.crops.device)
-        images = distort(warp(batch.crops, change, size), self.settings.photometric)
-        parameters, landmarks = self.transform(batch.parameters, batch.landmarks, change)
+        device = batch.crops.device
+        # Half a pixel of 120 is what bfloat16 can tell apart.
+        with torch.autocast(device.type, enabled=False):
+            change = random_similarity(len(batch.crops), self.settings, device)
+            images = distort(warp(batch.crops, change, size), self.settings.photometric)
+            parameters, landmarks = self.transform(batch.parameters, batch.landmarks, change)
         return to_network(images), parameters, landmarks
 
     def transform(

@@ -217,14 +217,13 @@ class SynergyModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         steps = int(self.trainer.estimated_stepping_batches)
         epochs = self.trainer.max_epochs or 1
-        return build_optimiser(self.network, self.optimiser, steps, epochs)
+        fused = not str(self.trainer.precision).endswith("mixed")
+        return build_optimiser(self.network, self.optimiser, steps, epochs, fused)
 
 
 def regress(network: SynergyNet, images: Tensor) -> TrainingPrediction:
     """What the image network says by itself: the coarse landmarks are the answer."""
-    whitened = network.heads(network.backbone(images))
-    parameters = network.decoder.parameters_from(whitened)
-    coarse = network.decoder(parameters)
+    _, whitened, parameters, coarse = network.regress(images)
     return TrainingPrediction(whitened, parameters, coarse, coarse, None)
 
 
