@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from backend.errors import BadInputError, NoFaceError
 from backend.geometry.camera import RoiBox
 from backend.morphable_model.model import N_POSE, N_SHAPE
-from backend.pipeline import FaceReconstructor, Progress, Which, no_progress, posed_vertices
+from backend.morphable_model.placement import posed_vertices
+from backend.pipeline import FaceReconstructor, Progress, Which, no_progress
 from backend.texture.baker import Mode
 from backend.texture.merging import PosedPicture, merged_texture
 from backend.tracking.best_views import View

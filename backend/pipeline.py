@@ -10,25 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
 from backend.engines import Device, Engine, load_engine
 from backend.errors import NoFaceError
-from backend.geometry.camera import (
-    CROP_SIZE,
-    RoiBox,
-    blender_from_model,
-    image_from_crop_frame,
-    turn_upright,
-)
-from backend.geometry.pose import (
-    MICROMETRES_PER_MILLIMETRE,
-    Pose,
-    blender_quaternion,
-    euler_angles,
-    pose_from_parameters,
-)
+from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
+from backend.geometry.pose import Pose
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.morphable_model.regions import region_weights
+from backend.morphable_model.placement import pose_in_image, posed_vertices
 from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
 from backend.synergynet.two_sided import TwoSidedEngine
@@ -218,7 +205,7 @@ class FaceReconstructor:
             parameters=upright,
             landmarks=image_from_crop_frame(refined, seen_in),
             landmarks_coarse=image_from_crop_frame(coarse, seen_in),
-            pose=_pose_in_image(upright, roi_box),
+            pose=pose_in_image(upright, roi_box),
             vertices_image=posed_vertices(head, upright, roi_box),
             neutral=neutral,
             head=head,
@@ -278,70 +265,3 @@ class FaceReconstructor:
         from backend.texture.generator import load_texture_generator
 
         return load_texture_generator(self.device)
-
-
-def posed_vertices(head: Float, parameters: Float, roi_box: RoiBox) -> Float:
-    """Where the network sees a head: (V, 3) millimetres -> (V, 3) image frame.
-
-    The matrix of the parameters is taken as it is. It is not quite a scaled rotation, and so lies
-    closer to the photo than the nearest rotation would.
-    """
-    matrix = parameters[:N_POSE].reshape(3, 4)
-    scaled = matrix[:, :3] * np.float32(MICROMETRES_PER_MILLIMETRE)
-    return image_from_crop_frame(head @ scaled.T + matrix[:, 3], roi_box)
-
-
-def _pose_in_image(parameters: Float, roi_box: RoiBox) -> Pose:
-    pose = pose_from_parameters(parameters)
-    origin = image_from_crop_frame(pose.translation[None], roi_box)[0]
-    return Pose(pose.rotation, pose.scale * roi_box.side / CROP_SIZE, origin)
-
-
-def static_model(model: MorphableModel) -> contract.StaticModel:
-    """What every head shares, for the add-on."""
-    per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
-    return contract.StaticModel(
-        mean=blender_from_model(model.mean),
-        triangles=np.asarray(model.triangles, np.int32),
-        uv=model.uv,
-        expression_basis=blender_from_model(per_sigma),
-        landmark_indices=np.asarray(model.landmark_indices, np.int32),
-        regions={
-            name: np.round(255 * weights).astype(np.uint8)
-            for name, weights in region_weights(model).items()
-        },
-    )
-
-
-def face_pose(pose: Pose) -> contract.FacePose:
-    """A pose as it crosses the wire and stands in result files."""
-    x, y, z = (float(v) for v in pose.translation)
-    yaw, pitch, roll = euler_angles(pose.rotation)
-    return contract.FacePose(
-        yaw, pitch, roll, float(pose.scale), (x, y, z), blender_quaternion(pose.rotation)
-    )
-
-
-def faces_result(faces: list[Face], image_size: tuple[int, int]) -> contract.FacesResult:
-    """Faces as they cross the wire; `image_size` is (width, height)."""
-    return contract.FacesResult(tuple(_face_result(face) for face in faces), image_size)
-
-
-def _face_result(face: Face) -> contract.FaceResult:
-    return contract.FaceResult(
-        neutral=blender_from_model(face.neutral),
-        expression=face.expression,
-        parameters=face.parameters,
-        landmarks=face.landmarks,
-        landmarks_coarse=face.landmarks_coarse,
-        texture_png=np.zeros(0, np.uint8) if face.texture is None else encode_png(face.texture),
-        roi_box=face.roi_box.corners,
-        pose=face_pose(face.pose),
-    )
-
-
-def encode_png(texture: Image) -> NDArray[np.uint8]:
-    """(N,) bytes of a PNG file that holds an (H, W, 3) RGB picture."""
-    import cv2
-
-    return cv2.imencode(".png", texture[:, :, ::-1])[1].reshape(-1)

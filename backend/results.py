@@ -14,8 +14,9 @@ from backend.data_folder import atomic_path
 from backend.export import export_head
 from backend.geometry.camera import CROP_SIZE
 from backend.morphable_model.model import MorphableModel
-from backend.pipeline import Face, face_pose
+from backend.pipeline import Face
 from backend.preview import preview_sheet
+from backend.wire import face_pose
 
 
 def face_record(face: Face, directory: Path) -> dict[str, Any]:

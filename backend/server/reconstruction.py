@@ -12,13 +12,14 @@ from backend import contract
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.engines import Device
 from backend.geometry.camera import RoiBox
-from backend.pipeline import FaceReconstructor, encode_png, faces_result, static_model
+from backend.pipeline import FaceReconstructor
 from backend.server.reconstructor import ClipOrder, Progress, TextureMode, Which
 from backend.server.unfinished import unfinished_work
 from backend.server.video_result import video_result
 from backend.tracking.live import LiveTracker
 from backend.vision.clip import Range
 from backend.vision.images import decode_image
+from backend.wire import encode_png, faces_result, static_model
 
 
 class PipelineReconstructor:

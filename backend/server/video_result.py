@@ -9,8 +9,8 @@ from backend import contract
 from backend.geometry.camera import blender_from_model
 from backend.geometry.pose import blender_quaternions
 from backend.morphable_model.model import MorphableModel
-from backend.pipeline import encode_png
 from backend.tracking.track import Track, TrackedClip
+from backend.wire import encode_png
 
 
 def video_result(clip: TrackedClip, model: MorphableModel) -> contract.VideoResult:

@@ -11,9 +11,10 @@ from skimage import data
 
 from backend import contract
 from backend.geometry.pose import blender_quaternion, blender_quaternions
-from backend.pipeline import FaceReconstructor, face_pose
+from backend.pipeline import FaceReconstructor
 from backend.tracking.live import LiveTracker
 from backend.tracking.one_euro import Cutoff, OneEuro, OneEuroRotation
+from backend.wire import face_pose
 
 RNG = np.random.default_rng(5)
 # Uneven, as those of a camera are.

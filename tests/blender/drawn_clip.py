@@ -24,7 +24,7 @@ def draw(folder: Path) -> None:
     from backend.geometry.pose import blender_quaternion
     from backend.morphable_model.model import N_SHAPE
     from backend.morphable_model.storage import load_model
-    from backend.pipeline import static_model
+    from backend.wire import static_model
     from training.evaluation.clip_file import ClipPlan, draw_clip, write_video
 
     model = load_model()

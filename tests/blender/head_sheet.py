@@ -23,9 +23,10 @@ def reconstruct(folder: Path, photos: list[Path]) -> None:
     import cv2
 
     from backend import contract
-    from backend.pipeline import FaceReconstructor, faces_result, static_model
+    from backend.pipeline import FaceReconstructor
     from backend.vision.crop import crop
     from backend.vision.images import read_image
+    from backend.wire import faces_result, static_model
 
     reconstructor = FaceReconstructor.load("cpu")
     for number, photo in enumerate(photos):

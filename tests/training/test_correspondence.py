@@ -10,7 +10,7 @@ import pytest
 from backend.cli import main
 from backend.geometry.camera import RoiBox
 from backend.morphable_model.model import MorphableModel
-from backend.pipeline import posed_vertices
+from backend.morphable_model.placement import posed_vertices
 from tests.training.conftest import random_parameters
 from training.data.mediapipe_points import (
     MediaPipePoints,

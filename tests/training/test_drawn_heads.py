@@ -10,7 +10,7 @@ from backend.geometry import rasterizer
 from backend.geometry.camera import RoiBox, image_from_crop_frame, roi_box_around
 from backend.geometry.pose import euler_angles, pose_from_parameters
 from backend.morphable_model.model import MorphableModel
-from backend.pipeline import posed_vertices
+from backend.morphable_model.placement import posed_vertices
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.drawn_heads import HeadRenderer
 from training.data.fitted_photos import FittedPhotos

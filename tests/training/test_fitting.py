@@ -10,7 +10,7 @@ import pytest
 from backend.geometry.camera import RoiBox, image_from_crop_frame
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
-from backend.pipeline import posed_vertices
+from backend.morphable_model.placement import posed_vertices
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.fitting import ORIGIN_DEPTH, Fits, FitSettings, fit
 from training.data.mediapipe_points import load_table

@@ -27,8 +27,8 @@ from backend.morphable_model.model import (
     UPPER_LIP,
     MorphableModel,
 )
+from backend.morphable_model.placement import posed_vertices
 from backend.morphable_model.storage import load_model
-from backend.pipeline import posed_vertices
 from backend.preview import MOUTH
 from backend.texture.baker import TextureBaker
 from backend.texture.filters import outside, sample

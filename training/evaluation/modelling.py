@@ -23,7 +23,7 @@ from scipy.spatial import KDTree
 from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox
 from backend.morphable_model.model import MorphableModel
-from backend.pipeline import posed_vertices
+from backend.morphable_model.placement import posed_vertices
 from training.evaluation.tables import Table
 
 Array = NDArray[np.floating]

@@ -18,7 +18,7 @@ from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.pipeline import posed_vertices
+from backend.morphable_model.placement import posed_vertices
 from backend.texture.baker import MODES, Mode, TextureBaker
 from backend.texture.filters import sample
 from backend.texture.uv_map import texel_position

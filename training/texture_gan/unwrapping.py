@@ -20,8 +20,8 @@ from backend.errors import BadInputError, SynergyFaceError
 from backend.geometry.camera import RoiBox
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.placement import posed_vertices
 from backend.morphable_model.storage import load_model
-from backend.pipeline import posed_vertices
 from backend.texture.baker import TextureBaker, to_bytes
 from backend.vision.crop import crop
 from backend.vision.images import read_image

@@ -17,7 +17,7 @@ from backend.geometry.camera import (
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import euler_angles, pose_from_parameters, rotation_from_euler
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.pipeline import posed_vertices
+from backend.morphable_model.placement import posed_vertices
 from training.data.profiling import background, zbuffer
 from training.data.profiling.mouth import MouthInside
 from training.data.shards import CONTEXT, STORED_SIZE
