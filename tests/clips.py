@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 CLOCK = 90_000
+PIXELS = {"mjpeg": "yuvj420p", "gif": "rgb8"}
 
 
 def write_clip(
@@ -36,7 +37,7 @@ def write_clip(
         for picture, tick, duration in zip(pictures, ticks, durations, strict=True):
             if not stream.codec_context.is_open:
                 stream.height, stream.width = picture.shape[:2]
-                stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+                stream.pix_fmt = PIXELS.get(codec, "yuv420p")
                 stream.codec_context.gop_size = 12
                 stream.codec_context.time_base = Fraction(1, clock)
                 if aspect:

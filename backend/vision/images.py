@@ -112,7 +112,7 @@ def decode_image(data: bytes, name: str = "image") -> NDArray[np.uint8]:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(name) from error
+        raise too_many_pixels(name) from error
     except Exception as error:
         raise BadInputError(
             f"{name} is not an image, or it is damaged.",
@@ -150,7 +150,7 @@ def _is_heif(data: bytes) -> bool:
 def _check_size(size: tuple[int, int], name: str) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise _too_many_pixels(name, size)
+        raise too_many_pixels(name, size)
     if min(size) < MIN_SIDE:
         raise BadInputError(
             f"{name} is only {width}x{height} pixels.",
@@ -159,7 +159,8 @@ def _check_size(size: tuple[int, int], name: str) -> None:
         )
 
 
-def _too_many_pixels(name: str, size: tuple[int, int] | None = None) -> BadInputError:
+def too_many_pixels(name: str, size: tuple[int, int] | None = None) -> BadInputError:
+    """Refusal of a picture, or of a clip's pictures, with more than `MAX_PIXELS` pixels."""
     extent = f" {size[0]}x{size[1]}, " if size else " "
     return BadInputError(
         f"{name} has too many pixels:{extent}more than {MAX_PIXELS // 10**6} million.",

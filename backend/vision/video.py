@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError
 from backend.vision.clip import ClipInfo, Frame, Range
+from backend.vision.images import MAX_PIXELS, too_many_pixels
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -25,6 +26,9 @@ CONTAINERS = (
 DEFAULT_FRAME_RATE = 25.0
 # Times closer than this are the same, in seconds.
 SAME_TIME = 1e-5
+# Times that fall by more than that begin anew, as in files that were put one behind the other: the
+# frames go on from there.
+RESTART_SECONDS = 1.0
 
 _CONVERT = "Convert it to MP4 (H.264), for example with FFmpeg or HandBrake, and try again."
 
@@ -69,8 +73,7 @@ class VideoFile:
         with _open(self._path) as container:
             stream = _video_stream(container, self._path)
             reformatter = VideoReformatter()
-            for number, frame in enumerate(self._decoded(container, stream)):
-                time = self._time(number, frame)
+            for number, (time, frame) in enumerate(self._timed(container, stream)):
                 if time > part.end + SAME_TIME:
                     return
                 if time >= part.start - SAME_TIME:
@@ -84,6 +87,22 @@ class VideoFile:
             "Copy or download it again.",
             code="no-frames",
         )
+
+    def _timed(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator[tuple[float, VideoFrame]]:
+        """Frames and their times, which never fall: frames that come too late are left out."""
+        last = shift = 0.0
+        for number, frame in enumerate(self._decoded(container, stream)):
+            time = self._time(number, frame) + shift
+            if time < last - RESTART_SECONDS:
+                shift += last + 1 / self.info.frame_rate - time
+                time = last + 1 / self.info.frame_rate
+            if time < last:
+                self.skipped += 1
+                continue
+            last = time
+            yield time, frame
 
     def _time(self, number: int, frame: VideoFrame) -> float:
         """Seconds since the first frame."""
@@ -139,6 +158,8 @@ def _open(path: Path) -> InputContainer:
         return av.open(
             f"file:{path}",
             options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+            # Titles and the like may be in any encoding; nobody reads them here.
+            metadata_errors="replace",
         )
     except FFmpegError as error:
         raise BadInputError(
@@ -169,6 +190,10 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
         raise BadInputError(
             f"{path} is in a video format that cannot be decoded here.", _CONVERT, code="no-codec"
         )
+    if stream.width * stream.height > MAX_PIXELS:
+        raise too_many_pixels(str(path), (stream.width, stream.height))
+    # The head of the file may say less than what comes.
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.thread_type = "AUTO"
     return stream
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable, Generator
 from fractions import Fraction
@@ -50,6 +51,24 @@ def test_times_are_those_of_the_file_less_its_start(tmp_path: Path, start: int) 
     # Matroska's clock has milliseconds.
     expected = np.subtract(ticks, start) / CLOCK
     np.testing.assert_allclose([f.time for f in frames_of(path)], expected, atol=0.0011)
+
+
+def test_titles_may_be_in_any_encoding(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mkv", grey_steps(3), steady(3))
+    data = path.read_bytes()
+    assert b"Lavf" in data
+    path.write_bytes(data.replace(b"Lavf", b"L\xe9vf"))
+    assert len(frames_of(path)) == 3
+
+
+def test_files_put_one_behind_the_other_play_on(tmp_path: Path) -> None:
+    path = tmp_path / "clip.ts"
+    write_clip(path, grey_steps(COUNT), steady(COUNT), options={"bf": "0"})
+    path.write_bytes(2 * path.read_bytes())
+    clip = open_clip(path)
+    frames = list(clip.frames(Range()))
+    assert [step_of(frame) for frame in frames] == 2 * list(range(COUNT))
+    np.testing.assert_allclose([f.time for f in frames], np.arange(2 * COUNT) / 25, atol=0.001)
 
 
 @pytest.mark.parametrize("rate", [Fraction(24_000, 1001), Fraction(30_000, 1001), Fraction(60)])
@@ -205,6 +224,19 @@ def no_frames(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: first + 8])
 
 
+def large(path: Path) -> None:
+    """A GIF whose canvas takes a gigabyte."""
+    data = write_clip(path, grey_steps(3), range(3), "gif", clock=25).read_bytes()
+    path.write_bytes(data[:6] + struct.pack("<HH", 16_000, 16_000) + data[10:])
+
+
+def larger_than_it_says(path: Path) -> None:
+    """The key frame has other sides than the head of the file."""
+    data = bytearray(write_clip(path, grey_steps(3), steady(3), "libvpx").read_bytes())
+    struct.pack_into("<HH", data, data.index(b"\x9d\x01\x2a") + 3, 11_000, 11_000)
+    path.write_bytes(data)
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing.mp4": (lambda path: None, "no file"),
     "empty.mp4": (lambda path: path.write_bytes(b""), "not a video"),
@@ -214,6 +246,8 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "sound.m4a": (sound_only, "only sound"),
     "codec.mp4": (no_codec, "cannot be decoded"),
     "none.mkv": (no_frames, "no frame"),
+    "large.gif": (large, "16000x16000, more than 100 million"),
+    "larger.webm": (larger_than_it_says, "no frame"),
 }
 
 
