@@ -33,6 +33,7 @@ BUDGET = (
     "model.architecture.backbone",
     "model.weights",
     "model.resolutions",
+    "model.loss_weights.lips",
     "model.optimiser",
     "data.pack",
     "data.batch_size",

@@ -121,7 +121,7 @@ def _finished(target: Path, digest: str) -> int | None:
 def _digest(photos: FittedPhotos, renderer: Renderer) -> str:
     """Of what a job depends on, so that another job does not take its parts over."""
     digest = hashlib.sha256(repr((photos.folder, renderer)).encode())
-    for array in (photos.names, photos.parameters, photos.boxes):
+    for array in (photos.names, photos.identities, photos.parameters, photos.boxes):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
 

@@ -12,7 +12,7 @@ from training.synergynet.module import SynergyModule
 
 
 class ExportWeights(L.Callback):
-    """Writes the averaged weights after every validation, in place of the last ones.
+    """Writes the averaged weights after every validation and at the end, in place of the last ones.
 
     Parameters
     ----------
@@ -24,6 +24,12 @@ class ExportWeights(L.Callback):
         self.path = path
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, pl_module)
+
+    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         folder = run_folder(trainer)
         if trainer.sanity_checking or not trainer.is_global_zero:
             return

@@ -189,7 +189,8 @@ class SynergyModule(L.LightningModule):
         """
         size = resolution_at(self.resolutions, self.progress)
         change = unchanged(len(batch.crops), batch.crops.device)
-        images = to_network(warp(batch.crops, change, size))
+        with torch.autocast(batch.crops.device.type, enabled=False):
+            images = to_network(warp(batch.crops, change, size))
         self.averaged.eval()
         with torch.no_grad():
             images = images.contiguous(memory_format=torch.channels_last)
