@@ -19,7 +19,7 @@ from backend.tracking.history import History
 from backend.tracking.tracker import Followed, Memory
 
 # Of the files; those of another version are not read.
-VERSION = 1
+VERSION = 2
 STATE = "state.npz"
 
 
@@ -157,7 +157,7 @@ def _described(memory: Memory) -> dict[str, Any]:
         "faces": [(f.number, *vars(f.roi_box).values(), f.seen) for f in memory.faces],
         **{
             name: getattr(memory, name)
-            for name in ("count", "sought", "thorough_at", "thorough_wait", "change")
+            for name in ("count", "time", "sought", "thorough_at", "thorough_wait", "change")
         },
     }
 

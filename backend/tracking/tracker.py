@@ -16,8 +16,9 @@ from backend.vision.detection import FaceDetector
 
 Image = NDArray[np.uint8]
 
-# Confidence below which there is no face.
-SEEN = 0.15
+# Confidence from which a face is found, and below which it is lost. Between them lies a face that
+# leaves the picture, or is half covered: were both the same, it would come and go with the noise.
+FOUND, LOST = 0.3, 0.05
 # Boxes that share more than this show the same face.
 SAME = 0.4
 # Seconds for which a face is awaited where it was last seen.
@@ -61,6 +62,8 @@ class Memory:
         The faces that are followed, those that are missed for a moment included.
     count
         How many faces there have been.
+    time
+        Of the last frame, in seconds.
     sought
         When the frame was last searched for faces.
     thorough_at, thorough_wait
@@ -71,6 +74,7 @@ class Memory:
 
     faces: tuple[Followed, ...] = ()
     count: int = 0
+    time: float = -np.inf
     sought: float = -np.inf
     thorough_at: float = -np.inf
     thorough_wait: float = THOROUGH
@@ -83,7 +87,8 @@ class FaceTracker:
 
     Each face is looked for where its landmarks were in the frame before; whether it is still there
     the network's own answer says (see `sighting.rigidity`). The detector, which takes several
-    times as long, runs only now and then, when a face is missed, and at cuts.
+    times as long, runs only now and then, when a face is missed, and at cuts. A face that was lost
+    is back when the detector and the network both say so.
 
     Parameters
     ----------
@@ -115,15 +120,17 @@ class FaceTracker:
         cut = self._notice_cut(image)
         if cut:
             self.memory = replace(self.memory, faces=())
-        known = [f for f in self.memory.faces if time - f.seen <= PATIENCE]
-        looks = look(image, [face.roi_box for face in known], self._engine)
-        seen = _without_doubles(
-            {f: s for f, s in zip(known, looks, strict=True) if s.confidence >= SEEN}
-        )
-        missed = [face for face in known if face not in seen]
+        awaited = [f for f in self.memory.faces if time - f.seen <= PATIENCE]
+        boxes = [face.roi_box for face in awaited]
+        looks = dict(zip(awaited, look(image, boxes, self._engine), strict=True))
+        followed = {f: s for f, s in looks.items() if f.seen == self.memory.time}
+        seen = _without_doubles({f: s for f, s in followed.items() if s.confidence >= LOST})
+        missed = [face for face in awaited if face not in seen]
+        # Where a face was missed, the network may take the background for it: the detector decides.
+        hopeful = any(s.confidence >= FOUND for f, s in looks.items() if f not in followed)
         count = self.memory.count
         wait = WATCHING if seen and not missed else SEEKING
-        if cut or time - self.memory.sought >= wait:
+        if cut or hopeful or time - self.memory.sought >= wait:
             for sighting in self._find(image, time, [*seen.values()]):
                 face = _returning(sighting, missed)
                 if face is None:
@@ -132,7 +139,7 @@ class FaceTracker:
                     missed.remove(face)
                 seen[face] = sighting
         faces = [Followed(f.number, s.next_box, time) for f, s in seen.items()]
-        self.memory = replace(self.memory, faces=(*faces, *missed), count=count)
+        self.memory = replace(self.memory, faces=(*faces, *missed), count=count, time=time)
         return {face.number: sighting for face, sighting in seen.items()}
 
     def _find(self, image: Image, time: float, known: list[Sighting]) -> list[Sighting]:
@@ -156,7 +163,7 @@ class FaceTracker:
         first = look(image, boxes, self._engine)
         second = look(image, [s.next_box for s in first], self._engine)
         sure = {
-            Followed(i, s.roi_box, time): s for i, s in enumerate(second) if s.confidence >= SEEN
+            Followed(i, s.roi_box, time): s for i, s in enumerate(second) if s.confidence >= FOUND
         }
         return [*_without_doubles(sure).values()]
 

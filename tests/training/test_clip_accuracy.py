@@ -123,6 +123,10 @@ def test_presence_counts_whom_it_should(model: MorphableModel) -> None:
     absent.landmarks[half] = np.nan
     gone = measure_presence(truth, replace(truth, tracks=(absent, right)))
     assert gone.found == pytest.approx(0.75)
+    # Not to be there at the end is no gap.
+    assert gone.gaps == 0
+    blinks = replace(left, confidence=(np.arange(100) % 10 > 1).astype(np.float32))
+    assert measure_presence(truth, replace(truth, tracks=(blinks, right))).gaps == 9
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +153,16 @@ def test_a_still_face_hardly_moves(trial: ClipTrial) -> None:
     assert jitter["smoothed"]["degrees"] <= 0.15
     assert jitter["smoothed"]["pixels"] <= 0.3
     assert jitter["raw"]["degrees"] > jitter["smoothed"]["degrees"]
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_who_leaves_slowly_leaves_once(trial: ClipTrial, seed: int) -> None:
+    slow = replace(trial, plan=replace(trial.plan, seconds=8.0, seed=seed))
+    presence = slow.report(["edge"], [], lambda _: None)["presence"]["edge"]
+    assert (presence["tracks"], presence["gaps"]) == (1, 1)
+    # Of a face of which half is outside, the picture shows too little.
+    assert presence["found"] > 0.75
+    assert presence["mistaken"] < 0.05
 
 
 @pytest.mark.parametrize("scenario", ["leaving", "shots"])

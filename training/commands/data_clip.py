@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backend.errors import BadInputError
 
-SCENARIO_HELP = "turn, still, gap, leaving, cut, shots or crossing"
+SCENARIO_HELP = "turn, still, gap, leaving, edge, cut, shots or crossing"
 RATE_HELP = "23.976, 25, 29.97, 60 or variable"
 
 

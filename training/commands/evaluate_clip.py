@@ -12,7 +12,7 @@ from pathlib import Path
 from training.commands.data_clip import RATE_HELP, SCENARIO_HELP, add_plan
 
 HELP = "error of tracks on clips that are drawn; needs no footage"
-SCENARIOS = ("turn", "still", "gap", "leaving", "cut", "shots", "crossing")
+SCENARIOS = ("turn", "still", "gap", "leaving", "edge", "cut", "shots", "crossing")
 RATES = ("23.976", "25", "29.97", "60", "variable")
 
 

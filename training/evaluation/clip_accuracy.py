@@ -84,11 +84,14 @@ class Presence:
         Share of the frames with a face in which it was found, under its own number.
     mistaken
         Share of the found faces that are not where their person is.
+    gaps
+        Number of times that a track breaks off and goes on, over all tracks.
     """
 
     tracks: int
     found: float
     mistaken: float
+    gaps: int
 
 
 def measure_motion(
@@ -139,6 +142,7 @@ def measure_presence(truth: TrackedClip, found: TrackedClip) -> Presence:
         tracks=len(found.tracks),
         found=float(sum(own) / present.sum()),
         mistaken=float(1 - right.sum() / seen.sum()),
+        gaps=sum(_gaps(track) for track in found.tracks),
     )
 
 
@@ -166,6 +170,11 @@ def smoothed_track(found: TrackedClip, strengths: Strengths) -> Track:
     """The longest track of a clip, smoothed."""
     track = max(found.tracks, key=lambda t: int(t.present.sum()))
     return smooth_track(track, found.times, strengths)
+
+
+def _gaps(track: Track) -> int:
+    """Stretches without the face between its first frame and its last."""
+    return max(0, int((np.diff(track.present.astype(int), prepend=0) > 0).sum()) - 1)
 
 
 def _yaw(track: Track) -> Array:

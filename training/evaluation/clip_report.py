@@ -100,14 +100,14 @@ def clip_tables(report: dict[str, Any]) -> list[Table]:
     ]
     jitter = [(name, [j["degrees"], j["pixels"]]) for name, j in report["jitter"].items()]
     presence = [
-        (name, [p["people"], p["tracks"], 100 * p["found"], 100 * p["mistaken"]])
+        (name, [p["people"], p["tracks"], 100 * p["found"], 100 * p["mistaken"], p["gaps"]])
         for name, p in report["presence"].items()
     ]
     strongest = tuple(f"expr. {n + 1}" for n in range(SHOWN))
     tables = [
         Table("frames/s", ("rot. RMS", "lag fr.", "mesh %", *strongest), tuple(motion)),
         Table("standing still", ("degrees", "pixels"), tuple(jitter)),
-        Table("who", ("people", "tracks", "found %", "wrong %"), tuple(presence)),
+        Table("who", ("people", "tracks", "found %", "wrong %", "gaps"), tuple(presence)),
     ]
     return [table for table in tables if table.rows]
 

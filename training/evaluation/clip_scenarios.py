@@ -169,6 +169,15 @@ def _leaving(stage: Stage) -> Scene:
     return _one_shot(stage, replace(person, place=place, present=inside))
 
 
+def _edge(stage: Stage) -> Scene:
+    """Slowly out of the picture at the top, and back."""
+    person = stage.person(turn=0.3)
+    away = np.clip(np.minimum(stage.part - 0.1, 0.9 - stage.part) / 0.3, 0, 1)
+    place = person.place - np.outer(away, [0, 0.9 * stage.height])
+    inside = place[:, 1] > -80 * person.scale
+    return _one_shot(stage, replace(person, place=place, present=inside))
+
+
 def _cut(stage: Stage) -> Scene:
     """The same person from nearer and from another side."""
     after = (stage.part >= 0.5).astype(int)
@@ -205,6 +214,7 @@ SCENARIOS: dict[str, Callable[[Stage], Scene]] = {
     "still": _still,
     "gap": _gap,
     "leaving": _leaving,
+    "edge": _edge,
     "cut": _cut,
     "shots": _shots,
     "crossing": _crossing,
