@@ -21,6 +21,7 @@ from backend.tracking.following import follow
 from backend.tracking.history import History
 from backend.tracking.identity import common_shape, people
 from backend.tracking.partial import PartialTracking
+from backend.tracking.partial import Progress as Found
 from backend.tracking.refit import parameters_of, refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Range, open_clip
@@ -115,7 +116,7 @@ def track_from_video(
             "Choose in and out points within the clip.",
             code="no-frames",
         )
-    persons = _persons(found.history, found.times, request.which, reconstructor)
+    persons = _persons(found, request.which, reconstructor)
     if not persons:
         raise NoFaceError(
             f"No face was found in {request.source}.",
@@ -133,14 +134,9 @@ def track_from_video(
     return TrackedClip(clip.info, found.times, found.frames, tuple(tracks), found.skipped)
 
 
-def _persons(
-    history: History,
-    times: NDArray[np.float64],
-    which: Which,
-    reconstructor: FaceReconstructor,
-) -> list[History]:
+def _persons(found: Found, which: Which, reconstructor: FaceReconstructor) -> list[History]:
     """Sightings of each person that is asked for."""
-    persons = people(history, times, reconstructor.model)
+    persons = people(found.history, found.times, reconstructor.model, found.views)
     lasting = [p for p in persons if p.confidence.sum() >= FLEETING] or persons
     if which == "largest" and lasting:
         return [max(lasting, key=lambda p: float((p.box[:, 2] ** 2 * p.confidence).sum()))]

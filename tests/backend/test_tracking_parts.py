@@ -153,13 +153,13 @@ def test_who_comes_back_is_known_again(
 ) -> None:
     """One person, another one of other colours, and the first again."""
     history = appearing(seen[0], [0, 1, 2], [100, 160, 104])
-    first, second = people(history, np.arange(N) / 25, model)
+    first, second = people(history, np.arange(N) / 25, model, {})
     assert set(first.face) == {0, 2}
     assert set(second.face) == {1}
 
 
 def test_two_in_one_frame_are_two(model: MorphableModel, seen: tuple[History, np.ndarray]) -> None:
     history = appearing(seen[0], [0, 1], [100, 100])
-    assert len(people(history, np.arange(N) / 25, model)) == 1
+    assert len(people(history, np.arange(N) / 25, model, {})) == 1
     together = History(**{**vars(history), "row": np.arange(N) % (N // 2)})
-    assert len(people(together, np.arange(N) / 25, model)) == 2
+    assert len(people(together, np.arange(N) / 25, model, {})) == 2
