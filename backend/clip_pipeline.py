@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from backend.tracking.partial import Progress as Found
 from backend.tracking.refit import parameters_of, refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Range, open_clip
+from backend.vision.image_sequence import is_image_sequence, numbered_pictures
 
 # Share of the work that is following the faces; the rest is textures.
 FOLLOWING = 0.9
@@ -64,13 +66,17 @@ class ClipRequest:
     @property
     def key(self) -> str:
         """Names the following of faces in this part of this clip, as the files are now."""
-        digest = hashlib.sha256(repr((astuple(self.part), self.frame_rate)).encode())
-        folder = self.source if self.source.is_dir() else self.source.parent
-        files = [self.source] if self.source.is_file() else sorted(folder.glob("*"))
-        for file in files:
+        asked = (astuple(self.part), self.frame_rate, self.source.name)
+        digest = hashlib.sha256(repr(asked).encode())
+        for file in self._files():
             about = file.stat()
             digest.update(repr((file.name, about.st_size, about.st_mtime_ns)).encode())
         return digest.hexdigest()[:32]
+
+    def _files(self) -> list[Path]:
+        if not is_image_sequence(self.source):
+            return [self.source]
+        return [picture for _, picture in numbered_pictures(self.source)]
 
 
 def track_from_video(
@@ -116,7 +122,12 @@ def track_from_video(
             "Choose in and out points within the clip.",
             code="no-frames",
         )
-    persons = _persons(found, request.which, reconstructor)
+    persons = _persons(
+        found,
+        request.which,
+        reconstructor,
+        lambda: progress(FOLLOWING, "telling people apart"),
+    )
     if not persons:
         raise NoFaceError(
             f"No face was found in {request.source}.",
@@ -134,9 +145,11 @@ def track_from_video(
     return TrackedClip(clip.info, found.times, found.frames, tuple(tracks), found.skipped)
 
 
-def _persons(found: Found, which: Which, reconstructor: FaceReconstructor) -> list[History]:
+def _persons(
+    found: Found, which: Which, reconstructor: FaceReconstructor, report: Callable[[], None]
+) -> list[History]:
     """Sightings of each person that is asked for."""
-    persons = people(found.history, found.times, reconstructor.model, found.views)
+    persons = people(found.history, found.times, reconstructor.model, found.views, report)
     lasting = [p for p in persons if p.confidence.sum() >= FLEETING] or persons
     if which == "largest" and lasting:
         return [max(lasting, key=lambda p: float((p.box[:, 2] ** 2 * p.confidence).sum()))]

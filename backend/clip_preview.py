@@ -70,6 +70,8 @@ def write_overlay(
         # H.264 halves colours, so sides are even.
         stream.width, stream.height = (side // 2 * 2 for side in tracked.info.decoded_size)
         stream.pix_fmt = "yuv420p"
+        # The encoder would round times to the average rate, and two frames to one time.
+        stream.codec_context.time_base = TIME_BASE
         with closing(read_ahead(clip.frames(part))) as frames:
             for frame in frames:
                 row = rows.get(frame.number)

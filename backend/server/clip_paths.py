@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backend.errors import BadInputError
 from backend.server.problems import Problem, ProblemError
+from backend.vision.image_sequence import is_image_sequence, numbered_pictures
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,7 @@ class ClipPaths:
                 )
             # A pattern of pictures is no file itself: its folder is.
             place = named.resolve() if named.exists() else named.parent.resolve() / named.name
-            if not self.anywhere and not any(
-                place.is_relative_to(folder.resolve()) for folder in self.folders
-            ):
+            if not self.anywhere and not self._inside(place):
                 raise _forbidden(text)
             there = (
                 place.is_file()
@@ -65,6 +64,26 @@ class ClipPaths:
         if not there:
             raise _missing(text)
         return place
+
+    def _inside(self, place: Path) -> bool:
+        """Whether it lies in the folders, with every picture that it stands for."""
+        folders = [folder.resolve() for folder in self.folders]
+
+        def allowed(path: Path) -> bool:
+            return any(path.is_relative_to(folder) for folder in folders)
+
+        # The place first: what is in a folder of others is nobody's business.
+        return allowed(place) and all(allowed(p.resolve()) for p in _pictures(place))
+
+
+def _pictures(place: Path) -> list[Path]:
+    """Of a folder or pattern; that there are none is said by who reads it."""
+    if not is_image_sequence(place):
+        return []
+    try:
+        return [picture for _, picture in numbered_pictures(place)]
+    except BadInputError:
+        return []
 
 
 def _forbidden(text: str) -> ProblemError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +85,7 @@ def people(
     times: Array,
     model: MorphableModel,
     views: Mapping[tuple[int, int], View],
+    report: Callable[[], None] = lambda: None,
 ) -> list[History]:
     """Sightings by person: faces that came back, after a gap or a cut, are found to be the same.
 
@@ -97,12 +98,15 @@ def people(
         (F,) seconds of the frames.
     views
         The best of every face, as `BestViews` has them.
+    report
+        Called before each portrait and each comparison, if there are several faces; may raise to
+        stop.
 
     Returns
     -------
     By first appearance, and from left to right.
     """
-    portraits = _portraits(history, model, views)
+    portraits = _portraits(history, model, views, report)
     persons = [
         _Person.of((face,), history[history.face == face], portraits[face], model)
         for face in np.unique(history.face).tolist()
@@ -112,6 +116,7 @@ def people(
         pairs = [(a, b) for i, a in enumerate(persons) for b in persons[i + 1 :]]
         for a, b in pairs:
             if (a.faces, b.faces) not in known:
+                report()
                 known[a.faces, b.faces] = _distance(a, b, times)
         a, b = min(pairs, key=lambda pair: known[pair[0].faces, pair[1].faces])
         if known[a.faces, b.faces] > SAME_PERSON:
@@ -125,13 +130,17 @@ def people(
 
 
 def _portraits(
-    history: History, model: MorphableModel, views: Mapping[tuple[int, int], View]
+    history: History,
+    model: MorphableModel,
+    views: Mapping[tuple[int, int], View],
+    report: Callable[[], None],
 ) -> dict[int, list[Portrait]]:
     """Portraits of every face; none if there is only one."""
     portraits: dict[int, list[Portrait]] = {face: [] for face in np.unique(history.face).tolist()}
     if len(portraits) > 1:
         portrayer = Portrayer(model)
         for (face, _), view in views.items():
+            report()
             index = np.flatnonzero((history.face == face) & (history.row == view.row))[0]
             portraits[face].append(portrayer.portrait(view, history, int(index)))
     return portraits

@@ -54,7 +54,7 @@ class ImageSequence:
                 f"{source} is an image sequence: it needs its frames per second, and {given}.",
                 "Give a rate like 25 or 29.97.",
             )
-        self._pictures = _pictures(source)
+        self._pictures = numbered_pictures(source)
         self.skipped = 0
         first = self._first_image()
         height, width = first.shape[:2]
@@ -91,8 +91,14 @@ class ImageSequence:
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _pictures(source: Path) -> list[tuple[int, Path]]:
-    """Numbers from 0 and files."""
+def numbered_pictures(source: Path) -> list[tuple[int, Path]]:
+    """Numbers from 0 and files of a folder or pattern.
+
+    Raises
+    ------
+    BadInputError
+        There are none.
+    """
     if source.is_dir():
         found = _counted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES)
     elif PRINTF.search(source.name):
@@ -123,7 +129,7 @@ def _numbered(pattern: Path) -> list[tuple[int, Path]]:
     name = re.compile(f"{re.escape(before)}(\\d{{{digits},}}){re.escape(after)}")
     if not pattern.parent.is_dir():
         return []
-    matches = ((name.fullmatch(p.name), p) for p in pattern.parent.iterdir())
+    matches = ((name.fullmatch(p.name), p) for p in pattern.parent.iterdir() if p.is_file())
     numbered = sorted((int(m[1]), path) for m, path in matches if m)
     return [(number - numbered[0][0], path) for number, path in numbered]
 

@@ -255,6 +255,11 @@ def test_nothing_beside_the_allowed_folder(start_backend: Start, tree: Path) -> 
         (tree / "link.mp4").symlink_to(outside / "secret.txt")
         (tree / "linked").symlink_to(outside)
         paths += [tree / "link.mp4", tree / "linked" / "secret.txt", tree / "linked" / "*.txt"]
+        # Single pictures of a sequence are links out of the folder.
+        (tree / "shots").mkdir()
+        (tree / "shots" / "0000.png").write_bytes(b"picture")
+        (tree / "shots" / "0001.png").symlink_to(outside / "secret.txt")
+        paths += [tree / "shots", tree / "shots" / "%04d.png", tree / "shots" / "*.png"]
     for path in paths:
         assert_problem(name(backend, path), 403, "path-not-allowed")
     assert backend.reconstructor.clips == []

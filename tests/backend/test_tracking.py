@@ -6,6 +6,7 @@ The sample is scikit-image's portrait of Eileen Collins (NASA, public domain).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backend.clip_pipeline import ClipRequest, track_from_video
+from backend.clip_preview import write_overlay
 from backend.clip_results import timecode, write_clip
 from backend.errors import BadInputError, CancelledError, NoFaceError
 from backend.geometry.pose import yaw_pitch_roll
@@ -24,7 +26,7 @@ from backend.tracking import following
 from backend.tracking.partial import STATE
 from backend.tracking.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
-from backend.vision.clip import Range
+from backend.vision.clip import Range, open_clip
 from tests.clips import steady
 from tests.clips import write_clip as write_video
 
@@ -251,7 +253,7 @@ def test_interrupted_work_goes_on_and_ends_the_same(
         np.testing.assert_array_equal(getattr(only(resumed), name), value, err_msg=name)
 
 
-@pytest.mark.parametrize("harm", ["damaged", "of another clip"])
+@pytest.mark.parametrize("harm", ["damaged", "empty", "of another clip"])
 def test_useless_remains_are_not_taken_up(
     reconstructor: FaceReconstructor,
     pictures: list[Image],
@@ -267,6 +269,8 @@ def test_useless_remains_are_not_taken_up(
     assert (keep / STATE).is_file()
     if harm == "damaged":
         (keep / STATE).write_bytes((keep / STATE).read_bytes()[:100])
+    elif harm == "empty":  # as a loss of power leaves it
+        (keep / STATE).write_bytes(b"")
     else:
         write_video(path, pictures[10:20], steady(10))
     clip = track_from_video(request, reconstructor, keep=keep)
@@ -302,3 +306,54 @@ def test_timecodes() -> None:
     assert timecode(0) == "00:00:00.000"
     assert timecode(3723.0404) == "01:02:03.040"
     assert timecode(59.9996) == "00:01:00.000"
+
+
+def test_sequences_of_one_folder_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    """What was kept of the left camera's pictures is none of the right one's."""
+    for name in ("left_0000.png", "left_0001.png", "right_0000.png"):
+        (tmp_path / name).write_bytes(b"picture")
+    left, right = (ClipRequest(tmp_path / f"{side}_%04d.png").key for side in ("left", "right"))
+    assert left != right
+    assert left == ClipRequest(tmp_path / "left_%04d.png").key
+    (tmp_path / "right_0001.png").write_bytes(b"picture")
+    assert left == ClipRequest(tmp_path / "left_%04d.png").key
+    assert right != ClipRequest(tmp_path / "right_%04d.png").key
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are the administrator's there")
+def test_a_link_that_leads_nowhere_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "shot_0000.png").write_bytes(b"picture")
+    (tmp_path / "shot_0001.png").symlink_to(tmp_path / "gone.png")
+    assert ClipRequest(tmp_path / "shot_%04d.png").key
+    assert ClipRequest(tmp_path).key
+
+
+def test_an_overlay_keeps_variable_times(
+    reconstructor: FaceReconstructor, pictures: list[Image], tmp_path: Path
+) -> None:
+    """Half of the clip at 30 frames a second, half at 15: none falls on the average's clock."""
+    ticks = [3000 * i for i in range(6)] + [18_000 + 6000 * i for i in range(6)]
+    path = write_video(tmp_path / "clip.mp4", pictures[:12], ticks)
+    tracked = track_from_video(ClipRequest(path, texture_size=None), reconstructor)
+    overlay = tmp_path / "overlay.mp4"
+    write_overlay(overlay, open_clip(path), tracked, reconstructor.model)
+    times = [frame.time for frame in open_clip(overlay).frames(Range())]
+    np.testing.assert_allclose(times, np.array(ticks) / 90_000, atol=1e-4)
+
+
+def test_telling_people_apart_can_be_stopped(
+    reconstructor: FaceReconstructor, pictures: list[Image], tmp_path: Path
+) -> None:
+    """With many faces it takes longer than people wait."""
+    elsewhere = frame(data.astronaut(), np.array([[0.75, 0, 60.0], [0, 0.75, 10.0]]))
+    path = write_video(tmp_path / "clip.mp4", [*pictures[:6], *[elsewhere] * 6], steady(12))
+    stages: list[str] = []
+
+    def stop(_: float, stage: str) -> None:
+        stages.append(stage)
+        if stage == "telling people apart":
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        track_from_video(ClipRequest(path, texture_size=None), reconstructor, progress=stop)
+    assert stages[-1] == "telling people apart"
