@@ -1,7 +1,8 @@
 """The motion of a head: F-curves of its Empty's pose and of its shape keys, written in bulk.
 
 One action holds what one clip says about one head. Blender 4.2 needs a second one for the shape
-keys. The action carries the raw recording, so that its keys can be made anew.
+keys. The action carries the raw recording and where the motion begins, so that its keys can be
+made anew.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def animate(
     if base is None:
         base = _present_base(head)
     reset_photo_pose(head)
-    blocks[0][BASE] = [value for row in base for value in row]
     pose, expression = (_action(head, block, take) for block in blocks)
+    pose[BASE] = [value for row in base for value in row]
     _write_pose(pose, blocks[0], keys)
     _write_expression(expression, head, keys)
     # Bytes that are put over others end at their first zero.
@@ -147,7 +148,8 @@ def recorded_action(head: bpy.types.Object) -> Any | None:
     """The action of a clip that moves a head at present."""
     animation = head.parent.animation_data if head.parent else None
     action: Any = animation.action if animation else None
-    return action if action is not None and RECORDING in action and STYLE in action else None
+    recorded = action is not None and all(name in action for name in (RECORDING, STYLE, BASE))
+    return action if recorded else None
 
 
 def present_action(head: bpy.types.Object) -> Any:
@@ -187,23 +189,21 @@ def head_of_take(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.
 
 def base_matrix(head: bpy.types.Object) -> Matrix:
     """Where the motion of an animated head begins, in the space of its Empty's parent."""
-    return _base_of(pose_empty(head))
+    return _base_of(present_action(head))
 
 
-def _base_of(empty: Any) -> Matrix:
-    values = empty[BASE]
+def _base_of(action: Any) -> Matrix:
+    values = action[BASE]
     return Matrix([values[i : i + 4] for i in range(0, 16, 4)])
 
 
 def _present_base(head: bpy.types.Object) -> Matrix:
-    empty = pose_empty(head)
-    if recorded_action(head) is not None and BASE in empty:
-        return base_matrix(head)
-    return transform_without_photo_pose(head)
+    action = recorded_action(head)
+    return transform_without_photo_pose(head) if action is None else _base_of(action)
 
 
 def _write_pose(action: Any, empty: Any, keys: Keyframes) -> None:
-    base = _base_of(empty)
+    base = _base_of(action)
     linear, offset = np.array(base.to_3x3()), np.array(base.translation)
     curves, timing = compat.curves_of(action, empty), _timing(keys)
     empty.rotation_mode = "QUATERNION"

@@ -19,9 +19,10 @@ POSE = [("rotation_quaternion", i) for i in range(4)] + [("location", i) for i i
 EXPRESSION = [(f'key_blocks["Expression_{i:02d}"].value', 0) for i in range(10)]
 
 
-def clip() -> Any:
+def clip(name: str = "somebody") -> Any:
     """A clip that only has a name."""
-    return submodule("scene.clip").Clip("somebody", Path(SOURCE), Path(SOURCE))
+    path = Path(SOURCE).with_stem(name)
+    return submodule("scene.clip").Clip(name, path, path)
 
 
 def style(**values: Any) -> Any:
@@ -30,13 +31,20 @@ def style(**values: Any) -> Any:
     return submodule("recording").Style(**({"strengths": strengths} | values))
 
 
-def perform(scene: Any, result: Any, target: Any = None, staging: Any = None, **values: Any) -> Any:
+def perform(
+    scene: Any,
+    result: Any,
+    target: Any = None,
+    staging: Any = None,
+    clip_name: str = "somebody",
+    **values: Any,
+) -> Any:
     """Put a tracked clip into the scene."""
     module = submodule("scene.performance")
     return module.perform(
         scene,
         scene.collection,
-        clip(),
+        clip(clip_name),
         dome(),
         result,
         result.tracks,

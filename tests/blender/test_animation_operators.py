@@ -47,6 +47,24 @@ def test_smooth_again_works_on_a_file_from_the_disk(scene: bpy.types.Scene, tmp_
     np.testing.assert_array_equal(again, value)
 
 
+def test_smooth_again_leaves_each_action_where_its_motion_began(scene: bpy.types.Scene) -> None:
+    times = np.arange(50) / 25
+    [head] = perform(scene, film(times, 25.0))
+    empty: Any = head.parent
+    first = empty.animation_data.action
+    begun = keys(curves(head)["location", 0])
+    # The second clip is for the head at another place; then the first one is chosen again.
+    empty.animation_data.action = None
+    empty.location = (3, 0, 0)
+    perform(scene, film(times, 25.0), head, clip_name="other")
+    second = keys(curves(head)["location", 0])
+    assert second[0, 1] == pytest.approx(3) and begun[0, 1] == pytest.approx(0)
+    submodule("scene.compat").use_action(first, empty)
+    bpy.context.view_layer.objects.active = head
+    ops.synergyface.smooth_again(gain=1.5)
+    np.testing.assert_array_equal(keys(curves(head)["location", 0]), begun)
+
+
 def test_smooth_again_explains_what_it_cannot_do(scene: bpy.types.Scene) -> None:
     [head] = put(scene, face(100))
     bpy.context.view_layer.objects.active = head
