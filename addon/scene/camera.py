@@ -17,7 +17,7 @@ from . import compat, identity
 from .animation import base_matrix
 from .clip import Clip, frame_rate
 from .curves import Timing, fill
-from .pose import pose_empty
+from .pose import pose_empty, space_of
 
 # A camera looks along its own -Z with +Y up; heads are placed for one that looks along +Y.
 LOOK_ALONG_Y = Matrix.Rotation(math.pi / 2, 4, "X")
@@ -45,7 +45,7 @@ def match_camera(
         Animated with `recording` and `style`.
     """
     camera: Any = _camera(scene, collection, clip)
-    base = _space_of(pose_empty(head)) @ base_matrix(head)
+    base = space_of(pose_empty(head)) @ base_matrix(head)
     place = base @ Matrix.Translation((-first_location(recording, style)).tolist()) @ LOOK_ALONG_Y
     camera.matrix_world = place.normalized()
     lens = camera.data
@@ -58,14 +58,6 @@ def match_camera(
     scene.camera = camera
     _show_clip(scene, lens, clip, recording, style)
     return camera
-
-
-def _space_of(empty: bpy.types.Object) -> Matrix:
-    """World matrix of the space in which an Empty's own transform is."""
-    # Not its matrix_world: Blender has not computed that yet for the keys that it just got.
-    if empty.parent is None:
-        return Matrix()
-    return empty.parent.matrix_world @ empty.matrix_parent_inverse
 
 
 def _camera(

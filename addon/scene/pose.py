@@ -10,13 +10,15 @@ but no distance. The rule:
   camera that looks along +Y sees it; the centre of the photo is the world's origin, and the scale
   serves only to turn the place from pixels into metres.
 
-An Empty that the user has scaled keeps its scale, and distances grow with it.
+An Empty that the user has scaled, or hung from something that is scaled, keeps its scale, and
+distances grow with it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import bpy
 from mathutils import Matrix, Quaternion, Vector
@@ -75,7 +77,7 @@ def apply_photo_pose(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
         )
     if BEFORE not in empty:
         empty[BEFORE] = [value for row in empty.matrix_basis for value in row]
-    empty.matrix_basis = photo_matrix(head, scene)
+    empty.matrix_basis = space_of(empty).inverted_safe() @ photo_matrix(head, scene)
 
 
 def reset_photo_pose(head: bpy.types.Object) -> None:
@@ -97,9 +99,24 @@ def transform_without_photo_pose(head: bpy.types.Object) -> Matrix:
     return Matrix([values[i : i + 4] for i in range(0, 16, 4)])
 
 
+def space_of(empty: bpy.types.Object) -> Matrix:
+    """World matrix of the space in which an Empty's own transform is."""
+    # Not by its matrix_world: Blender has not computed that yet for keys that it just got.
+    parent: Any = empty.parent
+    if parent is None:
+        return Matrix()
+    carrier = parent.matrix_world
+    bone = parent.pose.bones.get(empty.parent_bone) if empty.parent_type == "BONE" else None
+    if bone is not None:
+        # Blender hangs children from a bone's tail.
+        carrier = carrier @ bone.matrix @ Matrix.Translation((0, bone.length, 0))
+    return carrier @ empty.matrix_parent_inverse
+
+
 def photo_matrix(head: bpy.types.Object, scene: bpy.types.Scene) -> Matrix:
     """World matrix of the photo's pose, by the rule at the top of this module."""
-    size = pose_empty(head).scale.x
+    empty = pose_empty(head)
+    size = space_of(empty).median_scale * empty.scale.x
     x, y, _ = head[identity.POSE_TRANSLATION]
     width, height = head[identity.IMAGE_SIZE]
     pixels_per_metre = head[identity.POSE_SCALE] * 1000 / size

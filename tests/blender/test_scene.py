@@ -135,6 +135,48 @@ def test_the_photos_pose_goes_on_and_off(scene: bpy.types.Scene) -> None:
     assert tuple(head.location) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("hung", ["", "from an object", "from a bone"])
+def test_the_photos_pose_is_the_same_for_an_empty_with_a_parent(
+    scene: bpy.types.Scene, hung: str
+) -> None:
+    [head] = put(scene, face(100))
+    empty, expected = head.parent, Vector((-119.5 / 1600, 0, 39.5 / 1600))
+    if hung:
+        rig = armature(scene)
+        rig.matrix_world = Matrix.LocRotScale((3, -2, 1), Quaternion((0.3, 0.5, 0.2, 0.7)), None)
+        rig.scale = (2, 2, 2)
+        empty.parent = rig
+        # A head of twice the size is as large in the picture from twice as far.
+        expected *= 2
+    if hung == "from a bone":
+        empty.parent_type, empty.parent_bone = "BONE", "neck"
+    bpy.context.view_layer.update()
+    before = empty.matrix_world.copy()
+    bpy.context.view_layer.objects.active = head
+    ops.synergyface.apply_photo_pose()
+    bpy.context.view_layer.update()
+    location, rotation, scale = empty.matrix_world.decompose()
+    assert location[:] == pytest.approx(expected[:], abs=1e-6)
+    assert rotation.rotation_difference(Quaternion((0, 0, 1), np.radians(20))).angle < 1e-5
+    assert scale[:] == pytest.approx([2 if hung else 1] * 3, abs=1e-5)
+    ops.synergyface.apply_photo_pose()
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(empty.matrix_world, before, atol=1e-6)
+
+
+def armature(scene: bpy.types.Scene) -> Any:
+    """An armature with one bone, posed."""
+    rig: Any = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
+    scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    bone = rig.data.edit_bones.new("neck")
+    bone.head, bone.tail = (0, 0, 0.1), (0.1, 0.2, 0.5)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    rig.pose.bones["neck"].rotation_quaternion = Quaternion((0.9, 0.1, 0.3, 0.2)).normalized()
+    return rig
+
+
 def test_a_perspective_camera_sees_the_head_where_the_photo_does(scene: bpy.types.Scene) -> None:
     from bpy_extras.object_utils import world_to_camera_view
 
