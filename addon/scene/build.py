@@ -137,8 +137,7 @@ def update_head(
     """Give a head another shape, expression and texture; what the user did to it stays."""
     key = head[identity.UUID]
     image = material.set_texture(f"{name} texture", key, face.texture_png)
-    head_mesh.update_mesh(head, model, face.neutral)
-    head_mesh.set_expression(head, model, face.neutral, face.expression)
+    head_mesh.reshape(head, model, face.neutral, face.expression)
     regions.set_regions(head, model)
     assert isinstance(head.data, bpy.types.Mesh)
     material.set_material(head.data, f"{name} skin", key, image)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..contract import N_EXPRESSIONS, StaticModel
 from ..problems import Problem
 from . import identity
+from .own_keys import own_keys_kept
 
 UV_MAP = "UVMap"
 BASIS_KEY = "Basis"
@@ -27,6 +28,9 @@ HARD_LIMIT = 10.0
 def expression_key_name(index: int) -> str:
     """Name of the shape key of an expression component."""
     return f"Expression_{index:02d}"
+
+
+EXPRESSION_KEYS = frozenset(map(expression_key_name, range(N_EXPRESSIONS)))
 
 
 def new_mesh(name: str, model: StaticModel, neutral: NDArray[np.float32]) -> bpy.types.Mesh:
@@ -64,20 +68,27 @@ def has_topology(mesh: bpy.types.Mesh, model: StaticModel) -> bool:
     return np.array_equal(corners, model.triangles.reshape(-1))
 
 
-def update_mesh(head: bpy.types.Object, model: StaticModel, neutral: NDArray[np.float32]) -> None:
-    """Give an existing head another shape, in the same data-block.
+def reshape(
+    head: bpy.types.Object,
+    model: StaticModel,
+    neutral: NDArray[np.float32],
+    expression: NDArray[np.float32],
+) -> None:
+    """Give an existing head another shape and expression, in the same data-block.
 
-    Vertex groups, attributes and materials stay, unless the user changed the topology: then the
-    mesh is built anew.
+    Parameters
+    ----------
+    head, model, neutral, expression
+        As in `set_expression`.
+
+    Notes
+    -----
+    Vertex groups, attributes, materials and the user's own shape keys stay, unless the user
+    changed the topology: then the mesh is built anew, and the former one is kept in the file.
     """
-    mesh = _mesh_of(head)
-    if has_topology(mesh, model):
-        _attribute(mesh, POSITIONS).foreach_set("vector", _flat(neutral))
-        mesh.update()
-        return
-    head.shape_key_clear()
-    mesh.clear_geometry()
-    _fill(mesh, model, neutral)
+    with own_keys_kept(head, EXPRESSION_KEYS):
+        _update_mesh(head, model, neutral)
+        set_expression(head, model, neutral, expression)
 
 
 def set_expression(
@@ -103,7 +114,10 @@ def set_expression(
     -----
     A slider counts standard deviations; `make_room` says what becomes of large ones.
     """
-    _set_key(head, BASIS_KEY, neutral)
+    mesh = _mesh_of(head)
+    # The basis is the first one, whatever the user calls it.
+    basis = mesh.shape_keys.reference_key if mesh.shape_keys else None
+    _set_key(head, basis.name if basis else BASIS_KEY, neutral)
     for index, (offsets, unit) in enumerate(
         zip(model.expression_basis, key_units(head), strict=True)
     ):
@@ -111,7 +125,7 @@ def set_expression(
     units = make_room(head, np.abs(expression))
     for index, value in enumerate(expression / units):
         expression_key(head, index).value = value
-    _mesh_of(head).update()
+    mesh.update()
 
 
 def expression_key(head: bpy.types.Object, index: int) -> bpy.types.ShapeKey:
@@ -151,10 +165,11 @@ def make_room(head: bpy.types.Object, sigmas: NDArray[np.floating]) -> NDArray[n
     """
     before = key_units(head)
     units = np.maximum(before, sigmas / HARD_LIMIT)
-    for index, (stretch, value) in enumerate(zip(units / before, sigmas / units, strict=True)):
+    with own_keys_kept(head, EXPRESSION_KEYS):
+        for index in np.flatnonzero(units > before).tolist():
+            _stretch(expression_key(head, index), units[index] / before[index])
+    for index, value in enumerate(sigmas / units):
         key = expression_key(head, index)
-        if stretch > 1:
-            _stretch(key, stretch)
         reach = max(SLIDER_SIGMAS, key.slider_max, -key.slider_min, float(math.ceil(value)))
         key.slider_min, key.slider_max = -reach, reach
     head[identity.KEY_UNITS] = units.tolist()
@@ -167,6 +182,20 @@ def _stretch(key: bpy.types.ShapeKey, factor: float) -> None:
     key.relative_key.points.foreach_get("co", neutral)
     key.points.foreach_get("co", coordinates)
     key.points.foreach_set("co", neutral + np.float32(factor) * (coordinates - neutral))
+
+
+def _update_mesh(head: bpy.types.Object, model: StaticModel, neutral: NDArray[np.float32]) -> None:
+    mesh = _mesh_of(head)
+    if has_topology(mesh, model):
+        _attribute(mesh, POSITIONS).foreach_set("vector", _flat(neutral))
+        mesh.update()
+        return
+    if mesh.vertices:
+        former: Any = mesh.copy()
+        former.name, former.use_fake_user = f"{mesh.name} before update", True
+    head.shape_key_clear()
+    mesh.clear_geometry()
+    _fill(mesh, model, neutral)
 
 
 def _fill(mesh: bpy.types.Mesh, model: StaticModel, neutral: NDArray[np.float32]) -> None:

@@ -73,6 +73,39 @@ def test_an_update_keeps_what_the_user_did(scene: bpy.types.Scene) -> None:
     np.testing.assert_allclose(pixels[:3] * 255, [200, 150, 120], atol=0.5)
 
 
+def test_the_users_own_shape_keys_follow_the_head(scene: bpy.types.Scene) -> None:
+    [head] = put(scene, face(100))
+    rng, count = np.random.default_rng(4), len(dome().mean)
+    keys = head.data.shape_keys
+    keys.reference_key.name = "Neutral"
+    offsets = {name: 0.01 * rng.standard_normal((count, 3)) for name in ("wide", "smile", "lip")}
+    made = {name: head.shape_key_add(name=name, from_mix=False) for name in offsets}
+    # "wide" stands before "smile", which it is relative to; "lip" corrects an expression.
+    made["wide"].relative_key = made["smile"]
+    made["lip"].relative_key = keys.key_blocks["Expression_03"]
+    for name in ("smile", "wide", "lip"):
+        relative = np.empty(3 * count, np.float32)
+        made[name].relative_key.points.foreach_get("co", relative)
+        made[name].points.foreach_set("co", relative + offsets[name].ravel())
+    head.vertex_groups.new(name="half").add(list(range(count // 2)), 1.0, "REPLACE")
+    made["smile"].vertex_group, made["smile"].slider_max = "half", 2.0
+    values = {"wide": 0.5, "smile": 1.5, "lip": 1.0}
+    for name, value in values.items():
+        made[name].value = value
+    order = [key.name for key in keys.key_blocks]
+
+    for sigmas in (1.0, 25.0):
+        put(scene, face(100, width=1.25, expression=sigmas))
+
+        assert [key.name for key in keys.key_blocks] == order
+        assert made["wide"].relative_key == made["smile"] and made["smile"].vertex_group == "half"
+        assert {name: key.value for name, key in made.items()} == values
+        offsets["smile"][count // 2 :] = 0
+        added = sum(value * offsets[name] for name, value in values.items())
+        expected = dome().mean * [1.25, 1, 1] + sigmas * dome().expression_basis.sum(axis=0) + added
+        np.testing.assert_allclose(evaluated(head), expected, atol=5e-6)
+
+
 def test_a_head_that_the_user_reshaped_is_built_anew(scene: bpy.types.Scene) -> None:
     [head] = put(scene, face(100))
     head.shape_key_clear()
@@ -82,6 +115,16 @@ def test_a_head_that_the_user_reshaped_is_built_anew(scene: bpy.types.Scene) -> 
     assert len(head.data.vertices) == len(dome().mean)
     assert len(head.data.shape_keys.key_blocks) == 11
     assert len(head.data.uv_layers) == 1
+    # What somebody made of it by hand is not lost.
+    head.shape_key_clear()
+    head.modifiers.new("finer", "SUBSURF")
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.object.modifier_apply(modifier="finer")
+    finer = len(head.data.vertices)
+    put(scene, face(100))
+    assert len(head.data.vertices) == len(dome().mean)
+    kept = bpy.data.meshes["somebody head before update"]
+    assert len(kept.vertices) == finer and kept.use_fake_user
 
 
 def test_faces_of_one_photo_are_told_apart_by_their_places(scene: bpy.types.Scene) -> None:
