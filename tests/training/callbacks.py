@@ -39,3 +39,26 @@ class SameWeights(L.Callback):
         assert torch.equal(everyone, own.expand_as(everyone))
         if trainer.is_global_zero:
             print(f"weights of {len(everyone)} processes compared")
+
+
+class BrokenPicture(L.Callback):
+    """Spoils one pixel of one picture of a step before the first network sees it."""
+
+    def __init__(self, network: str, step: int) -> None:
+        self.network = network
+        self.step = step
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        # Of a generator and of an image network alike, the first convolution takes the pictures.
+        network = pl_module.get_submodule(self.network)
+        first = next(m for m in network.modules() if isinstance(m, torch.nn.Conv2d))
+        first.register_forward_pre_hook(self._spoil)
+        self.seen = 0
+
+    def _spoil(self, layer: torch.nn.Module, arguments: tuple[torch.Tensor]) -> tuple[Any, ...]:
+        pictures = arguments[0]
+        if layer.training and self.seen == self.step:
+            pictures = pictures.clone()
+            pictures[-1, 0, 30, 30] = torch.nan
+        self.seen += 1
+        return (pictures,)

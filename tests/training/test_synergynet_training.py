@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 
 from backend.cli import main
 from backend.synergynet.network import TrainingPrediction
-from backend.synergynet.weights import load_weights
+from backend.synergynet.weights import SHIPPED_WEIGHTS, load_weights
+from tests.training.callbacks import BrokenPicture
 from training.evaluation.nme import normalised_mean_error
 from training.synergynet.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule
 from training.synergynet.losses import LossWeights, ReverseTargets, synergy_losses
+from training.synergynet.module import SynergyModule
 from training.synergynet.schedule import ResolutionStep, resolution_at
 
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "synergynet"
@@ -168,3 +171,23 @@ def test_the_shipped_command_trains_and_resumes(
     errors = [float(row["val/refined_all"]) for row in rows if row["val/refined_all"]]
     assert errors
     assert np.isfinite(errors).all()
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_a_picture_that_is_not_finite_leaves_nothing_behind(
+    small_pack: Path, accumulated: int
+) -> None:
+    """Neither in the weights nor in the statistics of normalisation; the other steps are made."""
+    module = SynergyModule(weights=SHIPPED_WEIGHTS, resolutions=(ResolutionStep(0.0, 64),))
+    trainer = L.Trainer(
+        max_steps=3, limit_val_batches=0, accelerator="cpu", logger=False,
+        accumulate_grad_batches=accumulated, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+        callbacks=[BrokenPicture("network", 1)],
+    )  # fmt: skip
+    before = module.network.state_dict()["heads.pose.weight"].clone()
+    trainer.fit(module, PackedFacesModule(small_pack, batch_size=4, one_in=4, workers=0))
+    assert module.skipped_steps == 1
+    for name, tensor in module.state_dict().items():
+        assert torch.isfinite(tensor).all(), name
+    assert not torch.equal(before, module.network.state_dict()["heads.pose.weight"])

@@ -24,6 +24,7 @@ from training.data.augmentation import (
     warp,
 )
 from training.data.packed import PackedBatch
+from training.gradients import finite_gradients, restore_statistics
 from training.synergynet.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule, parameter_statistics
 from training.synergynet.fused_norm import fuse
@@ -164,13 +165,9 @@ class SynergyModule(L.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Leave out a step whose gradient is not finite: without gradients nothing moves."""
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        if not gradients:
-            return
-        norms = torch.stack([g.float().norm() for g in gradients])
-        if not bool(torch.isfinite(norms).all()):
-            for parameter in self.network.parameters():
-                parameter.grad = None
+        if not finite_gradients(self.network):
+            self.network.zero_grad(set_to_none=True)
+            restore_statistics(self.network, self.averaged_network)
             self.skipped_steps += 1
             self.log("train/skipped_steps", self.skipped_steps.float())
 
