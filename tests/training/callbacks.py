@@ -44,16 +44,18 @@ class SameWeights(L.Callback):
 class BrokenPicture(L.Callback):
     """Spoils one pixel of one picture of a step before the first network sees it."""
 
-    def __init__(self, network: str, step: int) -> None:
+    def __init__(self, network: str, step: int, rank: int = 0) -> None:
         self.network = network
         self.step = step
+        self.rank = rank
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         # Of a generator and of an image network alike, the first convolution takes the pictures.
         network = pl_module.get_submodule(self.network)
         first = next(m for m in network.modules() if isinstance(m, torch.nn.Conv2d))
-        first.register_forward_pre_hook(self._spoil)
         self.seen = 0
+        if trainer.global_rank == self.rank:
+            first.register_forward_pre_hook(self._spoil)
 
     def _spoil(self, layer: torch.nn.Module, arguments: tuple[torch.Tensor]) -> tuple[Any, ...]:
         pictures = arguments[0]

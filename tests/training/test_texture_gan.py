@@ -20,6 +20,7 @@ from gan_texture.generator import Architecture, Generator, generator_input
 from gan_texture.inference import SIZE, OnnxGenerator, TorchGenerator, export_onnx
 from gan_texture.weights import load_generator, save_generator
 from tests.training import drawn_pairs
+from tests.training.callbacks import BrokenPicture
 from training.data.held_out import is_held_out
 from training.texture_gan.callbacks import ExportGenerator
 from training.texture_gan.data_module import TexturePairs
@@ -284,17 +285,63 @@ def test_both_engines_make_the_same_texture(tmp_path: Path, source: str) -> None
     assert np.abs(with_torch - filled).mean() > 0.01
 
 
-def test_two_processes_keep_the_same_weights(pairs: Path, tmp_path: Path) -> None:
-    """Two gloo processes that see different views: averaged gradients, one set of weights."""
+def fit_small(pairs: Path, module: TextureGanModule, *callbacks: L.Callback, steps: int) -> None:
+    trainer = L.Trainer(
+        max_epochs=1, limit_train_batches=steps, limit_val_batches=0, accelerator="cpu",
+        callbacks=list(callbacks), enable_progress_bar=False, enable_model_summary=False,
+        enable_checkpointing=False, logger=False,
+    )  # fmt: skip
+    trainer.fit(module, datamodule=TexturePairs(pairs, batch_size=4, one_in=4))
+
+
+def test_a_picture_that_is_not_finite_leaves_nothing_behind(pairs: Path) -> None:
+    """In such a step neither network moves; other steps are made."""
+    spoilt, both = TextureGanModule(SMALL, 8), TextureGanModule(SMALL, 8)
+    start = {name: tensor.clone() for name, tensor in spoilt.state_dict().items()}
+    fit_small(pairs, spoilt, BrokenPicture("generator", 0), steps=1)
+    for name, tensor in spoilt.named_parameters():
+        assert torch.equal(tensor, start[name]), name
+    fit_small(pairs, both, BrokenPicture("generator", 1), steps=3)
+    for name, tensor in both.state_dict().items():
+        assert name.startswith("discriminator.") or torch.isfinite(tensor).all(), name
+    assert all(torch.isfinite(tensor).all() for tensor in both.parameters())
+    assert int(both.averaged.n_averaged) == 2
+
+
+def run_two_processes(pairs: Path, folder: Path, *more: str) -> str:
+    """What a training in two gloo processes prints."""
     command = [
         *(sys.executable, "-m", "backend.cli", "train", "texture-gan"),
-        *("--config", str(CONFIG / "default.yaml"), *options(pairs, tmp_path, 1)),
+        *("--config", str(CONFIG / "default.yaml"), *options(pairs, folder, 1)),
         *("--trainer.devices", "2", "--trainer.strategy", "ddp_find_unused_parameters_true"),
-        *("--trainer.callbacks+", "tests.training.callbacks.SameWeights"),
+        *("--trainer.callbacks+", "tests.training.callbacks.SameWeights", *more),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "weights of 2 processes compared" in done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_two_processes_keep_the_same_weights(pairs: Path, tmp_path: Path) -> None:
+    """Two gloo processes that see different views: averaged gradients, one set of weights."""
+    assert "weights of 2 processes compared" in run_two_processes(pairs, tmp_path)
+
+
+def test_two_processes_leave_out_the_same_steps(pairs: Path, tmp_path: Path) -> None:
+    """A picture of the second process is broken: neither learns from that step."""
+    printed = run_two_processes(
+        pairs,
+        tmp_path,
+        *("--trainer.callbacks+", "tests.training.callbacks.BrokenPicture"),
+        *("--trainer.callbacks.network", "generator", "--trainer.callbacks.step", "1"),
+        *("--trainer.callbacks.rank", "1"),
+    )
+    assert "weights of 2 processes compared" in printed
+    (last,) = tmp_path.rglob("last.ckpt")
+    state = torch.load(last, weights_only=False)["state_dict"]
+    assert int(state["averaged.n_averaged"]) == 1
+    (metrics,) = tmp_path.rglob("metrics.csv")
+    rows = list(csv.DictReader(metrics.read_text().splitlines()))
+    assert [float(r["train/skipped_steps"]) for r in rows if r["train/skipped_steps"]] == [1]

@@ -9,7 +9,8 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from torch import Tensor
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
@@ -17,6 +18,7 @@ from backend.texture.mean_face import read_mean_texture
 from gan_texture.discriminator import PatchDiscriminator
 from gan_texture.generator import Architecture, Generator, generator_input
 from gan_texture.weights import load_generator
+from training.gradients import finite_gradients, restore_statistics
 from training.synergynet.averaging import warming_average
 from training.texture_gan.data_module import PairBatch, TexturePairs
 from training.texture_gan.lighting import LightingSettings, random_light, relight
@@ -146,9 +148,7 @@ class TextureGanModule(L.LightningModule):
         made = made.float()
 
         discriminator_loss = self._discriminator_loss(views, made.detach())
-        discriminator_steps.zero_grad()
-        self.manual_backward(discriminator_loss)
-        discriminator_steps.step()
+        judged = self._step(discriminator_loss, self.discriminator, discriminator_steps)
 
         self.discriminator.requires_grad_(False)
         adversarial = self._judge(views, made, real=True)
@@ -160,15 +160,18 @@ class TextureGanModule(L.LightningModule):
             self.loss_weights.adversarial * adversarial
             + self.loss_weights.reconstruction * reconstruction
         )
-        generator_steps.zero_grad()
-        self.manual_backward(loss)
-        if self._finite(loss):
-            generator_steps.step()
+        learned = self._step(loss, self.generator, generator_steps)
+        if learned:
             self.averaged.update_parameters(self.generator)
+        else:
+            # The discriminator's need no such care: it never leaves training, nobody reads them.
+            restore_statistics(self.generator, self.averaged_generator)
         for schedule in self.lr_schedulers():  # pyright: ignore
             schedule.step()
         self.log("train/reconstruction", reconstruction, prog_bar=True)
         self.log_dict({"train/adversarial": adversarial, "train/discriminator": discriminator_loss})
+        skipped = float(not (judged and learned))
+        self.log("train/skipped_steps", skipped, on_step=False, on_epoch=True, reduce_fx="sum")
 
     def validation_step(self, batch: PairBatch, batch_index: int) -> None:
         views = self.views(batch)
@@ -250,9 +253,14 @@ class TextureGanModule(L.LightningModule):
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.narrow)
 
-    def _finite(self, loss: Tensor) -> bool:
-        """A step whose loss is not finite is left out."""
-        return bool(torch.isfinite(loss.detach()))
+    def _step(self, loss: Tensor, network: nn.Module, optimiser: LightningOptimizer) -> bool:
+        """Let a network learn from a loss, unless a gradient is not finite; whether it has."""
+        optimiser.zero_grad()
+        self.manual_backward(loss)
+        finite = finite_gradients(network)
+        if finite:
+            optimiser.step()
+        return finite
 
 
 def template_tensor(size: int) -> Tensor:
