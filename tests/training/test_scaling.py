@@ -169,3 +169,18 @@ def test_a_step_that_is_not_finite_is_left_out_and_counted(
     assert all(bool(torch.isfinite(t).all()) for t in weights.values())
     away = [float((weights[name] - t).abs().max()) for name, t in alone[1].items() if t.ndim > 1]
     assert np.max(away) > 1e-7
+
+
+def test_two_processes_leave_out_the_same_steps(small_pack: Path, tmp_path: Path) -> None:
+    """A picture of the second process is broken: neither learns from that step."""
+    _, weights = train(
+        tmp_path / "broken",
+        small_pack,
+        *("--data.batch_size", "4", "--trainer.devices", "2", "--trainer.strategy", "ddp"),
+        *("--trainer.callbacks+", "tests.training.callbacks.SameWeights"),
+        *("--trainer.callbacks+", "tests.training.callbacks.BrokenPicture"),
+        *("--trainer.callbacks.network", "network", "--trainer.callbacks.step", "1"),
+        *("--trainer.callbacks.rank", "1"),
+    )
+    assert weights["skipped_steps"].item() == 1
+    assert all(bool(torch.isfinite(t).all()) for t in weights.values())

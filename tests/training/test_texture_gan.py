@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from backend.cli import main
 from gan_texture.discriminator import PATCH, PatchDiscriminator
@@ -23,7 +24,7 @@ from tests.training import drawn_pairs
 from tests.training.callbacks import BrokenPicture
 from training.data.held_out import is_held_out
 from training.texture_gan.callbacks import ExportGenerator
-from training.texture_gan.data_module import TexturePairs
+from training.texture_gan.data_module import PairBatch, TexturePairs
 from training.texture_gan.losses import (
     LossWeights,
     adversarial_loss,
@@ -306,6 +307,23 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(pairs: Path) -> None
         assert name.startswith("discriminator.") or torch.isfinite(tensor).all(), name
     assert all(torch.isfinite(tensor).all() for tensor in both.parameters())
     assert int(both.averaged.n_averaged) == 2
+
+
+def test_only_what_is_known_is_validated(pairs: Path) -> None:
+    """Also where all texels teach: textures that differ outside of their masks err the same."""
+    data = TexturePairs(pairs, batch_size=4, one_in=4)
+    batch = next(iter(data.val_dataloader()))
+    outside = batch.mask.expand_as(batch.texture) == 0
+    assert outside.any()
+    other = batch._replace(texture=torch.where(outside, 255 - batch.texture, batch.texture))
+    module = TextureGanModule(SMALL, 8, masked=False)
+    trainer = L.Trainer(logger=False, accelerator="cpu", enable_progress_bar=False)
+
+    def error(views: PairBatch) -> float:
+        loader = DataLoader([views], batch_size=None)  # pyright: ignore[reportArgumentType]
+        return trainer.validate(module, loader, verbose=False)[0]["val/hidden_made"]
+
+    assert error(batch) == error(other) > 0
 
 
 def run_two_processes(pairs: Path, folder: Path, *more: str) -> str:

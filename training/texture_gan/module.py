@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,8 @@ class TextureGanModule(L.LightningModule):
         Augmentation. Something may lie before a face that is given unwrapped, not before a photo.
     masked
         Only texels that the camera saw teach, and the discriminator sees the same picture outside
-        of them from both sides. Else, as in the paper, the whole unwrapped photo is the truth.
+        of them from both sides. Else, as in the paper, the whole unwrapped photo is the truth;
+        what is validated are texels that the camera saw all the same.
     narrow
         Compute in bfloat16 (the losses in float32).
     ema_decay
@@ -143,6 +144,8 @@ class TextureGanModule(L.LightningModule):
     def training_step(self, batch: PairBatch, batch_index: int) -> None:
         generator_steps, discriminator_steps = self.optimizers()  # pyright: ignore
         views = self.views(batch, self.lighting, self.occlusion)
+        if not self.masked:
+            views = replace(views, mask=torch.ones_like(views.mask))
         with self._precision():
             made = self.generator(views.condition, views.base)
         made = made.float()
@@ -207,8 +210,6 @@ class TextureGanModule(L.LightningModule):
         filled = 2 * occlude(clear, believed, occlusion) - 1
         clear = 2 * clear - 1
         texture = 2 * relight(texture, light * field) - 1
-        if not self.masked:
-            mask = torch.ones_like(mask)
         condition, base = generator_input(
             self.averaged_generator.architecture, photo, filled, believed, self.template
         )
