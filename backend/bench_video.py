@@ -21,6 +21,7 @@ from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.morphable_model.sources import detector_path
 from backend.pipeline import FaceReconstructor
 from backend.vision.clip import Clip, Range, open_clip, read_ahead
+from backend.vision.film_colors import bt709_frame, tag_bt709
 
 Image = NDArray[np.uint8]
 
@@ -156,9 +157,10 @@ def _encode(path: Path, photo: Image, frames: int) -> None:
 
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FRAME_RATE))
-        stream.width, stream.height, stream.pix_fmt = PHOTO_WIDTH, PHOTO_HEIGHT, "yuv420p"
+        stream.width, stream.height = PHOTO_WIDTH, PHOTO_HEIGHT
+        tag_bt709(stream)
         for image in moving_photo(photo, frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+            container.mux(stream.encode(bt709_frame(image)))
         container.mux(stream.encode())
 
 

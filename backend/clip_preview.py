@@ -18,6 +18,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.pipeline import Progress, no_progress
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range, read_ahead
+from backend.vision.film_colors import bt709_frame, tag_bt709
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -69,7 +70,7 @@ def write_overlay(
         stream = container.add_stream("libx264", rate=rate)
         # H.264 halves colours, so sides are even.
         stream.width, stream.height = (side // 2 * 2 for side in tracked.info.decoded_size)
-        stream.pix_fmt = "yuv420p"
+        tag_bt709(stream)
         # The encoder would round times to the average rate, and two frames to one time.
         stream.codec_context.time_base = TIME_BASE
         with closing(read_ahead(clip.frames(part))) as frames:
@@ -88,10 +89,7 @@ def write_overlay(
 def _encode(
     container: OutputContainer, stream: VideoStream, picture: Image, seconds: float
 ) -> None:
-    from av import VideoFrame
-
-    cut = np.ascontiguousarray(picture[: stream.height, : stream.width])
-    frame = VideoFrame.from_ndarray(cut, "rgb24")
+    frame = bt709_frame(picture[: stream.height, : stream.width])
     frame.pts, frame.time_base = round(seconds / TIME_BASE), TIME_BASE
     container.mux(stream.encode(frame))
 

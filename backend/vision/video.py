@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError
 from backend.vision.clip import ClipInfo, Frame, Range
+from backend.vision.film_colors import matrix_of
 from backend.vision.images import MAX_PIXELS, too_many_pixels
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ class VideoFile:
         if quarter_turns % 2:
             size = size[::-1]
         smooth = "AREA" if size[0] < frame.width else "BILINEAR"
-        rgb = reformatter.reformat(frame, *size, format="rgb24", interpolation=smooth)
+        rgb = reformatter.reformat(
+            frame, *size, format="rgb24", src_colorspace=matrix_of(frame), interpolation=smooth
+        )
         return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), quarter_turns), np.uint8)
 
 

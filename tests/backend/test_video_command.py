@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from skimage import data
@@ -12,6 +13,7 @@ from skimage import data
 from backend.cli import main
 from backend.pipeline import FaceReconstructor
 from backend.vision.clip import Range, open_clip
+from backend.vision.film_colors import BT_709
 from tests.clips import grey_steps, sound_only, steady, write_clip
 
 COUNT = 6
@@ -46,6 +48,8 @@ def test_it_writes_what_it_promises(
     originals = list(open_clip(film).frames(Range()))
     drawn = list(open_clip(overlay).frames(Range()))
     assert [frame.time for frame in drawn] == pytest.approx([f.time for f in originals], abs=1e-4)
+    with av.open(str(overlay)) as container:
+        assert container.streams.video[0].codec_context.colorspace == BT_709
     apart = np.abs(drawn[2].image.astype(int) - originals[2].image).mean(axis=2)
     # Her nose is under the mesh, the flag behind her is not.
     assert apart[120:135, 140:155].mean() > 10
