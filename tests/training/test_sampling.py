@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from training.data.held_out import is_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, draw, face_weights
 from training.data.shards import Labels, read_index
-from training.synergynet.data_module import PackedFacesModule
+from training.synergynet.data_module import PackedFacesModule, shared_shapes
 
 
 def test_equal_weights_show_every_face_once() -> None:
@@ -58,6 +59,30 @@ def test_balanced_yaw_and_weighted_sources() -> None:
         face_weights(labels, {"c": 1.0}, 0.0)
     with pytest.raises(BadInputError, match="negative"):
         face_weights(labels, {"a": -1.0}, 0.0)
+
+
+def test_fitted_shapes_of_a_person_come_together_and_drawn_ones_stay() -> None:
+    """Two people; the first has photos with shapes 1 and 3, a view with 3, and a drawn head with 9.
+
+    Half the way to the mean (1 + 3 + 3) / 3 from 1 is 5/3, from 3 it is 8/3.
+    """
+    labels = _labels([0] * 5, ["photos", "photos", "views", "heads", "photos"])
+    labels = replace(labels, identities=np.array(["ann", "ann", "ann", "ann", "bob"]))
+    labels.parameters[:, 12:52] = np.array([1, 3, 3, 9, 4])[:, None]
+    labels.parameters[:, 52:] = 7
+    shared = shared_shapes(labels, 0.5, ("heads",)).parameters
+    expected = np.array([5 / 3, 8 / 3, 8 / 3, 9, 4])
+    assert np.allclose(shared[:, 12:52], expected[:, None])
+    assert np.array_equal(shared[:, :12], labels.parameters[:, :12])
+    assert (shared[:, 52:] == 7).all()
+    everything = shared_shapes(labels, 1.0).parameters
+    assert np.allclose(everything[:, 12], [4, 4, 4, 4, 4])
+
+
+@pytest.mark.parametrize("option", ["view_sources", "drawn_sources"])
+def test_sources_that_are_not_packed_are_named(small_pack: Path, option: str) -> None:
+    with pytest.raises(BadInputError, match="no faces of heads"):
+        PackedFacesModule(small_pack, one_in=4, **{option: ("dots", "heads")})  # pyright: ignore[reportArgumentType]
 
 
 def test_machines_share_the_batches_of_one(small_pack: Path) -> None:
@@ -157,7 +182,6 @@ def test_an_interrupted_run_goes_on_in_the_same_order(
 def test_views_of_people_held_out_never_enter_training(small_pack: Path, tmp_path: Path) -> None:
     """A second source shows the same people in made views, without annotated points."""
     import shutil
-    from dataclasses import replace
 
     from training.data.shards import write_index
 

@@ -6,7 +6,7 @@ each machine of a distributed run takes its share of the same global batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,18 +42,24 @@ def face_weights(
     BadInputError
         A source is unknown, or a weight is negative.
     """
-    unknown = set(source_weights) - set(map(str, labels.sources))
-    if unknown:
-        raise BadInputError(
-            f"The pack has no faces of {', '.join(sorted(unknown))}.",
-            f"Its sources are {', '.join(sorted(set(map(str, labels.sources))))}.",
-        )
+    require_sources(labels, source_weights)
     if any(weight < 0 for weight in source_weights.values()):
         raise BadInputError("A source weight is negative.", "Give 0 to leave a source out.")
     weights = np.array([source_weights.get(str(source), 1.0) for source in labels.sources], float)
     bins = (np.abs(labels.yaw) // bin_width).astype(int)
     totals = np.bincount(bins, weights)[bins]
     return np.where(weights > 0, weights * np.maximum(totals, 1e-12) ** -yaw_balance, 0.0)
+
+
+def require_sources(labels: Labels, sources: Iterable[str]) -> None:
+    """Raise `BadInputError` unless there are faces of all these sources."""
+    known = set(map(str, labels.sources))
+    unknown = set(sources) - known
+    if unknown:
+        raise BadInputError(
+            f"The pack has no faces of {', '.join(sorted(unknown))}.",
+            f"Its sources are {', '.join(sorted(known))}.",
+        )
 
 
 def draw(weights: NDArray[np.float64], size: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from backend.errors import BadInputError
 from backend.morphable_model.model import N_POSE, N_SHAPE
 from training.data.held_out import is_held_out
 from training.data.packed import PackedBatch, PackedFaces
-from training.data.sampling import EpochSampler, ResumableLoader, face_weights
+from training.data.sampling import EpochSampler, ResumableLoader, face_weights, require_sources
 from training.data.shards import Labels, read_index
 
 
@@ -30,21 +31,23 @@ def parameter_statistics(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDAr
     return mean.astype(np.float32), np.where(constant, 1.0, std).astype(np.float32)
 
 
-def shared_shapes(labels: Labels, share: float) -> Labels:
+def shared_shapes(labels: Labels, share: float, exact: Sequence[str] = ()) -> Labels:
     """Labels whose alpha_shape is moved by `share` towards the mean over the person's faces.
 
     Views made of a photo have its shape, so every photo counts by the number of its pictures.
+    Faces of the sources `exact` are what their labels say: they stay, and do not count.
     """
-    if share == 0:
+    fitted = np.flatnonzero(~np.isin(labels.sources, exact))
+    if share == 0 or not len(fitted):
         return labels
-    _, person = np.unique(labels.identities, return_inverse=True)
+    _, person = np.unique(labels.identities[fitted], return_inverse=True)
     columns = slice(N_POSE, N_POSE + N_SHAPE)
-    shapes = labels.parameters[:, columns].astype(np.float64)
+    shapes = labels.parameters[fitted, columns].astype(np.float64)
     sums = np.zeros((person.max() + 1, N_SHAPE))
     np.add.at(sums, person, shapes)
     means = sums / np.bincount(person)[:, None]
     parameters = labels.parameters.copy()
-    parameters[:, columns] = (1 - share) * shapes + share * means[person]
+    parameters[fitted, columns] = (1 - share) * shapes + share * means[person]
     return replace(labels, parameters=parameters)
 
 
@@ -72,6 +75,8 @@ class PackedFacesModule(L.LightningDataModule):
         0 draws poses as they come, 1 draws every 15 degrees of yaw equally often.
     view_sources
         Sources whose pictures are made (profiled): they validate apart.
+    drawn_sources
+        Sources whose heads are drawn: their shapes are exact, and `share_shape` leaves them alone.
     share_shape
         How far each face's alpha_shape is moved to the mean of its person's, 0 to 1. Fits of single
         photos scatter; a person's shape does not.
@@ -89,6 +94,7 @@ class PackedFacesModule(L.LightningDataModule):
         source_weights: dict[str, float] | None = None,
         yaw_balance: float = 0.0,
         view_sources: tuple[str, ...] = (),
+        drawn_sources: tuple[str, ...] = (),
         share_shape: float = 0.0,
         seed: int = 1,
     ) -> None:
@@ -99,7 +105,8 @@ class PackedFacesModule(L.LightningDataModule):
         self.epoch_size = epoch_size
         self.seed = seed
         self.index = read_index(pack)
-        labels = shared_shapes(self.index.labels, share_shape)
+        require_sources(self.index.labels, (*view_sources, *drawn_sources))
+        labels = shared_shapes(self.index.labels, share_shape, drawn_sources)
         self.index = replace(self.index, labels=labels)
         people, person = np.unique(labels.identities, return_inverse=True)
         held_out = np.array([is_held_out(str(name), one_in) for name in people])[person]
