@@ -29,11 +29,14 @@ from .scene import identity
 from .scene.animation import animate_again, check_animatable, present_action, style_of
 from .scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
 from .scene.performance import perform
-from .selection import NeedsHead, chosen_heads, select
+from .scene.workplace import workplace
+from .selection import NeedsHead, chosen_heads, present
 from .tasks import Reporter
 from .tracking import Tracking, track
 
 log = logging.getLogger(__package__)
+
+HEAD_REMOVED = "The selected head was removed meanwhile; its motion went to another one"
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
@@ -77,6 +80,7 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
         """Collect clip, order and connection."""
         self._clip = clip = self._given_clip(context)
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
+        self._workplace = workplace(context)
         self._options = options = given_or_kept(self, settings.animation, OPTIONS)
         self._target = target_of(context, self._options)
         self._subdivision = settings.subdivision
@@ -88,19 +92,21 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
     def finish(self, context: bpy.types.Context, value: Tracking) -> None:
         """Write heads, keys and camera into the scene, all at once."""
         tracks = wanted_tracks(value.result, self._options)
+        target = None if self._target is None else identity.head_in_use(self._target)
         heads = perform(
-            context.scene,
-            context.collection,
+            self._workplace.scene(context),
+            self._workplace.collection(context),
             self._clip,
             value.model,
             value.result,
             tracks,
-            head_of_uuid(context.scene, self._target),
+            target,
             staging_of(self._options, self._subdivision),
         )
-        if context.mode == "OBJECT":
-            select(context, heads)
-        self.report({"INFO"}, summary(self._clip, tracks))
+        present(context, heads)
+        self.report({"INFO"}, summary(self._clip, tracks) + self._workplace.words(context))
+        if target is None and self._target is not None:
+            self.report({"WARNING"}, HEAD_REMOVED)
 
     def _given_clip(self, context: bpy.types.Context) -> Clip:
         for name, blocks in ((self.clip, bpy.data.movieclips), (self.image, bpy.data.images)):
@@ -201,8 +207,8 @@ def smoothing_of(head: bpy.types.Object) -> dict[str, float]:
     return vars(style.strengths) | {"gain": style.gain}
 
 
-def target_of(context: bpy.types.Context, options: AnimationOptions) -> str:
-    """UUID of the selected head, if that is the one to animate; else empty.
+def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | None:
+    """Number in the session of the selected head, if that is the one to animate.
 
     Raises
     ------
@@ -211,23 +217,9 @@ def target_of(context: bpy.types.Context, options: AnimationOptions) -> str:
     """
     heads = chosen_heads(context)
     if options.head == "new" or options.faces == "all" or not heads:
-        return ""
+        return None
     check_animatable(heads[-1])
-    return heads[-1][identity.UUID]
-
-
-def head_of_uuid(scene: bpy.types.Scene, uuid: str) -> bpy.types.Object | None:
-    """The head that `target_of` named, if it named one.
-
-    Raises
-    ------
-    Problem
-        It was removed meanwhile.
-    """
-    head = identity.owned(filter(identity.is_head, scene.objects), uuid) if uuid else None
-    if uuid and head is None:
-        raise Problem("The head was removed while the clip was at work.", "Run it again.")
-    return head
+    return heads[-1].session_uid
 
 
 def video_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> VideoOrder:

@@ -127,9 +127,13 @@ class TaskOperator(ReportingOperator):
 
     def _finish(self, context: bpy.types.Context, value: Any) -> Outcome:
         self.finish(context, value)
+        self.tell_notices()
+        return {"FINISHED"}
+
+    def tell_notices(self) -> None:
+        """Report what befell the backend meanwhile."""
         for notice in runtime().connection.take_notices():
             self.report({"WARNING"}, notice)
-        return {"FINISHED"}
 
     def _leave(self, context: bpy.types.Context) -> None:
         current = runtime()

@@ -37,6 +37,7 @@ class Batch:
         self._rows = read_table(result.table)
         self._total = len(items)
         self._left = [item for item in items if not result.has(context, item.path, self._rows)]
+        self._to_do = len(self._left)
         self._failed = 0
 
     @property
@@ -47,6 +48,11 @@ class Batch:
         if self._failed:
             parts.append(f"{self._failed} failed")
         return ", ".join(parts)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has done anything, be it in vain."""
+        return len(self._left) < self._to_do
 
     @property
     def finished(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from .animation_operators import head_of_uuid, target_of, video_order, wanted_tracks
+from .animation_operators import HEAD_REMOVED, target_of, video_order, wanted_tracks
 from .animation_settings import snapshot, staging_of
 from .photo_operators import PHOTO_SUFFIXES
 from .preferences import backend_location
@@ -50,6 +50,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a file has given: heads, and what is to be said of them."""
+
+    heads: list[bpy.types.Object]
+    remark: str = ""
+
+
+@dataclass(frozen=True)
 class Item:
     """One file.
 
@@ -60,12 +68,12 @@ class Item:
     work
         What the worker does.
     put
-        What is done with its result on a stage; returns the heads.
+        What is done with its result on a stage.
     """
 
     path: Path
     work: Callable[[Reporter], Any]
-    put: Callable[[bpy.types.Context, Any, Stage], list[bpy.types.Object]]
+    put: Callable[[Any, Stage], Given]
 
 
 def items_of(context: bpy.types.Context, folder: Path) -> list[Item]:
@@ -101,9 +109,7 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
     order = Order(settings.which, size, settings.texture_mode)
     connection, location = runtime().connection, backend_location(context)
 
-    def put(
-        context: bpy.types.Context, value: Reconstruction, stage: Stage
-    ) -> list[bpy.types.Object]:
+    def put(value: Reconstruction, stage: Stage) -> Given:
         objects = stage.scene.objects
         known = {head[identity.UUID] for head in identity.heads_of(objects, photo.source)}
         heads = put_faces(
@@ -118,7 +124,7 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
         for number, head in enumerate(heads):
             if head[identity.UUID] not in known and head.parent is not None:
                 head.parent.location.x = stage.place + number * SPACING
-        return heads
+        return Given(heads)
 
     return Item(
         path, lambda report: reconstruct(connection, location, photo.read, order, report), put
@@ -133,12 +139,13 @@ def _film(context: bpy.types.Context, path: Path) -> Item:
     staging = staging_of(options, settings.subdivision)
     connection, location = runtime().connection, backend_location(context)
 
-    def put(context: bpy.types.Context, value: Tracking, stage: Stage) -> list[bpy.types.Object]:
+    def put(value: Tracking, stage: Stage) -> Given:
         tracks = wanted_tracks(value.result, options)
-        head = head_of_uuid(context.scene, target)
+        head = None if target is None else identity.head_in_use(target)
+        remark = HEAD_REMOVED if head is None and target is not None else ""
         if head is not None and stage.separate:
             head = copied_head(head, stage.collection)
-        return perform(
+        heads = perform(
             stage.scene,
             stage.collection,
             clip,
@@ -148,6 +155,7 @@ def _film(context: bpy.types.Context, path: Path) -> Item:
             head,
             _fitted(staging, stage),
         )
+        return Given(heads, remark)
 
     return Item(path, lambda report: track(connection, location, clip.path, order, report), put)
 

@@ -18,8 +18,10 @@ from .batch_results import FileEach, InThisFile
 from .batch_settings import FILE_EACH, OPTIONS, BatchOptions
 from .problems import Problem
 from .runtime import runtime
-from .selection import select
-from .tasks import CancelledError, Reporter, Task
+from .scene import identity
+from .scene.workplace import workplace
+from .selection import present
+from .tasks import Reporter, Task
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
@@ -49,10 +51,11 @@ class SYNERGYFACE_OT_batch(BatchOptions, TaskOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> Outcome:
         """One file after the other, and wait for each."""
         self._batch = batch = self._begun(context)
-        while not batch.finished:
+        go_on = not batch.finished
+        while go_on:
             task = Task(batch.work)
             task.wait()
-            batch.settle(context, task)
+            go_on = self._settle(context, task)
         return self._report_end(context)
 
     def begin(self, context: bpy.types.Context) -> Outcome:
@@ -68,21 +71,21 @@ class SYNERGYFACE_OT_batch(BatchOptions, TaskOperator, bpy.types.Operator):
 
     def _end(self, context: bpy.types.Context) -> Outcome:
         """A file's task has ended: go on with the next one, unless the user stopped it."""
-        task, batch = self._task, self._batch
-        assert task is not None
-        try:
-            batch.settle(context, task)
-        except CancelledError:
-            self._leave(context)
-            return self._report_end(context)
-        except Exception:
-            self._leave(context)
-            raise
-        if batch.finished:
-            self._leave(context)
-            return self._report_end(context)
-        self._task = runtime().task = Task(batch.work)
-        return {"RUNNING_MODAL"}
+        assert self._task is not None
+        if self._settle(context, self._task):
+            self._task = runtime().task = Task(self._batch.work)
+            return {"RUNNING_MODAL"}
+        self._leave(context)
+        return self._report_end(context)
+
+    def _settle(self, context: bpy.types.Context, task: Task[Any]) -> bool:
+        """Keep what a task has found, or report why the batch ends; whether it goes on."""
+
+        def settle(context: bpy.types.Context) -> Outcome:
+            self._batch.settle(context, task)
+            return {"FINISHED"}
+
+        return self.guard(settle, context) == {"FINISHED"} and not self._batch.finished
 
     def _begun(self, context: bpy.types.Context) -> Batch:
         if not self.directory:
@@ -91,18 +94,22 @@ class SYNERGYFACE_OT_batch(BatchOptions, TaskOperator, bpy.types.Operator):
         items = items_of(context, folder)
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
         options = given_or_kept(self, settings.batch, OPTIONS)
+        self._workplace = place = workplace(context)
         if options.result == FILE_EACH:
             output = _absolute(options.output) if options.output else folder
-            return Batch(context, items, FileEach(output, [item.path for item in items]))
-        return Batch(context, items, InThisFile())
+            return Batch(context, items, FileEach(place, output, [item.path for item in items]))
+        return Batch(context, items, InThisFile(place))
 
     def _report_end(self, context: bpy.types.Context) -> Outcome:
-        """What is done stays, so that an undo step is due even if the rest was cancelled."""
-        result = self._batch.result
-        heads = [context.scene.objects[name] for name in result.heads]
-        if heads and context.mode == "OBJECT":
-            select(context, heads)
-        self.report({"INFO"}, f"{self._batch.summary}; see the text {result.table!r}")
+        """What is done stays, so that an undo step is due even if the rest failed."""
+        batch, result = self._batch, self._batch.result
+        if not (batch.begun or batch.finished):
+            return {"CANCELLED"}
+        heads = [head for uid in result.heads if (head := identity.head_in_use(uid)) is not None]
+        present(context, heads)
+        where = self._workplace.words(context) if heads else ""
+        self.report({"INFO"}, f"{batch.summary}{where}; see the text {result.table!r}")
+        self.tell_notices()
         return {"FINISHED"}
 
 

@@ -15,6 +15,7 @@ from .scene import identity
 from .scene.animation import head_of_take
 from .scene.result_table import DONE, Row
 from .scene.separate import separate_scene, write_scene
+from .scene.workplace import Workplace
 
 Rows = Mapping[str, Row]
 
@@ -27,11 +28,11 @@ class Result(Protocol):
     table
         Name of the text that says what became of each file.
     heads
-        Names of objects of the open scene that the batch has made or updated.
+        Numbers in the session of the heads of the open file that the batch has made or updated.
     """
 
     table: str
-    heads: list[str]
+    heads: list[int]
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
         """Whether what a file gives is there already."""
@@ -43,12 +44,19 @@ class Result(Protocol):
 
 
 class InThisFile:
-    """Heads in a row of the open scene, and an action for each film."""
+    """Heads in a row of a scene, and an action for each film.
+
+    Parameters
+    ----------
+    place
+        Where.
+    """
 
     table = "SynergyFace Batch"
 
-    def __init__(self) -> None:
-        self.heads: list[str] = []
+    def __init__(self, place: Workplace) -> None:
+        self.heads: list[int] = []
+        self._place = place
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
         """An earlier batch has done the file, and the scene still has what it gave."""
@@ -57,10 +65,11 @@ class InThisFile:
 
     def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
         """At the end of the row."""
-        place = SPACING * sum(row.heads for row in rows.values())
-        heads = item.put(context, value, Stage(context.scene, context.collection, place))
-        self.heads += [head.name for head in heads]
-        return Row(str(item.path), DONE, len(heads))
+        scene, collection = self._place.scene(context), self._place.collection(context)
+        end = SPACING * sum(row.heads for row in rows.values())
+        given = item.put(value, Stage(scene, collection, end))
+        self.heads += [head.session_uid for head in given.heads]
+        return Row(str(item.path), DONE, len(given.heads), given.remark)
 
 
 class FileEach:
@@ -68,6 +77,8 @@ class FileEach:
 
     Parameters
     ----------
+    like
+        Of its scene they get the frame rate, where a film does not know better.
     folder
         Of the .blend files.
     paths
@@ -82,10 +93,11 @@ class FileEach:
 
     table = "SynergyFace Batch Files"
 
-    def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
+    def __init__(self, like: Workplace, folder: Path, paths: Sequence[Path]) -> None:
         if not folder.is_dir():
             raise Problem(f"There is no folder {folder}.", "Make it, or choose another one.")
-        self.heads: list[str] = []
+        self.heads: list[int] = []
+        self._like = like
         # Without case, for file systems that do not tell it.
         shared = Counter(path.stem.casefold() for path in paths)
         self._targets = {
@@ -100,11 +112,12 @@ class FileEach:
     def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
         """In a scene that is removed once it is written."""
         target = self._targets[item.path]
-        with separate_scene(item.path.stem, context.scene) as scene:
-            heads = item.put(context, value, Stage(scene, scene.collection, separate=True))
-            scene.view_layers[0].objects.active = heads[-1] if heads else None
+        with separate_scene(item.path.stem, self._like.scene(context)) as scene:
+            given = item.put(value, Stage(scene, scene.collection, separate=True))
+            scene.view_layers[0].objects.active = given.heads[-1] if given.heads else None
             write_scene(scene, target)
-            return Row(str(item.path), DONE, len(heads), str(target))
+            detail = f"{target} {given.remark}".rstrip()
+            return Row(str(item.path), DONE, len(given.heads), detail)
 
 
 def _in_scene(scene: bpy.types.Scene, path: Path) -> bool:

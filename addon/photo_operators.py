@@ -18,7 +18,8 @@ from .reconstruction import Order, Reconstruction, reconstruct
 from .runtime import runtime
 from .scene.build import put_faces
 from .scene.photo import Photo, photo_of_file, photo_of_image
-from .selection import select
+from .scene.workplace import workplace
+from .selection import present
 from .settings import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from .tasks import Reporter
 
@@ -67,6 +68,8 @@ class PhotoOperator(TaskOperator):
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect photo, order and connection."""
         photo = self.photo(context)
+        self._workplace = workplace(context)
+        self._subdivision = self._choice(context, "subdivision")
         self._source, self._name = photo.source, photo.name
         size: Any = int(self._choice(context, "texture_size"))
         order = Order(self._choice(context, "which"), size, self._choice(context, "texture_mode"))
@@ -77,18 +80,17 @@ class PhotoOperator(TaskOperator):
     def finish(self, context: bpy.types.Context, value: Reconstruction) -> None:
         """Write the heads into the scene, all at once."""
         heads = put_faces(
-            context.scene,
-            context.collection,
+            self._workplace.scene(context),
+            self._workplace.collection(context),
             self._source,
             self._name,
             value.model,
             value.result,
-            self._choice(context, "subdivision"),
+            self._subdivision,
         )
-        if context.mode == "OBJECT":
-            select(context, heads)
-        count = len(heads)
-        self.report({"INFO"}, f"{count} head{'s' if count != 1 else ''} from {self._name}")
+        present(context, heads)
+        made = f"{len(heads)} head{'s' if len(heads) != 1 else ''} from {self._name}"
+        self.report({"INFO"}, made + self._workplace.words(context))
 
     def _choice(self, context: bpy.types.Context, name: str) -> Any:
         """Value given to the operator, else that of the scene's settings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import bpy
 
@@ -37,15 +37,22 @@ def chosen_head(context: bpy.types.Context) -> bpy.types.Object:
     return heads[-1]
 
 
-def select(context: bpy.types.Context, heads: list[bpy.types.Object]) -> None:
-    """Select these and nothing else; the last becomes the active one."""
-    for object in context.view_layer.objects.selected:
+def present(context: bpy.types.Context, heads: Sequence[bpy.types.Object]) -> None:
+    """Select these and nothing else, the last as the active one, if they are in what is open.
+
+    In a mode that belongs to the active object nothing is done.
+    """
+    # Until then it does not know objects that were just made.
+    context.view_layer.update()
+    layer = context.view_layer.objects
+    shown = [head for head in heads if layer.get(head.name) == head]
+    if context.mode != "OBJECT" or not shown:
+        return
+    for object in layer.selected:
         object.select_set(False)
-    visible = context.view_layer.objects
-    for head in heads:
-        if head.name in visible:
-            head.select_set(True)
-            visible.active = head
+    for head in shown:
+        head.select_set(True)
+    layer.active = shown[-1]
 
 
 class NeedsHead:

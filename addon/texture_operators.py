@@ -49,20 +49,22 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect photos, parameters and connection."""
         heads = chosen_heads(context)
-        self._keys = [str(head[identity.UUID]) for head in heads]
+        self._heads = [head.session_uid for head in heads]
         known = [self._known(head, context.scene) for head in heads]
         connection, location = runtime().connection, backend_location(context)
         return lambda report: retexture(connection, location, known, report)
 
     def finish(self, context: bpy.types.Context, value: list[NDArray[np.uint8]]) -> None:
         """Put the textures on, all at once."""
-        for key, png in zip(self._keys, value, strict=True):
-            head = identity.owned(bpy.data.objects, key)
-            if head is not None and isinstance(head.data, bpy.types.Mesh):
-                image = material.set_texture(f"{head.name} texture", key, png)
-                material.set_material(head.data, f"{head.name} skin", key, image)
-        count = len(value)
-        self.report({"INFO"}, f"{count} texture{'s' if count != 1 else ''} made")
+        heads = [identity.head_in_use(uid) for uid in self._heads]
+        kept = [(head, png) for head, png in zip(heads, value, strict=True) if head is not None]
+        if not kept:
+            raise Problem("The head was removed while its texture was made.")
+        for head, png in kept:
+            material.put_texture(head, head.name, png)
+        removed = f"; {len(heads) - len(kept)} removed meanwhile" if len(kept) < len(heads) else ""
+        count = f"{len(kept)} texture{'s' if len(kept) != 1 else ''}"
+        self.report({"INFO"}, f"{count} made{removed}")
 
     def _known(self, head: bpy.types.Object, scene: bpy.types.Scene) -> KnownHead:
         if identity.PARAMETERS not in head or identity.SOURCE not in head:

@@ -135,10 +135,7 @@ def update_head(
     head: bpy.types.Object, name: str, model: StaticModel, face: Appearance
 ) -> bpy.types.Object:
     """Give a head another shape, expression and texture; what the user did to it stays."""
-    key = head[identity.UUID]
-    image = material.set_texture(f"{name} texture", key, face.texture_png)
+    material.put_texture(head, name, face.texture_png)
     head_mesh.reshape(head, model, face.neutral, face.expression)
     regions.set_regions(head, model)
-    assert isinstance(head.data, bpy.types.Mesh)
-    material.set_material(head.data, f"{name} skin", key, image)
     return head

@@ -1,7 +1,7 @@
 """Custom properties by which the add-on knows its own objects, and which they carry for users.
 
 No Blender object is held from one tick to the next, because Blender may move it: objects are
-looked up by these properties whenever they are needed.
+looked up by these properties, or by their number in the session, whenever they are needed.
 """
 
 from __future__ import annotations
@@ -47,6 +47,17 @@ def is_head(object: bpy.types.Object | None) -> bool:
 def owned(candidates: Iterable[Any], identity: str) -> Any | None:
     """The first of the data-blocks that belongs to the head `identity`."""
     return next((block for block in candidates if block.get(UUID) == identity), None)
+
+
+def of_session(candidates: Iterable[Any], uid: int) -> Any | None:
+    """The data-block that has a number in this session: the same one, renamed or undone or not."""
+    return next((block for block in candidates if block.session_uid == uid), None)
+
+
+def head_in_use(uid: int) -> bpy.types.Object | None:
+    """The head of that number in this session, unless it was removed from every scene."""
+    head = of_session(filter(is_head, bpy.data.objects), uid)
+    return head if head is not None and head.users_scene else None
 
 
 def heads_of(objects: Iterable[bpy.types.Object], source: str) -> list[bpy.types.Object]:

@@ -17,6 +17,19 @@ ROUGHNESS = 0.55
 TEXTURE_NODE = "SynergyFace Texture"
 
 
+def put_texture(head: bpy.types.Object, name: str, png: NDArray[np.uint8]) -> None:
+    """Give a head another texture; `name` is the stem of new data-blocks.
+
+    Raises
+    ------
+    Problem
+        Blender cannot read it. Nothing has changed then.
+    """
+    assert isinstance(head.data, bpy.types.Mesh)
+    image = set_texture(f"{name} texture", head[UUID], png)
+    set_material(head.data, f"{name} skin", head[UUID], image)
+
+
 def set_texture(name: str, identity: str, png: NDArray[np.uint8]) -> bpy.types.Image | None:
     """Image of a head, made or refreshed in its data-block; None if there is no texture.
 

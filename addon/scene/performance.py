@@ -151,16 +151,9 @@ def _cast(
         elif head.get(identity.SOURCE) == clip.source:
             update_head(head, name, model, bust)
         elif staging.use_texture:
-            _set_texture(head, name, track.texture_png)
+            material.put_texture(head, name, track.texture_png)
         heads.append(head)
     return heads
-
-
-def _set_texture(head: bpy.types.Object, name: str, png: NDArray[np.uint8]) -> None:
-    key = head[identity.UUID]
-    image = material.set_texture(f"{name} texture", key, png)
-    assert isinstance(head.data, bpy.types.Mesh)
-    material.set_material(head.data, f"{name} skin", key, image)
 
 
 def _settle_scene(scene: bpy.types.Scene, recording: Recording, style: Style) -> None:

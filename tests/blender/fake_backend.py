@@ -2,8 +2,9 @@
 
 It speaks the wire contract with the standard library and numpy, and reconstructs every photo as
 the same small dome, which turns in every clip. Faults: ``none``; ``old-protocol``,
-``new-protocol``; ``dies``, ``dies-once`` and ``hangs`` (in the middle of a job); ``silent`` (never
-ready); ``no-models`` (asset missing); ``no-package`` (an import fails at start).
+``new-protocol``; ``dies``, ``dies-once`` and ``hangs`` (in the middle of a job); ``dies-later`` (at
+the second job, and at each one after that); ``silent`` (never ready); ``no-models`` (asset
+missing); ``no-package`` (an import fails at start).
 """
 
 from __future__ import annotations
@@ -161,6 +162,8 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path.endswith("/v/result"):
             self.answer(contract.encode_video(film(np.arange(50) / 25, 25.0)))
         elif self.path.endswith("/result"):
+            if self.fault == "dies-later":
+                Path("worked").touch()
             self.answer(contract.encode_faces(contract.FacesResult((face(100),), IMAGE_SIZE)))
         else:
             self.job()
@@ -168,6 +171,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take a photo or a clip."""
         self.rfile.read(int(self.headers["Content-Length"]))
+        if self.fault == "dies-later" and Path("worked").exists():
+            os._exit(3)
         self.answer({"job": "v" if self.path.startswith("/v1/videos") else "j"}, 202)
 
     def do_DELETE(self) -> None:

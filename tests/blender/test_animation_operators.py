@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -12,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import ops, submodule
 from fake_backend import face, film, film_track
+from modal import ESC, TICK, begun
 from test_animation import curves, keys, perform
-from test_faults import FakeContext
 from test_panels import draw
 from test_scene import put
 
@@ -151,33 +150,14 @@ def test_a_failure_leaves_the_keys(
 def test_esc_leaves_the_keys(
     fake_backend: Callable[[str], None], any_file: str, animated: Any, preferences: Any
 ) -> None:
-    """The operator's own methods, with a context that has as much of a window as they use."""
     fake_backend("hangs")
     cls = submodule("animation_operators").SYNERGYFACE_OT_animate_from_video
-
-    class Probe(submodule("base_operators").TaskOperator):
-        bl_label = cls.bl_label
-        work, finish, _given_clip = cls.work, cls.finish, cls._given_clip
-        filepath, clip, image = any_file, "", ""
-        properties = SimpleNamespace(is_property_set=lambda name: False)
-
-        def __init__(self) -> None:
-            self.reports: list[Any] = []
-
-        def report(self, kind: set[str], text: str) -> None:
-            self.reports.append((kind, text))
-
-    class Context(FakeContext):
-        scene, view_layer = bpy.context.scene, bpy.context.view_layer
-        preferences = bpy.context.preferences
-
-    probe, context = Probe(), Context()
-    assert probe.begin(context) == {"RUNNING_MODAL"}
+    operator, context = begun(cls, filepath=any_file, clip="", image="")
     while "Fitting 40%" not in context.shown:
-        assert probe.modal(context, SimpleNamespace(type="TIMER")) == {"PASS_THROUGH"}
+        assert operator.modal(context, TICK) == {"PASS_THROUGH"}
     task = submodule("runtime").runtime().task
-    assert probe.modal(context, SimpleNamespace(type="ESC")) == {"CANCELLED"}
-    assert probe.reports == [({"INFO"}, "Animate from Video: cancelled")]
+    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert operator.reports == [({"INFO"}, "Animate from Video: cancelled")]
     assert task.join(5)
 
 

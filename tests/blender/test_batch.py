@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
 from conftest import ops, submodule
 from fake_backend import face
-from test_faults import FakeContext
+from modal import ESC, GOES_ON, TICK, begun, to_end
 from test_scene import put
 
 
@@ -144,36 +143,43 @@ def test_a_wrong_folder_is_explained(
 def test_esc_keeps_what_is_done(
     fake_backend: Callable[[str], None], folder: Path, scene: bpy.types.Scene
 ) -> None:
-    """The operator's own methods, with a context that has as much of a window as they use."""
     fake_backend("none")
-    cls = submodule("batch_operators").SYNERGYFACE_OT_batch
-
-    class Probe(submodule("base_operators").TaskOperator):
-        bl_label = cls.bl_label
-        begin, work, _begun, _report_end = cls.begin, cls.work, cls._begun, cls._report_end
-        _end = cls._end
-        directory = str(folder)
-        properties = SimpleNamespace(is_property_set=lambda name: False)
-
-        def __init__(self) -> None:
-            self.reports: list[Any] = []
-
-        def report(self, kind: set[str], text: str) -> None:
-            self.reports.append((kind, text))
-
-    class Context(FakeContext):
-        scene, view_layer = bpy.context.scene, bpy.context.view_layer
-        collection, preferences = bpy.context.collection, bpy.context.preferences
-        mode = "OBJECT"
-
-    probe, context = Probe(), Context()
-    assert probe.begin(context) == {"RUNNING_MODAL"}
+    operator, context = begun(
+        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+    )
     while not scene.objects:
-        assert probe.modal(context, SimpleNamespace(type="TIMER")) <= {
-            "PASS_THROUGH",
-            "RUNNING_MODAL",
-        }
-    assert probe.modal(context, SimpleNamespace(type="ESC")) == {"FINISHED"}
-    assert probe.reports == [({"INFO"}, "1 of 4 files done; see the text 'SynergyFace Batch'")]
+        assert operator.modal(context, TICK) in GOES_ON
+    assert operator.modal(context, ESC) == {"FINISHED"}
+    assert operator.reports == [
+        ({"INFO"}, "Batch: cancelled"),
+        ({"INFO"}, "1 of 4 files done; see the text 'SynergyFace Batch'"),
+    ]
     assert [row[1] for row in table()[1:]] == ["done"]
     assert submodule("runtime").runtime().timer is None
+
+
+def test_esc_at_the_first_file_changes_nothing(
+    fake_backend: Callable[[str], None], folder: Path, scene: bpy.types.Scene
+) -> None:
+    fake_backend("hangs")
+    operator, context = begun(
+        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+    )
+    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert operator.reports == [({"INFO"}, "Batch: cancelled")]
+    assert "SynergyFace Batch" not in bpy.data.texts
+
+
+def test_a_backend_that_fails_in_the_middle_leaves_what_is_done_and_an_undo_step(
+    fake_backend: Callable[[str], None], folder: Path, scene: bpy.types.Scene
+) -> None:
+    fake_backend("dies-later")
+    operator, context = begun(
+        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+    )
+    assert to_end(operator, context) == {"FINISHED"}, "Blender makes an undo step then"
+    assert [object.name for object in scene.objects if object.type == "MESH"] == ["anna head"]
+    (failed, why), (done, summary), _ = operator.reports
+    assert failed == {"ERROR"} and "stopped unexpectedly" in why
+    assert done == {"INFO"} and summary.startswith("1 of 4 files done")
+    assert [row[1] for row in table()[1:]] == ["done"]

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 import pytest
 from conftest import ops, submodule
+from modal import FakeContext
 
 
 @pytest.mark.parametrize(
@@ -204,26 +205,6 @@ def modal_probe(preferences: Any) -> tuple[Any, Any]:
             self.values.append(value)
 
     return Probe(), FakeContext()
-
-
-class FakeContext:
-    """As much of a context with a window as the modal operator uses."""
-
-    def __init__(self) -> None:
-        self.shown = ""
-        self.window = bpy.context.window
-        self.window_manager = self
-        self.workspace = self
-        self.windows: list[Any] = []
-
-    def event_timer_add(self, seconds: float, window: Any) -> Any:
-        return bpy.context.window_manager.event_timer_add(seconds, window=window)
-
-    def modal_handler_add(self, operator: Any) -> None:
-        pass
-
-    def status_text_set(self, text: str | None) -> None:
-        self.shown = text or ""
 
 
 def test_diagnostics_hold_the_error_and_no_personal_path(
