@@ -68,7 +68,7 @@ class BackendClient:
     host
         A loopback address or ``localhost``.
     timeout
-        Seconds to wait for the connection and for each piece of an answer.
+        Seconds to wait for the connection and for each piece of a body, sent or received.
 
     Raises
     ------

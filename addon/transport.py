@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,7 +41,7 @@ class Transport:
     host
         A loopback address or ``localhost``.
     timeout
-        Seconds to wait for the connection and for each piece of an answer.
+        Seconds to wait for the connection and for each piece of a body, sent or received.
 
     Raises
     ------
@@ -129,11 +129,20 @@ def _send(
     headers: dict[str, str],
 ) -> None:
     connection.connect()
+    if isinstance(body, bytes):
+        # In pieces, because Python would have the whole of it sent within one time-out.
+        headers = headers | {"Content-Length": str(len(body))}
+        body = _pieces(body)
     try:
         connection.request(method, path, body=body, headers=headers)
     except (BrokenPipeError, ConnectionResetError):
         # A backend that refuses early stops reading; its reason may still be there to read.
         return
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), READ_BYTES):
+        yield body[start : start + READ_BYTES]
 
 
 class _Readable(Protocol):

@@ -288,6 +288,39 @@ def test_a_silent_backend(scripted: Callable[..., ScriptedServer]) -> None:
     assert time.monotonic() - began < 2
 
 
+def test_a_backend_that_does_not_read_what_it_is_sent(
+    scripted: Callable[..., ScriptedServer],
+) -> None:
+    client = BackendClient(scripted(linger=5).port, "token", timeout=0.3)
+    began = time.monotonic()
+    assert refused(client.submit_face, bytes(32 * 2**20)).code == "timeout"
+    assert time.monotonic() - began < 3
+
+
+def test_a_slow_way_to_the_backend_takes_longer_than_the_time_out() -> None:
+    """As through a tunnel: 48 MiB at 32 MiB a second, with a time-out of half a second."""
+    photo, read = bytes(48 * 2**20), 0
+
+    def serve() -> None:
+        nonlocal read
+        connection, _ = listener.accept()
+        with connection:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(1)
+            while read < len(photo) and (piece := connection.recv(2**20)):
+                read += len(piece)
+                never.wait(len(piece) / (32 * 2**20))
+            connection.sendall(ok(b'{"job": "j"}'))
+
+    never = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        threading.Thread(target=serve, daemon=True).start()
+        assert BackendClient(port, "token", timeout=0.5).submit_face(photo) == "j"
+    assert read == len(photo)
+
+
 def test_no_backend() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
