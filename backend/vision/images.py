@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from backend.errors import BadInputError
+from backend.vision.color_profile import srgb
 
 MIN_SIDE = 16
 MAX_PIXELS = 100_000_000
@@ -81,7 +82,8 @@ def decode_image(data: bytes, name: str = "image") -> NDArray[np.uint8]:
     """Decode the bytes of an image file.
 
     Of several pictures in one file (animation, phone's multi-picture JPEG) the first is taken.
-    16 bits per channel are scaled to 8; transparency shows `BACKGROUND`.
+    16 bits per channel are scaled to 8; transparency shows `BACKGROUND`; colours are converted to
+    sRGB by an embedded profile.
 
     Parameters
     ----------
@@ -179,10 +181,17 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _rgb(picture: Image.Image) -> NDArray[np.uint8]:
     if picture.mode.startswith("I;16"):
-        grey = np.asarray(picture).astype(np.uint32)
-        grey = ((grey * 255 + 32767) // 65535).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        picture = _eight_bits(picture)
+    colors = srgb(picture)
     if picture.has_transparency_data:
-        canvas = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
-        picture = Image.alpha_composite(canvas, picture.convert("RGBA"))
-    return np.array(picture.convert("RGB"))
+        canvas = Image.new("RGB", picture.size, BACKGROUND)
+        canvas.paste(colors, mask=picture.convert("RGBA").getchannel("A"))
+        colors = canvas
+    return np.array(colors)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    grey = np.asarray(picture).astype(np.uint32)
+    scaled = Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+    scaled.info["icc_profile"] = picture.info.get("icc_profile")
+    return scaled

@@ -21,6 +21,7 @@ from backend.morphable_model.synergynet_folder import read_synergynet_folder
 from backend.server.frame_image import frame_image
 from backend.vision.images import decode_image
 from tests.backend.fuzz import damaged, fuzz
+from tests.backend.icc_profiles import DISPLAY_P3, gamma, printer, screen
 
 
 def gradient(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> Image.Image:
@@ -44,6 +45,8 @@ PHOTOS = [
     saved("JPEG", "CMYK"),
     saved("JPEG", progressive=True),
     sideways(),
+    saved("JPEG", icc_profile=screen(DISPLAY_P3, gamma(2.2))),
+    saved("JPEG", "CMYK", icc_profile=printer((180, 140, 140))),
     saved("PNG"),
     saved("PNG", "RGBA"),
     saved("PNG", "I;16"),
