@@ -41,6 +41,22 @@ class SameWeights(L.Callback):
             print(f"weights of {len(everyone)} processes compared")
 
 
+class DifferentDraws(L.Callback):
+    """Fails if processes of a training draw the same numbers in a step."""
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        everyone = pl_module.all_gather(torch.rand(4))
+        assert isinstance(everyone, torch.Tensor)
+        assert len(torch.unique(everyone, dim=0)) == trainer.world_size > 1
+
+
 class BrokenPicture(L.Callback):
     """Spoils one pixel of one picture of a step before the first network sees it."""
 

@@ -17,6 +17,7 @@ from training.data.held_out import is_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, draw, face_weights
 from training.data.shards import Labels, read_index
+from training.seeding import SeededSteps
 from training.synergynet.data_module import PackedFacesModule, shared_shapes
 
 
@@ -131,16 +132,18 @@ def test_the_order_does_not_depend_on_the_readers(small_pack: Path) -> None:
     assert alone != epochs(0, seed=2)
 
 
-class _Recorder(L.LightningModule):
-    """Trains one number, and notes the faces of every step."""
+class _Recorder(SeededSteps):
+    """Trains one number, and notes the faces of every step, and what was drawn."""
 
     def __init__(self) -> None:
         super().__init__()
         self.number = torch.nn.Parameter(torch.zeros(1))
         self.batches: list[PackedBatch] = []
+        self.drawn: list[float] = []
 
     def training_step(self, batch: PackedBatch, batch_index: int) -> torch.Tensor:
         self.batches.append(batch)
+        self.drawn.append(torch.rand(()).item())
         return (self.number * batch.parameters.mean()).sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -154,7 +157,8 @@ def test_an_interrupted_run_goes_on_in_the_same_order(
 ) -> None:
     """Three epochs of five steps, once in one go, once stopped after some and resumed."""
 
-    def run(folder: str, max_steps: int = -1, resume: Path | None = None) -> list[list[int]]:
+    def run(folder: str, max_steps: int = -1, resume: Path | None = None) -> list[Any]:
+        """Faces of every step, and a number that was drawn in it."""
         data = PackedFacesModule(
             small_pack, batch_size=4, one_in=4, workers=workers, epoch_size=20, yaw_balance=0.5
         )
@@ -169,11 +173,13 @@ def test_an_interrupted_run_goes_on_in_the_same_order(
             callbacks=[ModelCheckpoint(tmp_path / folder, save_last=True, every_n_train_steps=1)],
         )
         recorder = _Recorder()
+        torch.manual_seed(3)
         trainer.fit(recorder, data, ckpt_path=resume)
-        return _rows(small_pack, recorder.batches)
+        return list(zip(_rows(small_pack, recorder.batches), recorder.drawn, strict=True))
 
     whole = run("whole")
     assert len(whole) == 15
+    assert len({drawn for _, drawn in whole}) == 15
     stopped = run("stopped", steps)
     assert stopped == whole[:steps]
     assert run("resumed", resume=tmp_path / "stopped" / "last.ckpt") == whole[steps:]

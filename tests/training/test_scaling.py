@@ -172,12 +172,16 @@ def test_a_step_that_is_not_finite_is_left_out_and_counted(
 
 
 def test_two_processes_leave_out_the_same_steps(small_pack: Path, tmp_path: Path) -> None:
-    """A picture of the second process is broken: neither learns from that step."""
+    """A picture of the second process is broken: neither learns from that step.
+
+    What is random differs all the while.
+    """
     _, weights = train(
         tmp_path / "broken",
         small_pack,
         *("--data.batch_size", "4", "--trainer.devices", "2", "--trainer.strategy", "ddp"),
         *("--trainer.callbacks+", "tests.training.callbacks.SameWeights"),
+        *("--trainer.callbacks+", "tests.training.callbacks.DifferentDraws"),
         *("--trainer.callbacks+", "tests.training.callbacks.BrokenPicture"),
         *("--trainer.callbacks.network", "network", "--trainer.callbacks.step", "1"),
         *("--trainer.callbacks.rank", "1"),

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-import lightning as L
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
@@ -25,6 +24,7 @@ from training.data.augmentation import (
 )
 from training.data.packed import PackedBatch
 from training.gradients import finite_gradients, restore_statistics
+from training.seeding import SeededSteps
 from training.synergynet.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule, parameter_statistics
 from training.synergynet.fused_norm import fuse
@@ -40,7 +40,7 @@ from training.synergynet.validation import ALL_NAMES, MeanErrors, add_photos, ad
 InnerPoints = Literal["annotated", "fitted"]
 
 
-class SynergyModule(L.LightningModule):
+class SynergyModule(SeededSteps):
     """SynergyNet with its four losses.
 
     Parameters

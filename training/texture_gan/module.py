@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -19,6 +18,7 @@ from gan_texture.discriminator import PatchDiscriminator
 from gan_texture.generator import Architecture, Generator, generator_input
 from gan_texture.weights import load_generator
 from training.gradients import finite_gradients, restore_statistics
+from training.seeding import SeededSteps
 from training.synergynet.averaging import warming_average
 from training.texture_gan.data_module import PairBatch, TexturePairs
 from training.texture_gan.lighting import LightingSettings, random_light, relight
@@ -67,7 +67,7 @@ class Views:
     believed: Tensor
 
 
-class TextureGanModule(L.LightningModule):
+class TextureGanModule(SeededSteps):
     """Generator against discriminator.
 
     Parameters
