@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from backend.vision.crop import crop
 from tests.training.conftest import landmarks_of
 from training.data.face_swap import SwapRenderer
 from training.data.fitted_photos import FittedPhotos, read_fitted_photos
+from training.data.held_out import is_held_out
 from training.data.profiling.mouth import MouthInside
 from training.data.profiling.turn import PhotoFace, photo_face, turn
 from training.data.profiling.views import ProfileRenderer
@@ -204,6 +206,20 @@ def test_swapping_changes_the_face_and_nothing_else(
     assert np.median(changed[:20]) <= 1
     x, y = np.rint(view.landmarks[27:36, :2].mean(axis=0)).astype(int)
     assert changed[y - 5 : y + 5, x - 5 : x + 5].mean() > 1
+
+
+def test_people_held_out_lend_their_skin_to_each_other_only(photos: FittedPhotos) -> None:
+    """Of forty people one in four: a training picture must show nobody of the other side."""
+    people = np.array([f"person{number:02d}" for number in range(40)])
+    rows = np.zeros(40, int)
+    many = replace(photos.subset(rows), identities=people)
+    held_out = np.array([is_held_out(str(name), 4) for name in people])
+    assert 4 < held_out.sum() < 20
+    renderer = SwapRenderer(views=40, one_in=4)
+    for index in range(40):
+        donors = renderer.donors(many, index)
+        others = np.flatnonzero(held_out == held_out[index])
+        assert sorted(donors) == [row for row in others if row != index]
 
 
 def test_nobody_swaps_with_himself(photos: FittedPhotos) -> None:

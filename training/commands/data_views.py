@@ -20,6 +20,7 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     swap = steps.add_parser("swap", help="put one person's face on another's head")
     _add_common(swap)
     swap.add_argument("--views", type=int, default=1, help="pictures per photo (default: 1)")
+    _add_one_in(swap)
     swap.set_defaults(run_step=_swap)
     heads = steps.add_parser("heads", help="draw heads with the photos' skin and shape")
     _add_common(heads)
@@ -33,6 +34,7 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     build.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
     )
+    _add_one_in(build)
     build.add_argument("-o", "--output", type=Path, required=True, help="folder to fill")
     build.set_defaults(run_step=_build)
     _add_unwrap(steps)
@@ -62,6 +64,17 @@ def _add_unwrap(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     unwrap.add_argument("-o", "--output", type=Path, required=True, help="folder to fill")
     unwrap.set_defaults(run_step=_unwrap)
+
+
+def _add_one_in(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--one-in",
+        type=int,
+        default=10,
+        metavar="N",
+        help="one person in N is held out of the training, as its --data.one_in says; their faces "
+        "and the others' are not swapped with each other (default: 10)",
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +108,7 @@ def _profile(args: argparse.Namespace) -> int:
 def _swap(args: argparse.Namespace) -> int:
     from training.data.face_swap import SwapRenderer
 
-    return _render(args, SwapRenderer(args.views, args.seed), "swap")
+    return _render(args, SwapRenderer(args.views, args.seed, args.one_in), "swap")
 
 
 def _heads(args: argparse.Namespace) -> int:
@@ -118,7 +131,7 @@ def _build(args: argparse.Namespace) -> int:
     from training.data.recipe import build, read_recipe
 
     sets = read_recipe(args.recipe, args.root)
-    count = build(sets, args.output, args.workers)
+    count = build(sets, args.output, args.workers, args.one_in)
     print(f"{count} faces packed in {args.output / 'pack'}")
     return 0
 

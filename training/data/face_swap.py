@@ -20,6 +20,7 @@ from backend.morphable_model.model import N_POSE, MorphableModel
 from backend.morphable_model.storage import load_model
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos
+from training.data.held_out import ONE_IN, are_held_out
 from training.data.profiling.turn import PhotoFace, photo_face
 from training.data.profiling.zbuffer import draw
 from training.data.rendered_views import View
@@ -45,10 +46,14 @@ class SwapRenderer:
         Pictures per photo.
     seed
         Of the choice of people.
+    one_in
+        One person in this many is held out of the training. People held out wear the skin of each
+        other only, so that no training picture shows one of them.
     """
 
     views: int = 1
     seed: int = 0
+    one_in: int = ONE_IN
 
     def __call__(self, photos: FittedPhotos, index: int) -> list[View]:
         """Views of one photo of a set."""
@@ -62,10 +67,15 @@ class SwapRenderer:
         ]
 
     def donors(self, photos: FittedPhotos, index: int) -> NDArray[np.intp]:
-        """Photos of other people who hold their heads alike; the nearest if nobody does."""
+        """Photos of other people on the same side of the split who hold their heads alike.
+
+        The nearest if nobody does.
+        """
         directions = _directions(photos.parameters)
         away = np.abs(directions - directions[index]).max(axis=1)
-        away[photos.identities == photos.identities[index]] = np.inf
+        held_out = are_held_out(photos.identities, self.one_in)
+        unfit = (photos.identities == photos.identities[index]) | (held_out != held_out[index])
+        away[unfit] = np.inf
         order = np.argsort(away)[: max(self.views, int((away < TOLERANCE).sum()))]
         order = order[np.isfinite(away[order])]
         digest = hashlib.sha256(f"{self.seed} {photos.names[index]}".encode()).digest()

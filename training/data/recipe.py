@@ -12,6 +12,7 @@ from typing import Any
 
 from backend.errors import BadInputError
 from training.data.fitted_photos import FittedPhotos, identity_pattern, read_fitted_photos
+from training.data.held_out import ONE_IN
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,15 @@ def read_recipe(path: Path, root: Path) -> list[PhotoSet]:
         ) from error
 
 
-def build(sets: list[PhotoSet], target: Path, workers: int) -> int:
+def build(sets: list[PhotoSet], target: Path, workers: int, one_in: int = ONE_IN) -> int:
     """Make all pictures of a recipe and pack them into ``TARGET/pack``; returns how many.
 
-    Every step takes up its work where it was interrupted.
+    Every step takes up its work where it was interrupted. One person in `one_in` is held out of the
+    training; see `training.data.face_swap.SwapRenderer`.
     """
     from training.data.pack import pack
 
-    made = [photos for entry in sets for photos in _made(entry, target, workers)]
+    made = [photos for entry in sets for photos in _made(entry, target, workers, one_in)]
     return pack(made, target / "pack", workers)
 
 
@@ -93,7 +95,7 @@ def fitted_sets(sets: list[PhotoSet], target: Path) -> list[FittedPhotos]:
     return [replace(_fitted(entry, target), source=entry.name) for entry in sets]
 
 
-def _made(entry: PhotoSet, target: Path, workers: int) -> Iterator[FittedPhotos]:
+def _made(entry: PhotoSet, target: Path, workers: int, one_in: int) -> Iterator[FittedPhotos]:
     """The photos of a set, then the pictures rendered from them."""
     from training.data.drawn_heads import HeadRenderer
     from training.data.face_swap import SwapRenderer
@@ -104,7 +106,7 @@ def _made(entry: PhotoSet, target: Path, workers: int) -> Iterator[FittedPhotos]
     yield photos
     jobs = (
         ("views", "profile", entry.views, ProfileRenderer(entry.views)),
-        ("swap", "swap", entry.swaps, SwapRenderer(entry.swaps)),
+        ("swap", "swap", entry.swaps, SwapRenderer(entry.swaps, one_in=one_in)),
         ("heads", "heads", entry.heads, HeadRenderer(entry.heads)),
     )
     for suffix, step, count, renderer in jobs:

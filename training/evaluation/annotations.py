@@ -126,9 +126,9 @@ def held_out(annotations: Annotations, one_in: int) -> Annotations:
     BadInputError
         There is none.
     """
-    from training.data.held_out import is_held_out
+    from training.data.held_out import are_held_out
 
-    chosen = np.array([is_held_out(str(i), one_in) for i in annotations.identities], bool)
+    chosen = are_held_out(annotations.identities, one_in)
     if not chosen.any():
         raise BadInputError(
             "None of the people is held out.",

@@ -23,7 +23,7 @@ from backend.texture.completion import complete
 from backend.texture.mean_face import read_mean_texture
 from backend.texture.uv_map import UvMap
 from gan_texture.inference import TextureGenerator
-from training.data.held_out import is_held_out
+from training.data.held_out import are_held_out
 from training.evaluation.nme import YAW_BINS, yaw_bins
 from training.evaluation.tables import Table
 from training.evaluation.texture_metrics import (
@@ -185,7 +185,7 @@ def held_out_rows(pairs: Pairs, one_in: int, limit: int | None = None) -> NDArra
     """
     if pairs.views < 2:
         raise BadInputError("The pairs have no turned views.", "Unwrap with --views 2 or more.")
-    left_out = np.array([is_held_out(str(name), one_in) for name in pairs.identities], bool)
+    left_out = are_held_out(pairs.identities, one_in)
     rows = np.flatnonzero(left_out & (pairs.done == MADE))
     if not len(rows):
         raise BadInputError("No person of the pairs is held out.", "Lower --one-in.")

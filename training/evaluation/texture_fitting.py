@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.held_out import is_held_out
+from training.data.held_out import are_held_out
 from training.evaluation.texture import Chart, Completion, TurnedView, turned_view
 from training.evaluation.texture_metrics import psnr
 from training.texture_gan.pairs import MADE, Pairs
@@ -38,7 +38,7 @@ def fitting_completions(pairs: Pairs, chart: Chart, one_in: int) -> dict[str, Co
 
 def _training_rows(pairs: Pairs, one_in: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Photos of the training for the components, and others for the ridge."""
-    left_out = np.array([is_held_out(str(name), one_in) for name in pairs.identities], bool)
+    left_out = are_held_out(pairs.identities, one_in)
     rows = np.flatnonzero(~left_out & (pairs.done == MADE))
     chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST_PEOPLE + TUNING_PEOPLE)).astype(int)
     tuning = np.zeros(len(chosen), bool)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from backend.errors import BadInputError
 from backend.morphable_model.model import N_POSE, N_SHAPE
-from training.data.held_out import is_held_out
+from training.data.held_out import are_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, ResumableLoader, face_weights, require_sources
 from training.data.shards import Labels, read_index
@@ -108,8 +108,7 @@ class PackedFacesModule(L.LightningDataModule):
         require_sources(self.index.labels, (*view_sources, *drawn_sources))
         labels = shared_shapes(self.index.labels, share_shape, drawn_sources)
         self.index = replace(self.index, labels=labels)
-        people, person = np.unique(labels.identities, return_inverse=True)
-        held_out = np.array([is_held_out(str(name), one_in) for name in people])[person]
+        held_out = are_held_out(labels.identities, one_in)
         self.weights = face_weights(labels, source_weights or {}, yaw_balance)
         self.training_indices = np.flatnonzero(~held_out & (self.weights > 0))
         # Only annotated photos measure alignment; the others' labels are fits to detections.

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from backend.errors import BadInputError
-from training.data.held_out import is_held_out
+from training.data.held_out import are_held_out
 from training.data.sampling import EpochSampler, ResumableLoader
 from training.texture_gan.pairs import MADE, open_pairs
 
@@ -103,7 +103,7 @@ class TexturePairs(L.LightningDataModule):
         self.seed = seed
         pairs = open_pairs(self.folder)
         self.size, self.views = pairs.size, pairs.views
-        held_out = np.array([is_held_out(str(name), one_in) for name in pairs.identities])
+        held_out = are_held_out(pairs.identities, one_in)
         made = np.array(pairs.done == MADE)
         self.training_rows = np.flatnonzero(made & ~held_out)
         self.validation_rows = np.flatnonzero(made & held_out)
