@@ -7,7 +7,7 @@ shape keys: each becomes a file of its own, with the vertices in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,25 +148,50 @@ def _alone_selected(context: Any, head: Any) -> Iterator[None]:
     """Only the head and its Empty are selected; afterwards what was before."""
     layer = context.view_layer
     before, active = list(layer.objects.selected), layer.objects.active
-    wanted = [object for object in (head.parent, head) if object is not None]
     if head.name not in layer.objects or not head.visible_get():
-        raise Problem(f"The head {head.name!r} is hidden.", "Show it, and try again.")
-    hidden = [object for object in wanted if object.hide_select]
-    try:
-        for object in before:
-            object.select_set(False)
+        raise _hidden(head)
+    wanted = [object for object in (head.parent, head) if object is not None]
+    with ExitStack() as shown:
         for object in wanted:
-            object.hide_select = False
-            object.select_set(True)
-        layer.objects.active = head
+            shown.enter_context(_selectable(layer, object))
+        try:
+            for object in layer.objects.selected:
+                object.select_set(False)
+            for object in wanted:
+                object.select_set(True)
+            layer.objects.active = head
+            yield
+        finally:
+            for object in wanted:
+                object.select_set(False)
+            for object in before:
+                object.select_set(True)
+            layer.objects.active = active
+
+
+@contextmanager
+def _selectable(layer: Any, object: Any) -> Iterator[None]:
+    """For a while, an object is not hidden; an Empty is at times, because it is in the way."""
+    if object.name not in layer.objects:
+        raise _hidden(object)
+    before = object.hide_get(), object.hide_viewport, object.hide_select
+    try:
+        _hide(object, False, False, False)
+        layer.update()
+        if not object.visible_get():
+            raise _hidden(object)
         yield
     finally:
-        for object in wanted:
-            object.select_set(object in before)
-            object.hide_select = object in hidden
-        for object in before:
-            object.select_set(True)
-        layer.objects.active = active
+        _hide(object, *before)
+
+
+def _hide(object: Any, eye: bool, viewport: bool, select: bool) -> None:
+    object.hide_viewport, object.hide_select = viewport, select
+    object.hide_set(eye)
+
+
+def _hidden(object: Any) -> Problem:
+    return Problem(f"{object.name!r} is hidden.", "Show it, and try again.")
 
 
 @contextmanager

@@ -202,6 +202,38 @@ def test_the_table_says_what_the_keys_say(head: Any, tmp_path: Path) -> None:
     assert len(rows[0]) == 2 + 3 + 4 + N_KEYS
 
 
+@pytest.mark.usefixtures("gltf_exporter")
+@pytest.mark.parametrize("kind", ["glb", "fbx"])
+@pytest.mark.parametrize("how", ["by its eye", "in viewports", "from selection"])
+def test_a_hidden_empty_still_moves_the_head(
+    head: Any, tmp_path: Path, kind: str, how: str
+) -> None:
+    empty = animated(head).parent
+    empty.hide_set(how == "by its eye")
+    empty.hide_viewport = how == "in viewports"
+    empty.hide_select = how == "from selection"
+    path = tmp_path / f"head.{kind}"
+    assert ops.synergyface.export_head(filepath=str(path), file_format=kind) == {"FINISHED"}
+    hidden = (empty.hide_get(), empty.hide_viewport, empty.hide_select)
+    assert hidden == (how == "by its eye", how == "in viewports", how == "from selection")
+    again = read_again(path)
+    scene: Any = bpy.context.scene
+    heights = []
+    # Before the first key and behind the last one.
+    for frame in (0, 80):
+        scene.frame_set(frame)
+        heights.append(again.matrix_world.translation.z)
+    assert heights == pytest.approx([0, 1], abs=1e-3)
+
+
+def test_an_empty_that_the_view_layer_does_not_have_is_named(head: Any, tmp_path: Path) -> None:
+    away = bpy.data.collections.new("away")
+    away.objects.link(head.parent)
+    bpy.context.scene.collection.objects.unlink(head.parent)
+    with pytest.raises(RuntimeError, match="'somebody pose' is hidden"):
+        ops.synergyface.export_head(filepath=str(tmp_path / "head.glb"))
+
+
 def test_what_cannot_be_exported_is_explained(head: Any, tmp_path: Path) -> None:
     old = tmp_path / "head.glb"
     old.write_bytes(b"old")
