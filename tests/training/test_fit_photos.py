@@ -17,6 +17,7 @@ from backend.morphable_model.placement import posed_vertices
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.fitted_photos import read_fitted_photos
 from training.data.mediapipe_points import load_table
+from training.data.shards import read_index
 
 BOX = RoiBox(120.0, 110.0, 150.0)
 N = 6
@@ -103,6 +104,29 @@ def test_what_cannot_be_fitted_is_listed(photos: Path, model: MorphableModel) ->
     skipped = json.loads((photos / "fits.manifest.json").read_text())["skipped"]
     assert set(skipped) == {"absent.png", str(names[1])}
     assert "5 points" in skipped[str(names[1])]
+
+
+def test_outliers_are_left_out_of_the_pack(
+    photos: Path, model: MorphableModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The eye of one face is annotated at the chin of another's; a switch keeps it."""
+    _, landmarks = truth(model)
+    points = landmarks[..., :2].copy()
+    points[3, 36:42] += 60
+    np.savez(photos / "annotations.npz", names=names_of(photos), pts=points)
+    assert main(["data", "fit", str(photos), "--to", "bone"]) == 0
+    assert np.flatnonzero(stored(photos / "fits.npz")["outlier"]).tolist() == [3]
+    command = ["data", "pack", "--set", str(photos), "--workers", "1", "-o", str(photos / "pack")]
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "5 faces packed" in (printed := capsys.readouterr().out)
+    assert "left out: 1 photos whose fits are outliers" in printed
+    labels = read_index(photos / "pack").labels
+    assert labels.names.tolist() == np.delete(names_of(photos), 3).tolist()
+    assert len(labels.points) == 5 and np.isfinite(labels.points).all()
+    assert main([*command, "--keep-outliers"]) == 0
+    assert "left out" not in capsys.readouterr().out
+    assert len(read_index(photos / "pack").labels) == N
 
 
 @pytest.mark.parametrize(

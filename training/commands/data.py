@@ -89,6 +89,7 @@ def _add_pack(steps: argparse._SubParsersAction) -> None:
         metavar="REGEX",
         help="its first group is the person in a file name",
     )
+    data_views.add_keep_outliers(pack)
     pack.add_argument(
         "--workers",
         type=int,
@@ -122,12 +123,14 @@ def _add_mean_texture(steps: argparse._SubParsersAction) -> None:
 
 
 def _pack(args: argparse.Namespace) -> int:
+    from training.data.fitted_photos import outliers_note
     from training.data.pack import pack
 
     if args.workers < 1:
         raise BadInputError(f"--workers is {args.workers}.", "Give 1 or more.")
-    count = pack(_read_sets(args), args.output, args.workers)
-    print(f"{count} faces packed in {args.output}")
+    sets = _read_sets(args)
+    count = pack(sets, args.output, args.workers)
+    print(f"{count} faces packed in {args.output}{outliers_note(sets)}")
     return 0
 
 
@@ -144,7 +147,14 @@ def _read_sets(args: argparse.Namespace) -> list[FittedPhotos]:
             "Give the folder to --photos or --set too.",
         )
     sets = [
-        read_fitted_photos(folder, fits, points.get(folder.resolve()), identity_of, args.one_based)
+        read_fitted_photos(
+            folder,
+            fits,
+            points.get(folder.resolve()),
+            identity_of,
+            args.one_based,
+            args.keep_outliers,
+        )
         for folder, fits in folders
     ]
     if args.w300lp or args.tddfa:

@@ -66,6 +66,15 @@ def _add_unwrap(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     unwrap.set_defaults(run_step=_unwrap)
 
 
+def add_keep_outliers(parser: argparse.ArgumentParser) -> None:
+    """Add the switch that photos with bad fits stay."""
+    parser.add_argument(
+        "--keep-outliers",
+        action="store_true",
+        help="also photos whose fits `data fit` marked as outliers",
+    )
+
+
 def _add_one_in(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--one-in",
@@ -91,6 +100,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         default=r"^(.*)\.[^.]+$",
         help="regular expression whose first group is the person in a file name",
     )
+    add_keep_outliers(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
@@ -118,25 +128,32 @@ def _heads(args: argparse.Namespace) -> int:
 
 
 def _render(args: argparse.Namespace, renderer: object, step: str) -> int:
-    from training.data.fitted_photos import identity_pattern, read_fitted_photos
+    from training.data.fitted_photos import identity_pattern, outliers_note, read_fitted_photos
     from training.data.rendered_views import render_views
 
-    photos = read_fitted_photos(*args.photos, identity_of=identity_pattern(args.identity))
+    photos = read_fitted_photos(
+        *args.photos,
+        identity_of=identity_pattern(args.identity),
+        keep_outliers=args.keep_outliers,
+    )
     count = render_views(photos, renderer, args.output, step, args.workers)  # pyright: ignore[reportArgumentType]
-    print(f"{count} views of {len(photos)} photos in {args.output}")
+    print(f"{count} views of {len(photos)} photos in {args.output}{outliers_note([photos])}")
     return 0
 
 
 def _build(args: argparse.Namespace) -> int:
-    from training.data.recipe import build, read_recipe
+    from training.data.fitted_photos import outliers_note
+    from training.data.pack import pack
+    from training.data.recipe import made_sets, read_recipe
 
-    sets = read_recipe(args.recipe, args.root)
-    count = build(sets, args.output, args.workers, args.one_in)
-    print(f"{count} faces packed in {args.output / 'pack'}")
+    sets = made_sets(read_recipe(args.recipe, args.root), args.output, args.workers, args.one_in)
+    count = pack(sets, args.output / "pack", args.workers)
+    print(f"{count} faces packed in {args.output / 'pack'}{outliers_note(sets)}")
     return 0
 
 
 def _unwrap(args: argparse.Namespace) -> int:
+    from training.data.fitted_photos import outliers_note
     from training.data.recipe import fitted_sets, read_recipe
     from training.texture_gan.pairs import MADE
     from training.texture_gan.unwrapping import UnwrapSettings, unwrap_photos
@@ -145,7 +162,7 @@ def _unwrap(args: argparse.Namespace) -> int:
     sets = fitted_sets(read_recipe(args.recipe, args.root), args.output)
     pairs = unwrap_photos(sets, settings, args.output, args.workers)
     made = int((pairs.done == MADE).sum())
-    print(f"{made} of {len(pairs.done)} photos unwrapped in {args.output}")
+    print(f"{made} of {len(pairs.done)} photos unwrapped in {args.output}{outliers_note(sets)}")
     return 0
 
 
@@ -153,7 +170,7 @@ def _sheet(args: argparse.Namespace) -> int:
     from training.data.contact_sheet import contact_sheet, write_contact_sheet
     from training.data.fitted_photos import read_fitted_photos
 
-    photos = read_fitted_photos(args.folder, args.fits)
+    photos = read_fitted_photos(args.folder, args.fits, keep_outliers=True)
     write_contact_sheet(contact_sheet(photos, args.n, landmarks=args.landmarks), args.output)
     print(f"{min(args.n, len(photos))} of {len(photos)} faces in {args.output}")
     return 0

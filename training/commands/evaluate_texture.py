@@ -118,11 +118,15 @@ def _generators(args: argparse.Namespace, size: int) -> dict[str, TextureGenerat
 
 
 def _sets(args: argparse.Namespace) -> list[FittedPhotos]:
+    from dataclasses import replace
+
     from training.data.recipe import fitted_sets, read_recipe
 
     if args.recipe is None:
         return []
-    return fitted_sets(read_recipe(args.recipe, args.root), args.pairs)
+    # The pairs may have been made with photos that would be left out now.
+    sets = [replace(entry, keep_outliers=True) for entry in read_recipe(args.recipe, args.root)]
+    return fitted_sets(sets, args.pairs)
 
 
 def _completed(

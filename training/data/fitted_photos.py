@@ -2,13 +2,13 @@
 
 Every step of the data preparation takes such a set and gives one, so the steps can be chained in
 any order. The file holds ``names``, ``boxes``, ``params`` and ``lm68_3d`` (see `FittedPhotos`);
-``identities``, ``pts``, ``fit_nme`` and ``mp478`` are optional.
+``identities``, ``pts``, ``fit_nme``, ``outlier`` and ``mp478`` are optional.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from training.data.arrays import read_arrays
 
 FITS_FILE = "fits.npz"
 REQUIRED = ("names", "boxes", "params", "lm68_3d")
+OPTIONAL = ("identities", "pts")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class FittedPhotos:
         (N, 68, 3) image frame.
     points
         (N, 68, 2) annotated points, 0-based image pixels, NaN where there are none; or None.
+    outliers
+        How many more photos there were whose fits are marked as outliers.
     """
 
     source: str
@@ -55,6 +58,7 @@ class FittedPhotos:
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     points: NDArray[np.float32] | None = None
+    outliers: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,6 +74,7 @@ class FittedPhotos:
             self.parameters[chosen],
             self.landmarks[chosen],
             None if self.points is None else self.points[chosen],
+            self.outliers,
         )
 
 
@@ -99,8 +104,9 @@ def read_fitted_photos(
     annotations: Path | None = None,
     identity_of: Callable[[str], str] = lambda name: Path(name).stem,
     one_based: bool = False,
+    keep_outliers: bool = False,
 ) -> FittedPhotos:
-    """Read a set.
+    """Read a set, without the photos that the model could not be fitted to.
 
     Parameters
     ----------
@@ -114,6 +120,9 @@ def read_fitted_photos(
         From a file name to a person, where the fit file does not say.
     one_based
         Whether the annotations count pixels from 1.
+    keep_outliers
+        Whether photos stay whose fits are marked as outliers (``outlier``, see
+        `training.data.fitting.Fits`).
 
     Raises
     ------
@@ -122,6 +131,8 @@ def read_fitted_photos(
     """
     fits = fits or folder / FITS_FILE
     fit = read_arrays(fits, REQUIRED)
+    outlier = fit.pop("outlier", np.zeros(len(fit["names"]), bool)) & (not keep_outliers)
+    fit = {name: fit[name][~outlier] for name in (*REQUIRED, *OPTIONAL) if name in fit}
     names = fit["names"]
     points = fit.get("pts")
     if annotations is not None:
@@ -153,7 +164,14 @@ def read_fitted_photos(
         fit["params"].astype(np.float32),
         fit["lm68_3d"].astype(np.float32),
         points,
+        int(outlier.sum()),
     )
+
+
+def outliers_note(sets: Iterable[FittedPhotos]) -> str:
+    """What a command says of the photos that were left out of some sets; nothing if none was."""
+    count = sum(photos.outliers for photos in sets)
+    return f"; left out: {count} photos whose fits are outliers" if count else ""
 
 
 def write_fits(photos: FittedPhotos, path: Path | None = None, **more: NDArray) -> Path:

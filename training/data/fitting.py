@@ -38,8 +38,9 @@ ORIGIN_DEPTH = -66.67186
 MIN_POINTS = 12
 # Faces that are fitted at once: few enough for the arrays to stay small.
 BATCH = 64
-# Scaled median absolute deviations above the median at which a fit counts as an outlier.
-OUTLIER_DEVIATIONS = 5.0
+# Scaled median absolute deviations above the median at which a fit counts as an outlier. So that
+# a few photos that all fit well have none, its error must be this many times the median, too.
+OUTLIER_DEVIATIONS, OUTLIER_FACTOR = 5.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,14 @@ class Fits:
 
     @property
     def outliers(self) -> NDArray[np.bool_]:
-        """(N,) whether a fit's error is above the median by 5 scaled median absolute deviations."""
+        """(N,) whether a fit's error is far above the others'.
+
+        By 5 scaled median absolute deviations above the median, and twice as large as it at least.
+        """
         median = np.median(self.errors)
         spread = 1.4826 * np.median(np.abs(self.errors - median))
-        return self.errors > median + OUTLIER_DEVIATIONS * spread
+        limit = max(median + OUTLIER_DEVIATIONS * spread, OUTLIER_FACTOR * median)
+        return self.errors > limit
 
 
 def fit(

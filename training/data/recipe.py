@@ -1,4 +1,4 @@
-"""A data set from photos to shards by one recipe: fit, profile, swap, draw heads, pack.
+"""A data set from photos to what is packed, by one recipe: fit, profile, swap, draw heads.
 
 A recipe is a YAML file, a list of sets under ``sets``; see ``training/configs/data/``.
 """
@@ -40,6 +40,8 @@ class PhotoSet:
         Pictures of each photo with somebody else's skin.
     heads
         Heads drawn with each photo's skin and shape.
+    keep_outliers
+        Whether photos stay whose fits are marked as outliers.
     """
 
     name: str
@@ -51,6 +53,7 @@ class PhotoSet:
     views: int = 0
     swaps: int = 0
     heads: int = 0
+    keep_outliers: bool = False
 
 
 def read_recipe(path: Path, root: Path) -> list[PhotoSet]:
@@ -78,16 +81,15 @@ def read_recipe(path: Path, root: Path) -> list[PhotoSet]:
         ) from error
 
 
-def build(sets: list[PhotoSet], target: Path, workers: int, one_in: int = ONE_IN) -> int:
-    """Make all pictures of a recipe and pack them into ``TARGET/pack``; returns how many.
+def made_sets(
+    sets: list[PhotoSet], target: Path, workers: int, one_in: int = ONE_IN
+) -> list[FittedPhotos]:
+    """Make all pictures of a recipe, to be packed: the photos, and what is rendered from them.
 
     Every step takes up its work where it was interrupted. One person in `one_in` is held out of the
     training; see `training.data.face_swap.SwapRenderer`.
     """
-    from training.data.pack import pack
-
-    made = [photos for entry in sets for photos in _made(entry, target, workers, one_in)]
-    return pack(made, target / "pack", workers)
+    return [photos for entry in sets for photos in _made(entry, target, workers, one_in)]
 
 
 def fitted_sets(sets: list[PhotoSet], target: Path) -> list[FittedPhotos]:
@@ -120,12 +122,19 @@ def _fitted(entry: PhotoSet, target: Path) -> FittedPhotos:
     identity_of = identity_pattern(entry.identity)
     if entry.fits is not None:
         return read_fitted_photos(
-            entry.photos, entry.fits, entry.points, identity_of, entry.one_based
+            entry.photos,
+            entry.fits,
+            entry.points,
+            identity_of,
+            entry.one_based,
+            entry.keep_outliers,
         )
     fits = target / "fits" / f"{entry.name}.npz"
     if not fits.is_file():
         _fit(entry, fits)
-    return read_fitted_photos(entry.photos, fits, None, identity_of)
+    return read_fitted_photos(
+        entry.photos, fits, identity_of=identity_of, keep_outliers=entry.keep_outliers
+    )
 
 
 def _fit(entry: PhotoSet, fits: Path) -> None:
