@@ -30,7 +30,7 @@ from .scene.animation import animate_again, check_animatable, present_action, st
 from .scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
 from .scene.performance import perform
 from .scene.workplace import workplace
-from .selection import NeedsHead, chosen_heads, present
+from .selection import EachHead, chosen_heads, present
 from .tasks import Reporter
 from .tracking import Tracking, track
 
@@ -146,9 +146,7 @@ class SYNERGYFACE_OT_choose_clip(ReportingOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SYNERGYFACE_OT_smooth_again(
-    SmoothingOptions, NeedsHead, ReportingOperator, bpy.types.Operator
-):
+class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator):
     """Make the keys anew from the recording in the action, with other smoothing or gain"""
 
     bl_idname = "synergyface.smooth_again"
@@ -159,12 +157,10 @@ class SYNERGYFACE_OT_smooth_again(
         """Begin with the values that the keys were made with."""
         return self.guard(self._begin, context)
 
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """For every chosen head; what is not given stays as its keys were made."""
-        for head in chosen_heads(context):
-            options = self._over(smoothing_of(head))
-            animate_again(head, strengths_of(options), options.gain, frame_rate(context.scene))
-        return {"FINISHED"}
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """What is not given stays as its keys were made."""
+        options = self._over(smoothing_of(head))
+        animate_again(head, strengths_of(options), options.gain, frame_rate(context.scene))
 
     def _begin(self, context: bpy.types.Context) -> Outcome:
         for name, value in vars(self._over(smoothing_of(chosen_heads(context)[-1]))).items():

@@ -7,15 +7,14 @@
 
 import bpy
 
-from .base_operators import Outcome, ReportingOperator
 from .scene import modifiers
 from .scene.landmarks import add_landmarks, landmarks_of, remove_landmarks
 from .scene.pose import apply_photo_pose, is_applied, reset_photo_pose
-from .selection import NeedsHead, chosen_heads
+from .selection import EachHead
 from .settings import MAX_SUBDIVISION
 
 
-class SYNERGYFACE_OT_apply_photo_pose(NeedsHead, ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_apply_photo_pose(EachHead, bpy.types.Operator):
     """Give the head the pose that it has in the photo, or take that pose away again"""
 
     bl_idname = "synergyface.apply_photo_pose"
@@ -32,18 +31,16 @@ class SYNERGYFACE_OT_apply_photo_pose(NeedsHead, ReportingOperator, bpy.types.Op
         options={"SKIP_SAVE"},
     )
 
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Apply or reset for every chosen head."""
-        for head in chosen_heads(context):
-            toggled = "RESET" if is_applied(head) else "APPLY"
-            if (toggled if self.action == "TOGGLE" else self.action) == "APPLY":
-                apply_photo_pose(head, context.scene)
-            else:
-                reset_photo_pose(head)
-        return {"FINISHED"}
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Apply or reset."""
+        toggled = "RESET" if is_applied(head) else "APPLY"
+        if (toggled if self.action == "TOGGLE" else self.action) == "APPLY":
+            apply_photo_pose(head, context.scene)
+        else:
+            reset_photo_pose(head)
 
 
-class SYNERGYFACE_OT_landmarks(NeedsHead, ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_landmarks(EachHead, bpy.types.Operator):
     """Put Empties on the 68 landmarks, which follow expression and pose; or remove them"""
 
     bl_idname = "synergyface.landmarks"
@@ -60,18 +57,16 @@ class SYNERGYFACE_OT_landmarks(NeedsHead, ReportingOperator, bpy.types.Operator)
         options={"SKIP_SAVE"},
     )
 
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Add or remove for every chosen head."""
-        for head in chosen_heads(context):
-            toggled = "REMOVE" if landmarks_of(head) else "ADD"
-            if (toggled if self.action == "TOGGLE" else self.action) == "ADD":
-                add_landmarks(head)
-            else:
-                remove_landmarks(head)
-        return {"FINISHED"}
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Add or remove."""
+        toggled = "REMOVE" if landmarks_of(head) else "ADD"
+        if (toggled if self.action == "TOGGLE" else self.action) == "ADD":
+            add_landmarks(head)
+        else:
+            remove_landmarks(head)
 
 
-class SYNERGYFACE_OT_show_region(NeedsHead, ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_show_region(EachHead, bpy.types.Operator):
     """Show a part of the head, or hide it with a mask modifier"""
 
     bl_idname = "synergyface.show_region"
@@ -93,16 +88,14 @@ class SYNERGYFACE_OT_show_region(NeedsHead, ReportingOperator, bpy.types.Operato
         options={"SKIP_SAVE"},
     )
 
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Show or hide for every chosen head."""
-        for head in chosen_heads(context):
-            toggled = "HIDE" if modifiers.is_shown(head, self.region) else "SHOW"
-            action = toggled if self.action == "TOGGLE" else self.action
-            modifiers.show(head, self.region, action == "SHOW")
-        return {"FINISHED"}
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Show or hide."""
+        toggled = "HIDE" if modifiers.is_shown(head, self.region) else "SHOW"
+        action = toggled if self.action == "TOGGLE" else self.action
+        modifiers.show(head, self.region, action == "SHOW")
 
 
-class SYNERGYFACE_OT_subdivide(NeedsHead, ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_subdivide(EachHead, bpy.types.Operator):
     """Subdivide the head in renders; the viewport keeps the plain mesh"""
 
     bl_idname = "synergyface.subdivide"
@@ -117,11 +110,9 @@ class SYNERGYFACE_OT_subdivide(NeedsHead, ReportingOperator, bpy.types.Operator)
         default=1,
     )
 
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Subdivide every chosen head."""
-        for head in chosen_heads(context):
-            modifiers.subdivide(head, self.levels)
-        return {"FINISHED"}
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Subdivide."""
+        modifiers.subdivide(head, self.levels)
 
 
 CLASSES = (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import bpy
 
+from .base_operators import Outcome, ReportingOperator
 from .problems import Problem
 from .scene import identity
 
@@ -14,12 +15,13 @@ def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
     """Heads that are active or selected, or whose Empties are; the active one last."""
     active = context.view_layer.objects.active
     chosen = [*context.view_layer.objects.selected, *([active] if active else [])]
-    heads: dict[str, bpy.types.Object] = {}
+    # By number: one that is linked may have the name of another.
+    heads: dict[int, bpy.types.Object] = {}
     for object in chosen:
         for candidate in (object, *object.children, object.parent):
             if candidate is not None and identity.is_head(candidate):
-                heads.pop(candidate.name, None)
-                heads[candidate.name] = candidate
+                heads.pop(candidate.session_uid, None)
+                heads[candidate.session_uid] = candidate
     return list(heads.values())
 
 
@@ -67,3 +69,27 @@ class NeedsHead:
             return True
         cls.poll_message_set("Select a head that SynergyFace made, or its Empty")
         return False
+
+
+class EachHead(NeedsHead, ReportingOperator):
+    """Base of operators that do the same to every chosen head.
+
+    One that cannot be changed is reported, and does not keep the others from it.
+    """
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """What is done to a head; may raise."""
+        raise NotImplementedError
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """An undo step is due if any head was changed."""
+        outcomes = [self.guard(self._treated(head), context) for head in chosen_heads(context)]
+        return {"FINISHED"} if {"FINISHED"} in outcomes else {"CANCELLED"}
+
+    def _treated(self, head: bpy.types.Object) -> Callable[[bpy.types.Context], Outcome]:
+        def treat(context: bpy.types.Context) -> Outcome:
+            identity.check_editable(head, *([head.parent] if head.parent else []))
+            self.treat(context, head)
+            return {"FINISHED"}
+
+        return treat

@@ -67,6 +67,7 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
         self.report({"INFO"}, f"{count} made{removed}")
 
     def _known(self, head: bpy.types.Object, scene: bpy.types.Scene) -> KnownHead:
+        identity.check_editable(head, head.data)
         if identity.PARAMETERS not in head or identity.SOURCE not in head:
             raise Problem(
                 f"The head {head.name!r} does not come from a photo.",

@@ -132,11 +132,7 @@ def check_animatable(head: bpy.types.Object) -> None:
     for index in range(N_EXPRESSIONS):
         head_mesh.expression_key(head, index)
     blocks: tuple[Any, ...] = (head, pose_empty(head), _shape_keys(head))
-    if not all(block.is_editable for block in blocks):
-        raise Problem(
-            f"The head {head.name!r} is linked from another file.",
-            "Make it local (Object > Relations > Make Local), and try again.",
-        )
+    identity.check_editable(*blocks)
     if any(block.animation_data and block.animation_data.use_tweak_mode for block in blocks):
         raise Problem(
             f"A strip of the head {head.name!r} is being tweaked in the NLA editor.",
@@ -181,9 +177,9 @@ def style_of(action: Any) -> Style:
 
 
 def head_of_take(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:
-    """The head in a scene that has an action of this face of this clip."""
+    """The head in a scene that has an action of this face of this clip, and may be changed."""
     uuids = {action[identity.UUID] for action in bpy.data.actions if _shows(action, source, number)}
-    heads = (object for object in scene.objects if identity.is_head(object))
+    heads = (object for object in scene.objects if identity.is_ours(object))
     return next((head for head in heads if head[identity.UUID] in uuids), None)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 
 from ..contract import FaceResult
+from ..problems import Problem
 
 PREFIX = "synergyface_"
 UUID = PREFIX + "uuid"
@@ -44,6 +45,27 @@ def is_head(object: bpy.types.Object | None) -> bool:
     return object is not None and object.type == "MESH" and UUID in object
 
 
+def is_ours(object: bpy.types.Object | None) -> bool:
+    """Whether it is a head that may be changed: neither it nor its mesh is linked."""
+    block: Any = object
+    return is_head(object) and block.is_editable and block.data.is_editable
+
+
+def check_editable(head: bpy.types.Object, *others: Any) -> None:
+    """Refuse a head that may not be changed, or of which others of its data-blocks may not be.
+
+    Raises
+    ------
+    Problem
+        It is linked from another file.
+    """
+    if not all(block.is_editable for block in (head, *others)):
+        raise Problem(
+            f"The head {head.name!r} is linked from another file.",
+            "Make it local (Object > Relations > Make Local), and try again.",
+        )
+
+
 def owned(candidates: Iterable[Any], identity: str) -> Any | None:
     """The first of the data-blocks that belongs to the head `identity`."""
     return next((block for block in candidates if block.get(UUID) == identity), None)
@@ -61,12 +83,8 @@ def head_in_use(uid: int) -> bpy.types.Object | None:
 
 
 def heads_of(objects: Iterable[bpy.types.Object], source: str) -> list[bpy.types.Object]:
-    """Heads among `objects` that came from the photo `source`."""
-    return [
-        object
-        for object in objects
-        if is_head(object) and object.library is None and object.get(SOURCE) == source
-    ]
+    """Heads among `objects` that came from the photo `source`, and may be changed."""
+    return [object for object in objects if is_ours(object) and object.get(SOURCE) == source]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Modal operators as Blender would run them, without its windows."""
+"""Operators as Blender would run them, modal ones without its windows."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class FakeContext:
         self.shown = text or ""
 
 
-def begun(cls: Any, **given: Any) -> tuple[Any, FakeContext]:
-    """An operator with these properties, invoked; and the context that it goes on in.
+def made(cls: Any, **given: Any) -> Any:
+    """An operator with these properties, which keeps what it reports.
 
     Only Blender makes instances of operators: this is one of a plain class that has the same
-    methods. It keeps what it reports.
+    methods.
     """
     reports: list[tuple[set[str], str]] = []
     bases = [base for base in cls.__mro__ if not issubclass(base, bpy.types.bpy_struct)]
@@ -49,8 +49,12 @@ def begun(cls: Any, **given: Any) -> tuple[Any, FakeContext]:
         "reports": reports,
     }
     own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "bl_rna")}
-    operator = type("Operator", tuple(bases), own | members | given)()
-    context = FakeContext()
+    return type("Operator", tuple(bases), own | members | given)()
+
+
+def begun(cls: Any, **given: Any) -> tuple[Any, FakeContext]:
+    """An operator with these properties, invoked; and the context that it goes on in."""
+    operator, context = made(cls, **given), FakeContext()
     assert operator.begin(context) == {"RUNNING_MODAL"}
     return operator, context
 
