@@ -91,7 +91,7 @@ class BackendClient:
             port, token = take(fields, "port", int), take(fields, "token", str)
         except (OSError, BackendError) as error:
             raise BackendError(
-                f"There is no running backend to be found in {path}.",
+                "No backend that was started by hand is to be found.",
                 "Start one with `synergyface serve`, or let the add-on start it.",
                 "bad-server-file",
             ) from error

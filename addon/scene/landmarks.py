@@ -8,7 +8,7 @@ import bpy
 
 from ..problems import Problem
 from .identity import PREFIX, UUID
-from .regions import LANDMARK_INDICES
+from .regions import LANDMARK_INDICES, VERTEX_COUNT
 
 LANDMARK = PREFIX + "landmark"
 SIZE = 0.002
@@ -51,7 +51,7 @@ def add_landmarks(head: bpy.types.Object) -> list[bpy.types.Object]:
     """
     mesh: Any = head.data
     indices = list(mesh.get(LANDMARK_INDICES, ()))
-    if not indices or max(indices) >= len(mesh.vertices):
+    if not indices or len(mesh.vertices) != mesh.get(VERTEX_COUNT):
         raise Problem(
             f"The head {head.name!r} does not know where its landmarks are.",
             "Run Face from Image on its photo again: that makes its mesh anew.",

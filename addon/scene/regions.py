@@ -13,6 +13,8 @@ from .identity import PREFIX
 
 FULL = 255
 LANDMARK_INDICES = PREFIX + "landmark_indices"
+# How many there were when the indices were written down.
+VERTEX_COUNT = PREFIX + "vertex_count"
 
 
 def set_regions(head: bpy.types.Object, model: StaticModel) -> None:
@@ -27,8 +29,8 @@ def set_regions(head: bpy.types.Object, model: StaticModel) -> None:
     model
         Its ``regions`` become groups of the same names.
     """
-    assert head.data is not None
-    head.data[LANDMARK_INDICES] = model.landmark_indices.tolist()
+    mesh: Any = head.data
+    mesh[LANDMARK_INDICES], mesh[VERTEX_COUNT] = model.landmark_indices.tolist(), len(mesh.vertices)
     for name, weights in model.regions.items():
         group = head.vertex_groups.get(name) or head.vertex_groups.new(name=name)
         if not _holds(head, group, int(weights.argmax())):

@@ -180,6 +180,19 @@ def test_a_removed_landmark_returns_and_none_is_doubled(head: Any) -> None:
     assert [mark["synergyface_landmark"] for mark in landmarks_of(head)] == list(range(68))
 
 
+def test_landmarks_of_a_mesh_whose_vertices_have_other_numbers_are_refused(head: Any) -> None:
+    """Whose numbers are all still there: the neck was cut off, and what is left made finer."""
+    head.shape_key_clear()
+    hide("neck")
+    for _ in range(2):
+        head.modifiers.new("finer", "SUBSURF")
+    for name in [modifier.name for modifier in head.modifiers]:
+        bpy.ops.object.modifier_apply(modifier=name)
+    assert len(head.data.vertices) > dome().landmark_indices.max()
+    with pytest.raises(RuntimeError, match="does not know where its landmarks are"):
+        ops.synergyface.landmarks(action="ADD")
+
+
 def test_landmarks_of_another_mesh_are_refused(head: Any) -> None:
     head.shape_key_clear()
     head.data.clear_geometry()
