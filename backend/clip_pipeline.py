@@ -20,7 +20,7 @@ from backend.texture.merging import PosedPicture, merged_texture
 from backend.tracking.best_views import View
 from backend.tracking.following import follow
 from backend.tracking.history import History
-from backend.tracking.identity import common_shape, people
+from backend.tracking.identity import common_shape, most_visible, people
 from backend.tracking.partial import PartialTracking
 from backend.tracking.partial import Progress as Found
 from backend.tracking.refit import parameters_of, refit
@@ -32,6 +32,9 @@ from backend.vision.image_sequence import is_image_sequence, numbered_pictures
 FOLLOWING = 0.9
 # Sum of confidences below which something was taken for a face by mistake.
 FLEETING = 1.5
+# People of one clip whose tracks are made, at most: each takes the memory of a head and, for every
+# frame, of its landmarks.
+MAX_PEOPLE = 64
 # Pictures that a texture is made of, at most.
 MAX_PICTURES = 4
 
@@ -122,38 +125,40 @@ def track_from_video(
             "Choose in and out points within the clip.",
             code="no-frames",
         )
-    persons = _persons(
+    everybody = _persons(
         found,
-        request.which,
         reconstructor,
         lambda: progress(FOLLOWING, "telling people apart"),
     )
-    if not persons:
+    if not everybody:
         raise NoFaceError(
             f"No face was found in {request.source}.",
             "Use a clip in which the face is at least 60 pixels wide and not covered.",
         )
+    asked = 1 if request.which == "largest" else len(everybody)
+    persons = most_visible(everybody, min(asked, MAX_PEOPLE))
+    left_out = asked - len(persons)
+    stage = "making the texture"
+    if left_out:
+        stage += f", {left_out} of {asked} faces left out"
     tracks = []
     for number, person in enumerate(persons):
-        progress(FOLLOWING + (1 - FOLLOWING) * number / len(persons), "making the texture")
+        progress(FOLLOWING + (1 - FOLLOWING) * number / len(persons), stage)
         track = _track(number, person, len(found.times), reconstructor)
         if request.texture_size is not None:
             views = [view for (face, _), view in found.views.items() if face in person.face]
             track = replace(track, texture=_texture(track, views, request, reconstructor))
         tracks.append(_in_clip_pixels(track, 1 / clip.info.decoded_scale))
     progress(1.0, "done")
-    return TrackedClip(clip.info, found.times, found.frames, tuple(tracks), found.skipped)
+    return TrackedClip(clip.info, found.times, found.frames, tuple(tracks), found.skipped, left_out)
 
 
 def _persons(
-    found: Found, which: Which, reconstructor: FaceReconstructor, report: Callable[[], None]
+    found: Found, reconstructor: FaceReconstructor, report: Callable[[], None]
 ) -> list[History]:
-    """Sightings of each person that is asked for."""
+    """Sightings of each person."""
     persons = people(found.history, found.times, reconstructor.model, found.views, report)
-    lasting = [p for p in persons if p.confidence.sum() >= FLEETING] or persons
-    if which == "largest" and lasting:
-        return [max(lasting, key=lambda p: float((p.box[:, 2] ** 2 * p.confidence).sum()))]
-    return lasting
+    return [p for p in persons if p.confidence.sum() >= FLEETING] or persons
 
 
 def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstructor) -> Track:

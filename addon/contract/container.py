@@ -40,8 +40,11 @@ def encode(envelope: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
     Raises
     ------
     ContractError
-        An array has another dtype than `DTYPES`, or the envelope is not JSON.
+        An array has another dtype than `DTYPES`, the envelope is not JSON, or there is more of
+        either than `decode` takes.
     """
+    if len(arrays) > MAX_ARRAYS:
+        raise ContractError(f"More than {MAX_ARRAYS} arrays.")
     packed = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     entries = []
     for name, array in packed.items():
@@ -53,6 +56,9 @@ def encode(envelope: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
         header = json.dumps({"envelope": envelope, "arrays": entries}, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise ContractError(f"The envelope is not JSON: {error}.") from error
+    payload_bytes = sum(array.nbytes for array in packed.values())
+    if len(header) + _ALIGNMENT > MAX_HEADER_BYTES or payload_bytes > MAX_PAYLOAD_BYTES:
+        raise ContractError(f"{payload_bytes:,} bytes in {len(packed)} arrays are too many.")
     header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
     payload = [array.astype(array.dtype.newbyteorder("<"), copy=False) for array in packed.values()]
     return b"".join(

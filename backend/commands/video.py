@@ -94,14 +94,20 @@ def run(args: argparse.Namespace) -> int:
         if args.preview is not None:
             _write_preview(args.preview, request, tracked, reconstructor, progress)
     discard(keep)
-    if tracked.skipped:
-        print(
-            f"synergyface: {args.clip}: {tracked.skipped} frames could not be decoded and were "
-            "left out.",
-            file=sys.stderr,
-        )
+    for remark in _remarks(tracked):
+        print(f"synergyface: {args.clip}: {remark}", file=sys.stderr)
     _print(args, tracked, records)
     return 0
+
+
+def _remarks(tracked: TrackedClip) -> Iterator[str]:
+    if tracked.skipped:
+        yield f"{tracked.skipped} frames could not be decoded and were left out."
+    if tracked.left_out:
+        yield (
+            f"{tracked.left_out} faces were left out: only the {len(tracked.tracks)} that are "
+            "seen best become heads."
+        )
 
 
 def _strengths(given: list[float] | None) -> Any:
@@ -156,6 +162,7 @@ def _print(args: argparse.Namespace, tracked: TrackedClip, records: list[dict[st
             "source": str(args.clip),
             "frames": len(tracked.times),
             "skipped_frames": tracked.skipped,
+            "left_out_faces": tracked.left_out,
             "frame_rate": tracked.info.frame_rate,
             "image_size": [tracked.info.width, tracked.info.height],
             "faces": records,

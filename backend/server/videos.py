@@ -66,7 +66,15 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
                 raise
 
     def track(clip: Path, order: ClipOrder, progress: Progress) -> bytes:
-        return contract.encode_video(models.reconstructor().track(clip, order, progress))
+        result = models.reconstructor().track(clip, order, progress)
+        try:
+            return contract.encode_video(result)
+        except contract.ContractError as error:
+            raise BadInputError(
+                f"The faces of the clip are more than one answer holds: {error}",
+                "Take a shorter part of it, or the largest face only.",
+                code="result-too-large",
+            ) from error
 
     def track_sent(clip: Path, order: ClipOrder, progress: Progress) -> bytes:
         try:

@@ -62,6 +62,13 @@ def common_shape(history: History, model: MorphableModel) -> NDArray[np.float32]
     return (centre * model.shape_sigma).astype(np.float32)
 
 
+def most_visible(persons: list[History], count: int) -> list[History]:
+    """At most so many of several people, those who are largest over time, in the same order."""
+    area = [float((p.box[:, 2] ** 2 * p.confidence).sum()) for p in persons]
+    chosen = np.argsort(area, kind="stable")[::-1][:count]
+    return [persons[index] for index in sorted(chosen.tolist())]
+
+
 @dataclass(frozen=True)
 class _Person:
     """Faces that were found to be the same, with what is needed to compare them."""

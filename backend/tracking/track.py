@@ -85,6 +85,8 @@ class TrackedClip:
         By number.
     skipped
         Frames that could not be decoded; they have no row.
+    left_out
+        People who have no track, because there are too many: those who are seen least.
     """
 
     info: ClipInfo
@@ -92,3 +94,4 @@ class TrackedClip:
     frames: NDArray[np.int64]
     tracks: tuple[Track, ...]
     skipped: int = 0
+    left_out: int = 0

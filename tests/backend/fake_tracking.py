@@ -20,7 +20,8 @@ GAP = 2
 class FakeTracking:
     """Does what the clip's first bytes say.
 
-    ``slow`` goes on until `release` is set, reporting progress; ``no clip`` fails, naming the file.
+    ``slow`` goes on until `release` is set, reporting progress; ``no clip`` fails, naming the file;
+    ``crowd`` has more tracks than an answer holds.
     Every other clip has one track, and its length as frame rate. Streams count their frames, and
     wait for `frames_may_go`.
     """
@@ -45,7 +46,7 @@ class FakeTracking:
             self.slow_clips_started.release()
             while not self.release.wait(0.005):
                 progress(0.5, "tracking, 60 frames/s")
-        return a_video(frame_rate=len(content))
+        return a_video(frame_rate=len(content), n_tracks=500 if content == b"crowd" else 1)
 
     def live_tracker(self, smoothing: float) -> FakeLiveTracker:
         return FakeLiveTracker(self, smoothing)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from backend import contract
-from backend.contract import ContractError
+from backend.contract import ContractError, container
 
 ROOT = Path(contract.__file__).parents[2]
 RNG = np.random.default_rng(1)
@@ -137,6 +137,19 @@ def test_decoded_arrays_are_aligned_read_only_views() -> None:
 def test_encode_refuses_other_dtypes(dtype: Any) -> None:
     with pytest.raises(ContractError, match="dtype"):
         contract.encode({}, {"a": np.zeros(2, dtype)})
+
+
+def test_encode_refuses_what_decode_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = {str(index): np.zeros(1, np.uint8) for index in range(container.MAX_ARRAYS)}
+    assert len(contract.decode(contract.encode({}, most))[1]) == len(most)
+    with pytest.raises(ContractError, match="arrays"):
+        contract.encode({}, most | {"more": np.zeros(1, np.uint8)})
+    with pytest.raises(ContractError, match="bytes"):
+        contract.encode({"text": "x" * contract.MAX_HEADER_BYTES}, {})
+    monkeypatch.setattr(container, "MAX_PAYLOAD_BYTES", 100)
+    contract.encode({}, {"a": np.zeros(60, np.uint8), "b": np.zeros(10, np.float32)})
+    with pytest.raises(ContractError, match="101 bytes in 2 arrays"):
+        contract.encode({}, {"a": np.zeros(61, np.uint8), "b": np.zeros(10, np.float32)})
 
 
 def test_encode_refuses_nan_in_the_envelope() -> None:

@@ -104,6 +104,13 @@ def test_the_upload_of_a_failed_job_is_removed_and_not_named(
     assert uploads_in(data) == []
 
 
+def test_more_faces_than_an_answer_holds_are_said(start_backend: Start) -> None:
+    backend = start_backend()
+    problem = backend.finished(send(backend, b"crowd"))["problem"]
+    assert (problem["status"], problem["code"]) == (422, "result-too-large")
+    assert "largest face" in problem["remedy"]
+
+
 def test_progress_says_how_fast_it_goes(start_backend: Start) -> None:
     backend = start_backend()
     job = send(backend, b"slow")

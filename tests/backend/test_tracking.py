@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from backend import clip_pipeline
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.clip_preview import write_overlay
 from backend.clip_results import timecode, write_clip
@@ -186,6 +187,34 @@ def test_two_faces_are_numbered_from_left_to_right(track: Tracker, pictures: lis
     smaller = [np.hstack([picture, far]) for picture in pictures[:4]]
     largest = only(track(smaller, which="largest"))
     assert largest.translation[0, 0] < WIDTH
+
+
+def test_of_too_many_faces_those_seen_best_are_kept(
+    reconstructor: FaceReconstructor,
+    pictures: list[Image],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clip_pipeline, "MAX_PEOPLE", 2)
+    far = frame(data.astronaut(), np.array([[0.4, 0, 120.0], [0, 0.4, 60.0]]))
+    three = [np.hstack([p, far, p[:, ::-1]]) for p in pictures[:6]]
+    path = write_video(tmp_path / "clip.mp4", three, steady(6), options={"crf": "12"})
+    stages: list[str] = []
+    clip = track_from_video(
+        ClipRequest(path, texture_size=None),
+        reconstructor,
+        progress=lambda _, stage: stages.append(stage),
+    )
+    left, right = clip.tracks
+    assert (left.number, right.number, clip.left_out) == (0, 1, 1)
+    assert left.translation[0, 0] < WIDTH and right.translation[0, 0] > 2 * WIDTH
+    assert any("1 of 3 faces left out" in stage for stage in stages)
+    assert (
+        track_from_video(
+            ClipRequest(path, which="largest", texture_size=None), reconstructor
+        ).left_out
+        == 0
+    )
 
 
 def test_parts_keep_the_clips_time(track: Tracker, pictures: list[Image]) -> None:
