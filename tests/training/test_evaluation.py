@@ -20,7 +20,7 @@ from training.evaluation.annotations import annotations_of
 from training.evaluation.benchmarks import read_300w_lp, read_aflw, read_aflw2000
 from training.evaluation.identity import within_over_total
 from training.evaluation.orientation import summarise
-from training.evaluation.predictions import predict, read_predictions
+from training.evaluation.predictions import Asking, predict, read_predictions
 from training.evaluation.tables import Table, format_table
 
 
@@ -119,7 +119,7 @@ def test_a_crop_is_not_cropped_again(
     landmarks = benchmark / "AFLW2000-3D.pts68.npy"
     annotations = read_aflw2000(benchmark / "images", landmarks)
     with pytest.raises(BadInputError, match="enough"):
-        predict(annotations, model, boxes="given")  # pyright: ignore[reportArgumentType]
+        predict(annotations, model, Asking(), "given")  # pyright: ignore[reportArgumentType]
     assert np.abs(seen[0].astype(int) - image).mean() < 5
     assert (seen[1] == 90).mean() > 0.9
 
@@ -161,7 +161,11 @@ def test_300w_lp_gives_points_and_degrees(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arrays", [{"names": ["a.jpg"]}, {"names": ["z.jpg"], "lm68": np.zeros((1, 68, 2))}]
+    "arrays",
+    [
+        {"names": ["a.jpg"]},
+        {"names": ["z.jpg"], "lm68": np.zeros((1, 68, 2))},
+    ],
 )
 def test_useless_predictions_are_refused(
     arrays: dict[str, Any], benchmark: Path, capsys: pytest.CaptureFixture[str]

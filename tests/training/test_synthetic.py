@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 
 from backend.cli import main
+from backend.engines import load_engine
 from backend.geometry.camera import image_from_crop_frame
 from backend.morphable_model.model import MorphableModel
+from backend.vision.crop import crop
 from tests.training.conftest import landmarks_of
 from training.evaluation.angles import angles_of
-from training.evaluation.synthetic import View, views
+from training.evaluation.synthetic import View, views, write_views
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +73,27 @@ def test_the_command_measures_and_writes_a_set_that_others_can_measure(
     angles = json.loads(capsys.readouterr().out)["mae"]["coarse"]["exact"]
     expected = report["orientation"]["mae"]["coarse"]["exact"]
     assert angles["mean"] == pytest.approx(expected["mean"], rel=1e-3)
+
+
+def test_the_single_answer_is_that_of_one_run(
+    model: MorphableModel, drawn: list[View], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without it the answers to a face and to its mirror image are averaged; both is said."""
+    write_views(drawn, pictures := tmp_path / "faces")
+    inputs = ["--images", str(pictures), "--landmarks", str(pictures / "fits.npz")]
+    command = ["evaluate", "alignment", *inputs, "--boxes", "given", "--json"]
+
+    def answered(*options: str) -> tuple[np.ndarray, str]:
+        file = tmp_path / "answers.npz"
+        assert main([*command, *options, "--save-predictions", str(file)]) == 0
+        with np.load(file, allow_pickle=False) as stored:
+            return stored["lm68"], json.loads(capsys.readouterr().out)["answers"]
+
+    once = load_engine(model).run(np.stack([crop(view.image, view.box) for view in drawn])).refined
+    expected = [image_from_crop_frame(o, v.box) for o, v in zip(once, drawn, strict=True)]
+    single, says = answered("--single")
+    np.testing.assert_allclose(single, expected, atol=0.05)
+    assert "single answer" in says
+    averaged, says = answered()
+    assert np.abs(averaged - expected).max() > 0.5
+    assert "mirror image" in says

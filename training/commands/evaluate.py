@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import BadInputError
 from training.commands import evaluate_clip, evaluate_texture
-from training.commands.evaluation_inputs import data_options, measured, network_options
+from training.commands.evaluation_inputs import (
+    asking_of,
+    asking_options,
+    data_options,
+    measured,
+    network_options,
+)
 
 if TYPE_CHECKING:
     from training.evaluation.tables import Table
@@ -33,13 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.set_defaults(run_task=run)
         return task
 
-    inputs = data_options(), network_options()
+    inputs = data_options(), network_options(), asking_options(read_back=True)
     plots = _plot_options()
     add("alignment", "error of the landmarks", _alignment, *inputs, plots)
     add("orientation", "error of yaw, pitch and roll", _orientation, *inputs, plots)
     add("identity", "how far the same person's shape varies over photos", _identity, *inputs)
     add("modelling", "error of all vertices against true parameters", _modelling, *inputs)
-    florence = add("florence", "heads from rendered views of scans", _florence, plots)
+    florence = add(
+        "florence", "heads from rendered views of scans", _florence, asking_options(), plots
+    )
     florence.add_argument(
         "--scans",
         type=Path,
@@ -54,10 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate_texture.add_options(texture)
     clip = add("clip", evaluate_clip.HELP, evaluate_clip.run)
     evaluate_clip.add_options(clip)
-    synthetic = add("synthetic", "error on rendered faces; needs no photos", _synthetic)
+    synthetic = add(
+        "synthetic",
+        "error on rendered faces; needs no photos",
+        _synthetic,
+        asking_options(read_back=True),
+    )
     synthetic.add_argument("-n", type=int, default=200, help="how many faces (default: 200)")
     synthetic.add_argument("--seed", type=int, default=0)
-    synthetic.add_argument("--read-back", action="store_true", help="as in alignment")
     synthetic.add_argument(
         "--pictures",
         type=Path,
@@ -171,7 +183,7 @@ def _florence(args: argparse.Namespace) -> int:
     from training.evaluation.plots import plot_florence
 
     scans = read_scans(args.scans, args.unit_mm)
-    report = evaluate_florence(load_model(), scans, args.device, args.weights)
+    report = evaluate_florence(load_model(), scans, asking_of(args))
     if args.plots is not None:
         plot_florence(report["by_yaw"], args.plots)
     tables = [florence_table(report), published.TABLE_10]
@@ -195,7 +207,7 @@ def _synthetic(args: argparse.Namespace) -> int:
     drawn = list(tqdm(views(model, args.n, args.seed), total=args.n, unit="face", disable=None))
     if args.pictures is not None:
         write_views(drawn, args.pictures)
-    report = measure(model, drawn, args.device, args.weights, args.read_back)
+    report = measure(model, drawn, asking_of(args))
     dense = report["dense"]
     values = [*dense["yaw"].values(), dense["mean_of_bins"], dense["all"]]
     tables = [
@@ -212,6 +224,9 @@ def _print(
 ) -> None:
     from training.evaluation.tables import format_table
 
+    if getattr(args, "predictions", None) is None:
+        report["answers"] = asking_of(args).manner
+        notes = [*notes, f"measured: {report['answers']}"]
     if args.json:
         print(json.dumps(report))
         return

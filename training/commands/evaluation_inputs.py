@@ -10,7 +10,7 @@ from backend.errors import BadInputError
 
 if TYPE_CHECKING:
     from training.evaluation.annotations import Annotations
-    from training.evaluation.predictions import Boxes, Predictions
+    from training.evaluation.predictions import Asking, Boxes, Predictions
 
 # Where each format's boxes come from, and whether its files count pixels from 1.
 DEFAULTS: dict[str, tuple[Boxes, bool]] = {
@@ -102,14 +102,34 @@ def network_options() -> argparse.ArgumentParser:
         help="someone else's predictions in one or more files, to print beside; repeatable",
     )
     network.add_argument(
-        "--read-back",
-        action="store_true",
-        help="also the mesh that the reverse network reads back from the refined landmarks",
-    )
-    network.add_argument(
         "--save-predictions", type=Path, metavar="FILE.npz", help="write the network's answers"
     )
     return parser
+
+
+def asking_options(read_back: bool = False) -> argparse.ArgumentParser:
+    """Options that say how the network is asked."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--single",
+        action="store_true",
+        help="the network's single answer (default: as photos are reconstructed, the mean of its "
+        "answers to the photo and to its mirror image)",
+    )
+    if read_back:
+        parser.add_argument(
+            "--read-back",
+            action="store_true",
+            help="also the mesh that the reverse network reads back from the refined landmarks",
+        )
+    return parser
+
+
+def asking_of(args: argparse.Namespace) -> Asking:
+    """How the network is asked, by the options."""
+    from training.evaluation.predictions import Asking
+
+    return Asking(args.device, args.weights, args.single, getattr(args, "read_back", False))
 
 
 def measured(
@@ -130,10 +150,8 @@ def measured(
     predictions = predict(
         annotations,
         load_model(),
-        boxes=args.boxes or DEFAULTS[args.format][0],
-        device=args.device,
-        weights=args.weights,
-        read_back=args.read_back,
+        asking_of(args),
+        args.boxes or DEFAULTS[args.format][0],
     )
     if args.save_predictions is not None:
         write_predictions(predictions, annotations.names, args.save_predictions)

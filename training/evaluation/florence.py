@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines import Device
 from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox, roi_box_around
 from backend.geometry.normals import vertex_normals
@@ -29,7 +28,7 @@ from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
 from training.evaluation.modelling import Surface, point_to_plane_rmse, rigidly_aligned
-from training.evaluation.predictions import COARSE, answer
+from training.evaluation.predictions import COARSE, Asking, answer
 from training.evaluation.tables import Table
 
 Array = NDArray[np.floating]
@@ -126,8 +125,7 @@ def _read_scan(path: Path, unit_mm: float) -> Scan:
 def evaluate_florence(
     model: MorphableModel,
     scans: list[Scan],
-    device: Device = "auto",
-    weights: Path | None = None,
+    asking: Asking,
 ) -> dict[str, Any]:
     """Errors of the network on scans, see the module's definition.
 
@@ -142,8 +140,7 @@ def evaluate_florence(
             [crop(image, box) for image, box in shown],
             [box for _, box in shown],
             model,
-            device,
-            weights,
+            asking,
         )
         surface, tip = near_nose(scan)
         for parameters in answers.parameters[COARSE]:

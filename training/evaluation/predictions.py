@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.data_folder import atomic_path
-from backend.engines import Device, load_engine
+from backend.engines import Device, Engine, load_engine
 from backend.errors import BadInputError
 from backend.geometry.camera import (
     CROP_SIZE,
@@ -83,27 +83,57 @@ class Predictions:
         return self.angles(next(iter(self.parameters), ""))
 
 
+@dataclass(frozen=True)
+class Asking:
+    """Which network is asked, and how.
+
+    Attributes
+    ----------
+    device
+        Where it runs.
+    weights
+        None: those in use.
+    single
+        Of each crop alone. Else as the backend asks about photos: of the crop and of its mirror
+        image, and the two answers are averaged.
+    read_back
+        Also for the reverse network's answer.
+    """
+
+    device: Device = "auto"
+    weights: Path | None = None
+    single: bool = False
+    read_back: bool = False
+
+    @property
+    def manner(self) -> str:
+        """What a report says of it."""
+        if self.single:
+            return "the network's single answer to each photo"
+        return "mean of the network's answers to each photo and to its mirror image"
+
+    def engine(self, model: MorphableModel) -> Engine | TwoSidedEngine:
+        """What answers."""
+        engine = load_engine(model, self.device, self.weights)
+        return engine if self.single else TwoSidedEngine(engine, model)
+
+
 def predict(
     annotations: Annotations,
     model: MorphableModel,
-    *,
+    asking: Asking,
     boxes: Boxes = "detected",
-    device: Device = "auto",
-    weights: Path | None = None,
-    read_back: bool = False,
 ) -> Predictions:
     """Ask the network about annotated photos.
 
     Parameters
     ----------
+    asking
+        Which network, and how.
     boxes
         Where it looks: at what our own detector finds (of several faces, the one nearest to the
         annotation), at the boxes that come with the annotations, or at the box around the
         annotated points by the training's convention.
-    weights
-        Default: those in use.
-    read_back
-        Also the reverse network's answer.
     """
     from backend.vision.images import read_image
 
@@ -117,7 +147,7 @@ def predict(
             if box is not None:
                 chosen[index] = box
                 crops.append(_crop(image, box, annotations.may_be_crops))
-    answers = answer(crops, list(chosen.values()), model, device, weights, read_back)
+    answers = answer(crops, list(chosen.values()), model, asking)
     return _spread(answers, np.array(list(chosen), np.intp), len(annotations))
 
 
@@ -125,23 +155,20 @@ def answer(
     crops: list[NDArray[np.uint8]],
     boxes: list[RoiBox],
     model: MorphableModel,
-    device: Device = "auto",
-    weights: Path | None = None,
-    read_back: bool = False,
+    asking: Asking,
 ) -> Predictions:
-    """Ask the network about crops of 120x120 pixels that show the content of boxes.
-
-    It is asked as the backend asks it about photos: of the crops and of their mirror images.
-    """
-    engine = TwoSidedEngine(load_engine(model, device, weights), model)
+    """Ask the network about crops of 120x120 pixels that show the content of boxes."""
+    engine = asking.engine(model)
     outputs = [engine.run(np.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
     in_crop = {
         REFINED: np.concatenate([o.refined for o in outputs] or [np.empty((0, 68, 3))]),
         COARSE: np.concatenate([o.coarse for o in outputs] or [np.empty((0, 68, 3))]),
     }
     parameters = {COARSE: np.concatenate([o.parameters for o in outputs] or [np.empty((0, 62))])}
-    if read_back and outputs:
-        parameters[READ_BACK], in_crop[READ_BACK] = _read_back(in_crop[REFINED], model, weights)
+    if asking.read_back and outputs:
+        parameters[READ_BACK], in_crop[READ_BACK] = _read_back(
+            in_crop[REFINED], model, asking.weights
+        )
     return Predictions(
         landmarks={
             row: np.array(

@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines import Device
 from backend.geometry.camera import CROP_SIZE, RoiBox, crop_frame_from_image, roi_box_around
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
@@ -38,7 +37,7 @@ from training.evaluation.annotations import annotations_of
 from training.evaluation.modelling import dense_error, image_vertices
 from training.evaluation.nme import mean_of_bins, means_by_yaw
 from training.evaluation.orientation import measure_orientation, orientation_report
-from training.evaluation.predictions import COARSE, answer
+from training.evaluation.predictions import COARSE, Asking, answer
 
 Float = NDArray[np.float32]
 Array = NDArray[np.floating]
@@ -91,9 +90,7 @@ def views(model: MorphableModel, n: int, seed: int = 0) -> Iterator[View]:
 def measure(
     model: MorphableModel,
     drawn: list[View],
-    device: Device = "auto",
-    weights: Path | None = None,
-    read_back: bool = False,
+    asking: Asking,
 ) -> dict[str, Any]:
     """What the network makes of rendered faces.
 
@@ -111,7 +108,7 @@ def measure(
     )
     crops = [crop(view.image, view.box) for view in drawn]
     boxes = [view.box for view in drawn]
-    predictions = answer(crops, boxes, model, device, weights, read_back)
+    predictions = answer(crops, boxes, model, asking)
     dense = np.array(
         [
             dense_error(
