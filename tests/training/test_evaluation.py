@@ -165,6 +165,7 @@ def test_300w_lp_gives_points_and_degrees(tmp_path: Path) -> None:
     [
         {"names": ["a.jpg"]},
         {"names": ["z.jpg"], "lm68": np.zeros((1, 68, 2))},
+        {"names": ["0.jpg", "0.jpg"], "lm68": np.zeros((2, 68, 2))},
     ],
 )
 def test_useless_predictions_are_refused(

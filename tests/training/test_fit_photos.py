@@ -129,6 +129,22 @@ def test_outliers_are_left_out_of_the_pack(
     assert len(read_index(photos / "pack").labels) == N
 
 
+def test_points_of_several_faces_of_a_photo_are_not_mixed_up(
+    photos: Path, model: MorphableModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two folders' points in one file, both with a photo of the same name."""
+    _, landmarks = truth(model)
+    names = names_of(photos)
+    np.savez(photos / "annotations.npz", names=names, pts=landmarks[..., :2])
+    assert main(["data", "fit", str(photos)]) == 0
+    twice = photos.parent / "both.npz"
+    points = np.concatenate([landmarks, landmarks[:1] + 30])[..., :2]
+    np.savez(twice, names=np.append(names, names[0]), pts=points)
+    command = ["data", "pack", "--set", str(photos), "-o", str(photos / "pack")]
+    assert main([*command, "--points", str(photos), str(twice)]) == 2
+    assert f"several rows for 1 photos, such as {names[0]}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arrays", "options", "says"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from backend.errors import BadInputError
 from training.data.held_out import is_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, draw, face_weights
-from training.data.shards import Labels, read_index
+from training.data.shards import Labels, read_index, write_index
 from training.seeding import SeededSteps
 from training.synergynet.data_module import PackedFacesModule, shared_shapes
 
@@ -187,10 +188,6 @@ def test_an_interrupted_run_goes_on_in_the_same_order(
 
 def test_views_of_people_held_out_never_enter_training(small_pack: Path, tmp_path: Path) -> None:
     """A second source shows the same people in made views, without annotated points."""
-    import shutil
-
-    from training.data.shards import write_index
-
     copy = tmp_path / "pack"
     shutil.copytree(small_pack, copy)
     index = read_index(copy)
@@ -210,6 +207,26 @@ def test_views_of_people_held_out_never_enter_training(small_pack: Path, tmp_pat
     )
     assert photos == np.flatnonzero(held_out & ~made).tolist()
     assert views == np.flatnonzero(held_out & made).tolist()
+
+
+def test_what_is_not_validated_is_said(small_pack: Path, tmp_path: Path) -> None:
+    """In a pack of faces without annotated points; and if nobody is held out."""
+    copy = tmp_path / "pack"
+    shutil.copytree(small_pack, copy)
+    index = read_index(copy)
+    labels = replace(index.labels, points=np.full_like(index.labels.points, np.nan))
+    write_index(replace(index, labels=labels), copy / "index.npz")
+
+    def said(pack: Path, one_in: int, *view_sources: str) -> str:
+        data = PackedFacesModule(pack, one_in=one_in, view_sources=view_sources)
+        return data.not_validated()
+
+    assert said(small_pack, 4) == ""
+    assert said(copy, 4, "dots").startswith("Landmarks of photos are not validated")
+    assert "neither photos with annotated points" in said(copy, 4)
+    assert "nobody is held out" in said(small_pack, 10**9)
+    with pytest.warns(UserWarning, match="Nothing is validated.*nobody is held out"):
+        PackedFacesModule(small_pack, one_in=10**9).setup("fit")
 
 
 def test_an_epoch_must_fill_a_batch(small_pack: Path) -> None:

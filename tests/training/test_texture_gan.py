@@ -309,6 +309,18 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(pairs: Path) -> None
     assert int(both.averaged.n_averaged) == 2
 
 
+def test_without_people_held_out_the_last_weights_are_written(pairs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "generator.safetensors"
+    trainer = L.Trainer(
+        max_epochs=1, limit_train_batches=1, accelerator="cpu", callbacks=[ExportGenerator(path)],
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+        logger=False, default_root_dir=tmp_path,
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="Nothing is validated"):
+        trainer.fit(TextureGanModule(SMALL, 8), TexturePairs(pairs, batch_size=4, one_in=10**9))
+    load_generator(path)
+
+
 def test_only_what_is_known_is_validated(pairs: Path) -> None:
     """Also where all texels teach: textures that differ outside of their masks err the same."""
     data = TexturePairs(pairs, batch_size=4, one_in=4)

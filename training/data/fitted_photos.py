@@ -138,6 +138,7 @@ def read_fitted_photos(
     if annotations is not None:
         annotated = read_arrays(annotations, ("names", "pts"))
         row = {name: index for index, name in enumerate(annotated["names"])}
+        require_one_face_each(annotations, annotated["names"], names)
         unknown = [name for name in names if name not in row]
         if unknown:
             raise BadInputError(
@@ -172,6 +173,24 @@ def outliers_note(sets: Iterable[FittedPhotos]) -> str:
     """What a command says of the photos that were left out of some sets; nothing if none was."""
     count = sum(photos.outliers for photos in sets)
     return f"; left out: {count} photos whose fits are outliers" if count else ""
+
+
+def require_one_face_each(path: Path, listed: NDArray[np.str_], names: NDArray[np.str_]) -> None:
+    """Check that each of some photos has one row in a file whose rows are found by name.
+
+    Raises
+    ------
+    BadInputError
+        One is listed several times: which of the rows is meant cannot be known.
+    """
+    listed_names, count = np.unique(listed, return_counts=True)
+    several = np.intersect1d(listed_names[count > 1], names)
+    if len(several):
+        raise BadInputError(
+            f"{path} has several rows for {len(several)} photos, such as {several[0]}.",
+            "Rows are found by the photo's name: give one file for each folder, with one face of "
+            "each photo.",
+        )
 
 
 def write_fits(photos: FittedPhotos, path: Path | None = None, **more: NDArray) -> Path:

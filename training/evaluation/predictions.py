@@ -31,6 +31,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.vision.crop import crop
 from training.data.arrays import read_arrays
+from training.data.fitted_photos import require_one_face_each
 from training.evaluation.angles import Convention, angles_of
 from training.evaluation.annotations import Annotations
 
@@ -205,6 +206,7 @@ def read_predictions(
         A file lacks an array, shapes disagree, or none of the photos is named.
     """
     arrays = _prediction_arrays(paths)
+    require_one_face_each(paths[0], arrays["names"], annotations.names)
     where = {str(name): index for index, name in enumerate(arrays["names"])}
     rows = np.array([where.get(str(name), -1) for name in annotations.names])
     if (rows < 0).all():

@@ -9,6 +9,7 @@ from pathlib import Path
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
@@ -109,6 +110,7 @@ class PackedFacesModule(L.LightningDataModule):
         labels = shared_shapes(self.index.labels, share_shape, drawn_sources)
         self.index = replace(self.index, labels=labels)
         held_out = are_held_out(labels.identities, one_in)
+        self.anyone_held_out = bool(held_out.any())
         self.weights = face_weights(labels, source_weights or {}, yaw_balance)
         self.training_indices = np.flatnonzero(~held_out & (self.weights > 0))
         # Only annotated photos measure alignment; the others' labels are fits to detections.
@@ -121,6 +123,29 @@ class PackedFacesModule(L.LightningDataModule):
     def labels(self) -> Labels:
         """Labels of the whole pack."""
         return self.index.labels
+
+    def setup(self, stage: str) -> None:
+        """Say at once what a training will not tell."""
+        lacking = self.not_validated()
+        if stage == "fit" and lacking:
+            rank_zero_warn(lacking)
+
+    def not_validated(self) -> str:
+        """What is not validated, and why; nothing if all is."""
+        if len(self.validation_indices):
+            return ""
+        if len(self.view_indices):
+            return (
+                "Landmarks of photos are not validated, only made views: nobody who is held out "
+                "has a photo with annotated points."
+            )
+        why = (
+            "of the people held out there are neither photos with annotated points nor faces of "
+            "data.view_sources"
+            if self.anyone_held_out
+            else "nobody is held out; a lower data.one_in holds out more people"
+        )
+        return f"Nothing is validated, and the last weights are what is exported: {why}."
 
     def train_dataloader(self) -> ResumableLoader:
         rank, world_size = self._share()

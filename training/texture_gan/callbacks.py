@@ -18,7 +18,7 @@ from training.texture_gan.module import TextureGanModule
 
 
 class ExportGenerator(L.Callback):
-    """Writes the averaged generator after every validation, in place of the last one.
+    """Writes the averaged generator after every validation and at the end, in place of the last.
 
     Parameters
     ----------
@@ -30,6 +30,12 @@ class ExportGenerator(L.Callback):
         self.path = path
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, pl_module)
+
+    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         folder = run_folder(trainer)
         if trainer.sanity_checking or not trainer.is_global_zero:
             return

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -111,6 +112,14 @@ class TexturePairs(L.LightningDataModule):
         self.validation_items = np.arange(len(furthest)) * pairs.views + furthest
         self.view_weights = np.full(pairs.views, float(turned_views))
         self.view_weights[0] = own_view
+
+    def setup(self, stage: str) -> None:
+        """Say at once what a training will not tell."""
+        if stage == "fit" and not len(self.validation_rows):
+            rank_zero_warn(
+                "Nothing is validated, and the last weights are what is exported: nobody is held "
+                "out; a lower data.one_in holds out more people."
+            )
 
     def train_dataloader(self) -> ResumableLoader:
         rank, world_size = self._share()
