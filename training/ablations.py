@@ -17,7 +17,7 @@ from backend.errors import BadInputError
 from backend.synergynet.architecture import Architecture
 from training import published
 from training.published import PublishedTable
-from training.runs import CONFIG_FILE, Run
+from training.runs import CONFIG_FILE, Run, budget_notes
 
 if TYPE_CHECKING:
     from training.evaluation.tables import Table
@@ -218,12 +218,7 @@ def _notes(runs: Sequence[Run], rows: dict[str, list[Run]]) -> list[str]:
     ]
     notes += [f"{run.folder} is no row of the paper." for run in runs if row_of(run) is None]
     counted = [run for chosen in rows.values() for run in chosen]
-    for name in BUDGET:
-        if len({repr(run.setting(name)) for run in counted}) > 1:
-            notes.append(f"The runs are not at equal budget: {name} differs.")
-    if len({run.steps for run in counted}) > 1:
-        notes.append("The runs are not at equal budget: some were last validated at other steps.")
-    return notes
+    return notes + budget_notes(counted, BUDGET)
 
 
 def _plain(values: Iterable[float]) -> list[float | None]:

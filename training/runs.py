@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,18 @@ class Run:
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         return value
+
+
+def budget_notes(runs: Sequence[Run], settings: Iterable[str]) -> list[str]:
+    """What keeps runs from being compared: settings, or steps, that are not the same in all."""
+    notes = [
+        f"The runs are not at equal budget: {name} differs."
+        for name in settings
+        if len({repr(run.setting(name)) for run in runs}) > 1
+    ]
+    if len({run.steps for run in runs}) > 1:
+        notes.append("The runs are not at equal budget: some were last validated at other steps.")
+    return notes
 
 
 def run_folder(trainer: L.Trainer) -> Path:

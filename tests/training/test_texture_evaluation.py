@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from gan_texture.generator import Architecture, Generator
 from gan_texture.weights import save_generator
 from tests.backend.test_texture import in_photo, painted
 from tests.training.drawn_pairs import painted_photo, write_pairs
+from tests.training.test_ablations import write_run
 from training.evaluation.texture import Chart, TurnedView, measure, simple_completions
 from training.evaluation.texture_metrics import (
     color_difference,
@@ -230,10 +232,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_command_measures_what_is_hidden(
     tmp_path: Path, weights: Path, model: MorphableModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An untrained network adds nothing to what it is given."""
+    """An untrained network adds nothing to what it is given; its twin's training was longer."""
     folder = write_pairs(tmp_path / "pairs")
-    command = ["evaluate", "texture", str(folder), "--one-in", "4", "--weights", str(weights)]
-    assert main([*command, "--peer", "twin", str(weights), "--json", "--device", "cpu"]) == 0
+    for name, steps in (("ours", 10), ("twin", 20)):
+        write_run(tmp_path / name, {"width": 8}, [(steps, {"val/hidden_made": 0.1})])
+        shutil.copy(weights, tmp_path / name)
+    command = ["evaluate", "texture", str(folder), "--one-in", "4", "--json", "--device", "cpu"]
+    command += ["--weights", str(tmp_path / "ours" / weights.name)]
+    command += ["--peer", "twin", str(tmp_path / "twin" / weights.name)]
+    assert main([*command, "--peer", "lone", str(weights)]) == 0
     report = json.loads(capsys.readouterr().out)
     metrics = report["metrics"]
     assert report["n"] == sum(report["count"].values()) > 0
@@ -243,6 +250,9 @@ def test_the_command_measures_what_is_hidden(
         given = metrics["mirrored, relit"][metric]["all"]
         assert metrics["GAN"][metric]["all"] == pytest.approx(given, rel=0.01)
         assert metrics["GAN"][metric] == metrics["twin"][metric]
+    unknown, other = report["budget"]
+    assert unknown.startswith("How long lone was trained is not known")
+    assert "not at equal budget: some were last validated at other steps" in other
     assert {"template", "mirrored", "PCA fitting", "GAN, fitted"} <= set(metrics)
 
 

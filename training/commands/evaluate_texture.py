@@ -24,6 +24,20 @@ OURS = "GAN"
 # Of the textures on sheets and in renders.
 TEXTURE_SIZE = 512
 MOST_ON_SHEET = 8
+# What a fair comparison of networks keeps equal.
+BUDGET = (
+    "model.architecture.source",
+    "model.architecture.width",
+    "model.discriminator_width",
+    "model.weights",
+    "model.loss_weights",
+    "model.optimiser",
+    "model.masked",
+    "data.folder",
+    "data.batch_size",
+    "data.one_in",
+    "trainer.max_epochs",
+)
 
 
 def add_options(task: argparse.ArgumentParser) -> None:
@@ -88,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if sets:
         report["renders"], table = _rendered(args, pairs, sets, chart)
         tables.append(table)
+    report["budget"] = _budget(args)
     if args.output is not None:
         _write_sheets(args, pairs, sets, chart, generators)
         _write_json(report, args.output / "report.json")
@@ -95,18 +110,37 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _budget(args: argparse.Namespace) -> list[str]:
+    """What keeps the networks from being compared, by the trainings that their weights lie in."""
+    from training.runs import budget_notes, read_run
+
+    if not args.peer:
+        return []
+    runs, notes = [], []
+    for name, path in _weights(args).items():
+        try:
+            runs.append(read_run(path.parent))
+        except BadInputError:
+            notes.append(f"How long {name} was trained is not known: {path} is in no training.")
+    return notes + budget_notes(runs, BUDGET)
+
+
+def _weights(args: argparse.Namespace) -> dict[str, Path]:
+    """Files of networks by name, ours first."""
+    from backend.texture.generator import active_weights
+
+    return {OURS: args.weights or active_weights()} | {n: Path(file) for n, file in args.peer}
+
+
 def _generators(args: argparse.Namespace, size: int) -> dict[str, TextureGenerator]:
     """Networks by name, ours first, for pictures of a size."""
     from backend.engines import available_device
-    from backend.texture.generator import active_weights
     from backend.texture.mean_face import read_mean_texture
     from gan_texture.inference import TorchGenerator
 
-    files = {OURS: args.weights or active_weights()}
-    files |= {name: Path(file) for name, file in args.peer}
     template, device = read_mean_texture(size), available_device(args.device)
     made = {}
-    for name, path in files.items():
+    for name, path in _weights(args).items():
         try:
             made[name] = TorchGenerator(path, template, device)
         except ValueError as error:
@@ -238,5 +272,7 @@ def _print(report: dict[str, Any], tables: list[Table], as_json: bool) -> None:
         print(json.dumps(report))
         return
     print(f"{report['n']} views of people held out that hide part of the face")
+    for note in report["budget"]:
+        print(note)
     for table in tables:
         print("\n" + format_table(table))
