@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 
 from .client import BackendError
-from .problems import Problem
+from .problems import NotNow, Problem
 from .runtime import runtime
 from .tasks import CancelledError, Reporter, Task
 
@@ -64,8 +64,9 @@ class TaskOperator(ReportingOperator):
     """Does its work in a worker thread and finishes on the main thread.
 
     Invoked by a person it is modal: a timer pumps the task, the user goes on working, Esc
-    cancels unless `esc_cancels` is False. Executed by a script, or without a user interface, it
-    waits for the task.
+    cancels unless `esc_cancels` is False. If the result cannot be used while the user does
+    something else (`NotNow`), it waits for that to end. Executed by a script, or without a user
+    interface, it waits for the task.
     """
 
     esc_cancels = True
@@ -76,7 +77,7 @@ class TaskOperator(ReportingOperator):
         raise NotImplementedError
 
     def finish(self, context: bpy.types.Context, value: Any) -> None:
-        """Use the worker's result, on the main thread."""
+        """Use the worker's result, on the main thread; `NotNow` only if nothing is changed yet."""
         raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
@@ -121,9 +122,17 @@ class TaskOperator(ReportingOperator):
         self._leave(context)
 
     def _end(self, context: bpy.types.Context) -> Outcome:
-        self._leave(context)
         assert self._task is not None
-        return self._finish(context, self._task.result())
+        try:
+            outcome = self._finish(context, self._task.result())
+        except NotNow as obstacle:
+            _show(context, f"{self.bl_label}: {obstacle.message} The result waits (Esc drops it)")
+            return {"PASS_THROUGH"}
+        except BaseException:
+            self._leave(context)
+            raise
+        self._leave(context)
+        return outcome
 
     def _finish(self, context: bpy.types.Context, value: Any) -> Outcome:
         self.finish(context, value)

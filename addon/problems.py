@@ -16,3 +16,7 @@ class Problem(Exception):
         super().__init__(f"{message} {remedy}".strip())
         self.message = message
         self.remedy = remedy
+
+
+class NotNow(Problem):
+    """Something that the add-on will do as soon as the user has ended what stands in its way."""

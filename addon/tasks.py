@@ -119,7 +119,7 @@ class Task(Generic[T]):
     def cancel(self) -> None:
         """Ask the work to stop, and do not wait for it: its result is dropped."""
         self._cancelled.set()
-        if self.state == "running":
+        if self.state in ("running", "done"):
             self.state = "cancelled"
 
     def result(self) -> T:

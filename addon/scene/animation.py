@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..contract import N_EXPRESSIONS
 from ..keyframes import Keyframes, keyframes
-from ..problems import Problem
+from ..problems import NotNow, Problem
 from ..recording import Recording, Style, pack, pack_style, unpack, unpack_style
 from ..smoothing import Strengths, like_signs, quaternion_product
 from . import compat, identity
@@ -125,16 +125,17 @@ def check_animatable(head: bpy.types.Object) -> None:
 
     Raises
     ------
+    NotNow
+        It is in the NLA editor's tweak mode.
     Problem
-        It has lost its Empty or a shape key, is linked from another file, or is in the NLA
-        editor's tweak mode.
+        It has lost its Empty or a shape key, or is linked from another file.
     """
     for index in range(N_EXPRESSIONS):
         head_mesh.expression_key(head, index)
     blocks: tuple[Any, ...] = (head, pose_empty(head), _shape_keys(head))
     identity.check_editable(*blocks)
     if any(block.animation_data and block.animation_data.use_tweak_mode for block in blocks):
-        raise Problem(
+        raise NotNow(
             f"A strip of the head {head.name!r} is being tweaked in the NLA editor.",
             "Leave the tweak mode (Tab in that editor), and try again.",
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import FacesResult, StaticModel
-from ..problems import Problem
+from ..problems import NotNow
 from . import head as head_mesh
 from . import identity, material, modifiers, regions
 
@@ -63,9 +63,10 @@ def put_faces(
 
     Raises
     ------
+    NotNow
+        A head that should be updated is being edited. The scene is as before.
     Problem
-        A head that should be updated is being edited, or the data cannot be used. The scene is
-        then as before.
+        The data cannot be used.
     """
     # A copy that the user made of a head has the same identity: the first is the original.
     known = identity.heads_of(scene.objects, source)
@@ -76,7 +77,7 @@ def put_faces(
     )
     for match in matches:
         if match is not None and heads[match].mode != "OBJECT":
-            raise Problem(
+            raise NotNow(
                 f"The head {heads[match].name!r} is being edited.",
                 "Go back to Object Mode, and try again.",
             )

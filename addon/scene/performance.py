@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
 from ..keyframes import SAME_FRAME, first_location, keyframes
-from ..problems import Problem
+from ..problems import NotNow
 from ..recording import Recording, Style, record
 from . import identity, material, modifiers
 from .animation import Take, animate, base_matrix, check_animatable, head_of_take
@@ -90,6 +90,8 @@ def perform(
 
     Raises
     ------
+    NotNow
+        A head is being edited, or tweaked in the NLA editor.
     Problem
         A head cannot be animated, or the data cannot be used. The scene is then as before.
 
@@ -125,7 +127,7 @@ def perform(
 def _check(head: bpy.types.Object) -> None:
     check_animatable(head)
     if head.mode != "OBJECT":
-        raise Problem(
+        raise NotNow(
             f"The head {head.name!r} is being edited.", "Go back to Object Mode, and try again."
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import submodule
 from fake_backend import face, film_track
-from modal import TICK, begun, to_end
+from modal import ESC, TICK, begun, to_end
 from test_batch import folder as folder
 from test_batch import table
 from test_scene import put
@@ -129,6 +129,37 @@ def test_the_motion_of_a_head_that_was_removed_is_not_lost(
     assert head.name in meshes(scene) and head.parent.animation_data.action
     kind, text = operator.reports[-1]
     assert kind == {"WARNING"} and "was removed meanwhile" in text
+
+
+def test_a_result_waits_while_its_head_is_edited(
+    film_begun: tuple[Any, Any], scene: bpy.types.Scene
+) -> None:
+    chosen: Any = bpy.context.view_layer.objects.active
+    operator, context = film_begun
+    bpy.ops.object.mode_set(mode="SCULPT")
+    while "The result waits" not in context.shown:
+        assert operator.modal(context, TICK) == {"PASS_THROUGH"}
+    assert "is being edited" in context.shown and not operator.reports
+    assert operator.modal(context, TICK) == {"PASS_THROUGH"}, "it asks again"
+    assert not chosen.parent.animation_data
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert to_end(operator, context) == {"FINISHED"}
+    assert chosen.parent.animation_data.action and context.shown == ""
+
+
+def test_a_result_that_waits_can_be_dropped(
+    film_begun: tuple[Any, Any], scene: bpy.types.Scene
+) -> None:
+    chosen: Any = bpy.context.view_layer.objects.active
+    operator, context = film_begun
+    bpy.ops.object.mode_set(mode="EDIT")
+    while "The result waits" not in context.shown:
+        operator.modal(context, TICK)
+    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert operator.reports == [({"INFO"}, "Animate from Video: cancelled")]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert not chosen.parent.animation_data and context.shown == ""
+    assert not submodule("runtime").runtime().busy
 
 
 def test_textures_of_heads_that_were_removed_are_left_out(
