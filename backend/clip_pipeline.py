@@ -95,8 +95,8 @@ def track_from_video(
     ----------
     keep
         Folder in which what was found is kept while the work goes on. If it holds what an earlier
-        run with the same request had found, the work goes on from there. Whoever calls removes it
-        when the result is safe.
+        run with the same request and network had found, the work goes on from there. Whoever calls
+        removes it when the result is safe.
     progress
         Called with the share that is done and the name of the stage; may raise `CancelledError`
         to stop the work.
@@ -115,7 +115,7 @@ def track_from_video(
         request.part,
         reconstructor.quick_engine,
         reconstructor.detector,
-        PartialTracking(keep, request.key) if keep else None,
+        PartialTracking(keep, f"{request.key} {reconstructor.network}") if keep else None,
         lambda share, stage: progress(FOLLOWING * share, stage),
     )
     if not len(found.times):

@@ -77,7 +77,7 @@ def load_engine(
     chosen = available_device(device)
     if chosen == "cpu":
         return load_exported(
-            f"synergynet-{_digest(weights, model)}",
+            f"synergynet-{network_digest(weights, model)}",
             lambda: export_onnx(load_folded(weights), model),
             OnnxEngine,
         )
@@ -202,8 +202,14 @@ def export_onnx(network: SynergyNet, model: MorphableModel) -> bytes:
     return content.getvalue()
 
 
-def _digest(weights: Path, model: MorphableModel) -> str:
-    """What an export depends on."""
+def network_digest(weights: Path, model: MorphableModel) -> str:
+    """Names a network by all that its answers depend on.
+
+    Raises
+    ------
+    MissingAssetError
+        The weights are absent.
+    """
     require_weights(weights)
     digest = hashlib.sha256(EXPORT_VERSION)
     digest.update(weights.read_bytes())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines import Device, Engine, load_engine
+from backend.engines import Device, Engine, load_engine, network_digest
 from backend.errors import NoFaceError
 from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import Pose
@@ -19,6 +19,7 @@ from backend.morphable_model.placement import pose_in_image, posed_vertices
 from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
 from backend.synergynet.two_sided import TwoSidedEngine
+from backend.synergynet.weights import active_weights
 from backend.texture.baker import NETWORK_MODES, Mode, TextureBaker, TextureSet
 from backend.tracking.live import LiveTracker
 from backend.vision.crop import crop
@@ -85,10 +86,15 @@ class FaceReconstructor:
         Finds faces.
     engine
         Runs the network.
+    network
+        Names the network: results of networks with other names are not mixed with its own.
     """
 
-    def __init__(self, model: MorphableModel, detector: FaceDetector, engine: Engine) -> None:
+    def __init__(
+        self, model: MorphableModel, detector: FaceDetector, engine: Engine, network: str = ""
+    ) -> None:
         self.model = model
+        self.network = network
         self.detector = detector
         self._engine = TwoSidedEngine(engine, model)
         self.quick_engine = engine
@@ -107,7 +113,9 @@ class FaceReconstructor:
         """
         model = load_model()
         detector = FaceDetector(detector_path())
-        return cls(model, detector, load_engine(model, device))
+        weights = active_weights()
+        engine = load_engine(model, device, weights)
+        return cls(model, detector, engine, network_digest(weights, model))
 
     @property
     def device(self) -> str:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backend.cli import main
+from backend.engines import network_digest
 from backend.errors import CancelledError, NoFaceError
 from backend.geometry.rasterizer import rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.pipeline import Face, FaceReconstructor
+from backend.synergynet.weights import SHIPPED_WEIGHTS, active_weights
 from tests.bfm_traces import contents, traces
 
 Image = NDArray[np.uint8]
@@ -44,6 +46,14 @@ def face(reconstructor: FaceReconstructor, photo: Image) -> Face:
 
 def eyes_of(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.array([landmarks[part, :2].mean(axis=0) for part in (EYE_LEFT, EYE_RIGHT)])
+
+
+def test_the_network_is_named_by_its_weights(model: MorphableModel, tmp_path: Path) -> None:
+    others = tmp_path / "others.safetensors"
+    others.write_bytes(SHIPPED_WEIGHTS.read_bytes()[:-1] + b"x")
+    shipped = network_digest(SHIPPED_WEIGHTS, model)
+    assert FaceReconstructor.load("cpu").network == network_digest(active_weights(), model)
+    assert network_digest(others, model) != shipped == network_digest(SHIPPED_WEIGHTS, model)
 
 
 def test_landmarks_lie_on_her_eyes_and_nose(face: Face) -> None:

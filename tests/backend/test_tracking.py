@@ -282,7 +282,7 @@ def test_interrupted_work_goes_on_and_ends_the_same(
         np.testing.assert_array_equal(getattr(only(resumed), name), value, err_msg=name)
 
 
-@pytest.mark.parametrize("harm", ["damaged", "empty", "of another clip"])
+@pytest.mark.parametrize("harm", ["damaged", "empty", "of another clip", "of another network"])
 def test_useless_remains_are_not_taken_up(
     reconstructor: FaceReconstructor,
     pictures: list[Image],
@@ -300,10 +300,15 @@ def test_useless_remains_are_not_taken_up(
         (keep / STATE).write_bytes((keep / STATE).read_bytes()[:100])
     elif harm == "empty":  # as a loss of power leaves it
         (keep / STATE).write_bytes(b"")
-    else:
+    elif harm == "of another clip":
         write_video(path, pictures[10:20], steady(10))
-    clip = track_from_video(request, reconstructor, keep=keep)
-    assert len(clip.times) == 10
+    else:
+        monkeypatch.setattr(reconstructor, "network", "another one")
+    stages: list[str] = []
+    clip = track_from_video(
+        request, reconstructor, keep=keep, progress=lambda _, stage: stages.append(stage)
+    )
+    assert sum("frames/s" in stage for stage in stages) == len(clip.times) == 10
     again = track_from_video(request, reconstructor)
     np.testing.assert_array_equal(only(clip).landmarks, only(again).landmarks)
 
