@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.engines import Device, Engine, load_engine, network_digest
-from backend.errors import NoFaceError
+from backend.errors import BadInputError, NoFaceError
 from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import Pose
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
@@ -32,6 +32,9 @@ Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
 Progress = Callable[[float, str], None]
 Which = Literal["all", "largest"]
+
+# Sides of a picture than which no head in it is larger.
+GIANT = 16
 
 
 @dataclass(frozen=True)
@@ -264,12 +267,36 @@ class FaceReconstructor:
         ----------
         parameters
             (62,) in the crop frame of `roi_box`, as `Face.parameters`.
+
+        Raises
+        ------
+        BadInputError
+            The head that they describe is not in the picture.
         """
-        head = self.model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
-        return self.texture_set(image, posed_vertices(head, parameters, roi_box), size, mode)
+        # Any numbers may come, those that overflow too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            head = self.model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
+            vertices = posed_vertices(head, parameters, roi_box)
+        if not _in_picture(vertices, image):
+            raise BadInputError(
+                "The head that the parameters describe is not in the photo.",
+                "Give the parameters and the roi_box that were found in this photo.",
+                code="bad-parameters",
+            )
+        return self.texture_set(image, vertices, size, mode)
 
     @cached_property
     def _generator(self) -> TextureGenerator:
         from backend.texture.generator import load_texture_generator
 
         return load_texture_generator(self.device)
+
+
+def _in_picture(vertices_image: Float, image: Image) -> bool:
+    """Whether a head is at least a pixel large, no giant, and partly inside of the picture."""
+    if not np.isfinite(vertices_image).all():
+        return False
+    low, high = vertices_image[:, :2].min(axis=0), vertices_image[:, :2].max(axis=0)
+    size = np.array(image.shape[1::-1])
+    extent = float((high - low).max())
+    return bool(1 <= extent <= GIANT * size.max() and (low < size).all() and (high > 0).all())

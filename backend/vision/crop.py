@@ -32,7 +32,8 @@ def crop(image: NDArray[np.uint8], roi_box: RoiBox, size: int = CROP_SIZE) -> ND
     """
     image_from_crop = roi_box.image_from_crop
     image_from_crop[:, :2] *= CROP_SIZE / size
-    block = max(1, round(roi_box.side / size))
+    # Blocks larger than the image would be made of the black around it, at any cost of memory.
+    block = max(1, min(round(roi_box.side / size), *image.shape[:2]))
     x0, y0, patch = _patch(image, image_from_crop, size, block)
     if patch.size == 0:
         return np.zeros((size, size, 3), np.uint8)

@@ -17,7 +17,8 @@ from skimage import data
 
 from backend.cli import main
 from backend.engines import network_digest
-from backend.errors import CancelledError, NoFaceError
+from backend.errors import BadInputError, CancelledError, NoFaceError
+from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.pipeline import Face, FaceReconstructor
@@ -205,3 +206,24 @@ def test_shipped_files_hold_no_bfm_arrays(model: MorphableModel) -> None:
         for member, content in contents(path):
             for name, needle in needles.items():
                 assert needle not in content, f"{path}: {member} holds {name}"
+
+
+def test_textures_of_impossible_heads_are_refused(
+    reconstructor: FaceReconstructor, photo: Image, face: Face
+) -> None:
+    def texture(factor: float, box: RoiBox, column: slice = slice(0, 12)) -> None:
+        parameters = face.parameters.copy()
+        with np.errstate(over="ignore"):
+            parameters[column] *= np.float32(factor)
+        reconstructor.texture_from_parameters(photo, parameters, box, 512, "photo")
+
+    texture(1, face.roi_box)
+    turn, shape = slice(0, 12), slice(12, 52)
+    far = RoiBox(1e6, 0, face.roi_box.side)
+    dot, giant = RoiBox(200, 100, 1e-3), RoiBox(200, 100, 1e9)
+    for factor, box, column in [
+        (1e6, face.roi_box, turn), (0, face.roi_box, turn), (1e38, face.roi_box, shape),
+        (1, far, turn), (1, dot, turn), (1, giant, turn), (1, RoiBox(0, 0, 1e39), turn),
+    ]:  # fmt: skip
+        with pytest.raises(BadInputError, match="not in the photo"):
+            texture(factor, box, column)

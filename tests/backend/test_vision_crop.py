@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,18 @@ def test_detail_finer_than_the_crop_does_not_alias(roll: float) -> None:
     for side in (360, 480, 500):
         seen = crop(image, RoiBox(360, 360, side, roll)).astype(int)
         assert np.abs(seen - 127.5).max() < 30
+
+
+@pytest.mark.parametrize("side", [1e5, 1e8, 1e12])
+@pytest.mark.parametrize("shape", [(60, 80, 3), (16, 4000, 3)])
+def test_a_region_far_larger_than_the_image_takes_no_more_memory(
+    side: float, shape: tuple[int, int, int]
+) -> None:
+    image = np.full(shape, 200, np.uint8)
+    tracemalloc.start()
+    seen = crop(image, RoiBox(30, 8, side))
+    assert tracemalloc.get_traced_memory()[1] < 10 * image.nbytes + 2**20
+    tracemalloc.stop()
+    # All of the picture is in a few pixels in the middle.
+    assert seen.shape == (120, 120, 3)
+    assert seen.max() == seen[58:63, :].max()
