@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -53,14 +54,26 @@ class Stream:
         time: float | None,
         threads: ThreadPoolExecutor,
     ) -> contract.FrameResult:
-        """Faces of a frame; `time` None is now.
+        """Faces of a frame that holds a place; `time` None is now.
+
+        Raises
+        ------
+        BadInputError
+            It is no picture, or not later than the frame before.
+        """
+        arrived = self._clock() - self._opened_at
+        async with self._turn:
+            work = partial(self._step, body, size, arrived if time is None else time)
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place while a frame arrives and is worked on, so that no body is read in vain.
 
         Raises
         ------
         ProblemError
             Earlier frames are still worked on (429).
-        BadInputError
-            It is no picture, or not later than the frame before.
         """
         if self.frames_here >= FRAMES_AT_ONCE:
             raise ProblemError(
@@ -72,11 +85,8 @@ class Stream:
                 )
             )
         self.frames_here += 1
-        arrived = self._clock() - self._opened_at
         try:
-            async with self._turn:
-                work = partial(self._step, body, size, arrived if time is None else time)
-                return await asyncio.get_running_loop().run_in_executor(threads, work)
+            yield
         finally:
             self.frames_here -= 1
             self.used_at = self._clock()
@@ -199,9 +209,10 @@ def stream_routes(models: Models, streams: Streams, limits: Limits) -> APIRouter
         height: int | None = None,
     ) -> Response:
         stream = streams.find(stream_id)
-        body = await read_body(request, limits.frame_bytes)
         size = None if width is None or height is None else (width, height)
-        result = await stream.post(body, size, time, streams.threads)
+        with stream.place():
+            body = await read_body(request, limits.frame_bytes)
+            result = await stream.post(body, size, time, streams.threads)
         return ContainerResponse(contract.encode_frame(result))
 
     @router.delete("/v1/streams/{stream_id}", status_code=HTTPStatus.OK)

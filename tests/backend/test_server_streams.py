@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -178,6 +179,36 @@ def test_frames_that_come_too_fast_are_refused(start_backend: Start) -> None:
     assert sorted(status for status in statuses if status != 422)[-3:] == [429] * 3
     late = post(backend, stream, file(RED), "?time=9")
     assert faces(late).time == 9
+
+
+def test_frames_that_find_no_place_are_refused_before_they_come(start_backend: Start) -> None:
+    """Their bodies would wait in memory, as many as there are clients."""
+    backend = start_backend()
+    stream = open_stream(backend)
+    begun = [begin_frame(backend, stream) for _ in range(3)]
+    try:
+        begun[2].settimeout(5)
+        assert b"429" in begun[2].recv(65536).partition(b"\r\n")[0]
+    finally:
+        for connection in begun:
+            connection.close()
+    # Those who have gone leave their places.
+    deadline = time.monotonic() + 5
+    while post(backend, stream, file(RED)).status == 429:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def begin_frame(backend: Any, stream: str) -> socket.socket:
+    """Connection on which the head of a frame has been sent, and nothing of its body."""
+    connection = socket.create_connection(("127.0.0.1", backend.port), timeout=20)
+    connection.sendall(
+        f"POST /v1/streams/{stream}/frames HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: Bearer {backend.token}\r\nContent-Length: 1000\r\n\r\n".encode()
+    )
+    # It holds its place when the next one is answered.
+    assert backend.request("GET", "/v1/health").status == 200
+    return connection
 
 
 def test_too_many_streams_until_one_is_closed(start_backend: Start) -> None:
