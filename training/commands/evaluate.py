@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from training.commands.evaluation_inputs import (
 )
 
 if TYPE_CHECKING:
+    from training.evaluation.predictions import Predictions
     from training.evaluation.tables import Table
 
 HELP = "measure a network against annotated photos"
@@ -41,7 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     inputs = data_options(), network_options(), asking_options(read_back=True)
     plots = _plot_options()
-    add("alignment", "error of the landmarks", _alignment, *inputs, plots)
+    alignment = add("alignment", "error of the landmarks", _alignment, *inputs, plots)
+    alignment.add_argument(
+        "--seen-jaw",
+        action="store_true",
+        help="for annotations of 2D style, whose far jaw follows the visible outline: beside each "
+        "answer, the same with the jaw where the outline of its mesh is seen",
+    )
     add("orientation", "error of yaw, pitch and roll", _orientation, *inputs, plots)
     add("identity", "how far the same person's shape varies over photos", _identity, *inputs)
     add("modelling", "error of all vertices against true parameters", _modelling, *inputs)
@@ -107,6 +115,8 @@ def _alignment(args: argparse.Namespace) -> int:
     from training.evaluation.plots import plot_alignment
 
     annotations, predictions, peers = measured(args)
+    if args.seen_jaw:
+        predictions, peers = _with_seen_jaws(predictions, peers)
     alignment = measure_alignment(annotations, predictions, peers)
     report = alignment_report(alignment)
     if args.plots is not None:
@@ -119,6 +129,22 @@ def _alignment(args: argparse.Namespace) -> int:
         beside = [published.TABLE_S2_REANNOTATED if reannotated else published.TABLE_4]
     _print(args, report, [alignment_table(report), *beside], alignment_notes(report))
     return 0
+
+
+def _with_seen_jaws(
+    predictions: Predictions, peers: dict[str, Predictions]
+) -> tuple[Predictions, dict[str, Predictions]]:
+    """The answers, ours and the peers', with rows whose jaw is where the mesh's outline is seen."""
+    from backend.morphable_model.storage import load_model
+    from training.evaluation.seen_jaw import SUFFIX, with_seen_jaw
+
+    model = load_model()
+    rows = dict(peers)
+    for peer in peers.values():
+        landmarks = with_seen_jaw(peer, model).landmarks
+        seen = {name: points for name, points in landmarks.items() if name.endswith(SUFFIX)}
+        rows |= {name: replace(peer, landmarks={name: points}) for name, points in seen.items()}
+    return with_seen_jaw(predictions, model), rows
 
 
 def _orientation(args: argparse.Namespace) -> int:
