@@ -84,7 +84,11 @@ class _Lane:
         for _ in range(ATTEMPTS):
             if self._stopped:
                 raise CancelledError
-            _, connection = self._link = self._link or self._start()
+            process, connection = self._link = self._link or self._start()
+            # `stop` may have come while the process started.
+            if self._stopped:
+                process.terminate()
+                raise CancelledError
             try:
                 connection.send(item)
                 return connection.recv()
@@ -123,7 +127,8 @@ class _Lane:
         context = multiprocessing.get_context("spawn")
         connection, its_end = context.Pipe()
         process = context.Process(target=_serve, args=(its_end, self._work), daemon=True)
-        process.start()
+        with _interrupts_held_back():
+            process.start()
         its_end.close()
         return process, connection
 
@@ -133,11 +138,26 @@ def _serve(connection: Any, work: Work) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C is the parent's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         while True:
             connection.send(work(connection.recv()))
     except (EOFError, OSError):
         return
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process that is started meanwhile does not see Ctrl-C before `_serve` turns it off."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

@@ -15,11 +15,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from PIL import Image
 
+from backend.batch import processes
 from backend.batch.items import (
     BatchOptions,
     Item,
@@ -32,7 +34,7 @@ from backend.batch.processes import run_in_processes
 from backend.batch.run import run_batch
 from backend.batch.table import COLUMNS, text_table
 from backend.cli import main
-from backend.errors import BadInputError
+from backend.errors import BadInputError, CancelledError
 from backend.morphable_model.model import MorphableModel
 from tests.backend.batch_work import act, pids, write_items
 
@@ -249,4 +251,58 @@ def test_ctrl_c_leaves_a_table_and_no_processes(photos: Path, tmp_path: Path) ->
     assert batch.returncode == 130
     assert b"Traceback" not in errors
     assert "again.png" in (out / "results.csv").read_text()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_a_process_that_starts_while_the_batch_ends_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (item,) = write_items(tmp_path, one="sleep")
+    lane = processes._Lane(act)  # pyright: ignore[reportPrivateUsage]
+    start = lane._start  # pyright: ignore[reportPrivateUsage]
+
+    def start_late() -> Any:
+        started = start()
+        lane.stop()
+        return started
+
+    monkeypatch.setattr(lane, "_start", start_late)
+    began = time.monotonic()
+    with pytest.raises(CancelledError):
+        lane.do(item)
+    assert lane.end() is not None
+    assert time.monotonic() - began < 30
+    assert pids(item) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C of a group of processes")
+def test_interrupted_while_its_processes_start(tmp_path: Path) -> None:
+    """Python is still being loaded in them when Ctrl-C comes, and would tell where."""
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from backend.batch.processes import run_in_processes\n"
+        "from tests.backend.batch_work import act, write_items\n"
+        "if __name__ == '__main__':\n"
+        "    items = write_items(Path(sys.argv[1]), a='sleep', b='sleep')\n"
+        "    try:\n"
+        "        list(run_in_processes(items, act, 2))\n"
+        "    except KeyboardInterrupt:\n"
+        "        sys.exit(130)\n"
+    )
+    (tmp_path / "batch.py").write_text(script)
+    batch = subprocess.Popen(
+        [sys.executable, str(tmp_path / "batch.py"), str(tmp_path / "items")],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    # The first child is multiprocessing's own.
+    wait_for(lambda: len(psutil.Process(batch.pid).children()) > 1, seconds=60)
+    children = psutil.Process(batch.pid).children(recursive=True)
+    os.killpg(batch.pid, signal.SIGINT)
+    _, errors = batch.communicate(timeout=60)
+    assert batch.returncode == 130
+    assert b"Traceback" not in errors
     assert psutil.wait_procs(children, timeout=10)[1] == []
