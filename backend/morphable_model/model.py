@@ -79,11 +79,6 @@ class MorphableModel:
         return self.parameter_std[N_POSE + N_SHAPE :]
 
     @property
-    def shape_basis(self) -> Float:
-        """(V, 3, 40) view of `basis`, millimetres per unit of `alpha_shape`."""
-        return np.moveaxis(self.basis[:N_SHAPE], 0, -1)
-
-    @property
     def expression_basis(self) -> Float:
         """(V, 3, 10) view of `basis`, millimetres per unit of `alpha_exp`."""
         return np.moveaxis(self.basis[N_SHAPE:], 0, -1)

@@ -9,7 +9,6 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import rotation_from_euler
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
-from backend.texture import make_texture
 from backend.texture.baker import TextureBaker
 from backend.texture.blend import extend
 from backend.texture.filters import outside
@@ -201,13 +200,6 @@ def test_extension_keeps_the_known_and_is_smooth_elsewhere() -> None:
     assert filled.min() >= 0
     assert filled.max() <= 3.0001
     assert np.abs(np.diff(filled[22:38], axis=0)).max() < 0.5
-
-
-def test_make_texture_is_the_bakers(baker: TextureBaker) -> None:
-    photo, vertices = photograph(baker.model, painted(baker.model), 20)
-    texture = make_texture(photo, vertices, baker.model, SIZE)
-    assert texture.shape == (SIZE, SIZE, 3)
-    np.testing.assert_array_equal(texture, baker.bake(photo, vertices))
 
 
 def test_mean_face_has_a_face(baker: TextureBaker) -> None:
