@@ -21,6 +21,8 @@ Report = Callable[[float, str], None]
 
 # Frames after which what was found is kept on disk.
 KEEP_EVERY = 250
+# Sightings after which they become rows of arrays, which take less memory.
+GATHERED = 1000
 # Seconds after the last frame that was kept, where an interrupted work goes on.
 JUST_AFTER = 1e-4
 
@@ -76,7 +78,7 @@ class _Following:
     def __init__(self, begun: Progress, engine: Engine, detector: FaceDetector) -> None:
         self._tracker = FaceTracker(engine, detector, begun.memory)
         self._views = BestViews(begun.views)
-        self._history = begun.history
+        self._stretches = [begun.history]
         self._times = begun.times.tolist()
         self._frames = begun.frames.tolist()
         self._fresh: list[tuple[int, int, Sighting]] = []
@@ -94,15 +96,22 @@ class _Following:
             self._fresh.append((row, face, sighting))
         self._times.append(frame.time)
         self._frames.append(frame.number)
+        if len(self._fresh) >= GATHERED:
+            self._gather()
+
+    def _gather(self) -> None:
+        self._stretches.append(History.of(self._fresh))
+        self._fresh = []
 
     def progress(self, skipped: int) -> Progress:
         """All of it as arrays."""
-        self._history = History.joined([self._history, History.of(self._fresh)])
-        self._fresh = []
+        self._gather()
+        history = History.joined(self._stretches)
+        self._stretches = [history]
         return Progress(
             np.array(self._times, np.float64),
             np.array(self._frames, np.int64),
-            self._history,
+            history,
             self._tracker.memory,
             dict(self._views.views),
             skipped,

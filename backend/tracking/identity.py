@@ -113,6 +113,8 @@ def people(
     -------
     By first appearance, and from left to right.
     """
+    if len(np.unique(history.face)) < 2:
+        return [history] if len(history) else []
     portraits = _portraits(history, model, views, report)
     persons = [
         _Person.of((face,), history[history.face == face], portraits[face], model)
@@ -142,14 +144,13 @@ def _portraits(
     views: Mapping[tuple[int, int], View],
     report: Callable[[], None],
 ) -> dict[int, list[Portrait]]:
-    """Portraits of every face; none if there is only one."""
+    """Portraits of every face."""
     portraits: dict[int, list[Portrait]] = {face: [] for face in np.unique(history.face).tolist()}
-    if len(portraits) > 1:
-        portrayer = Portrayer(model)
-        for (face, _), view in views.items():
-            report()
-            index = np.flatnonzero((history.face == face) & (history.row == view.row))[0]
-            portraits[face].append(portrayer.portrait(view, history, int(index)))
+    portrayer = Portrayer(model)
+    for (face, _), view in views.items():
+        report()
+        index = np.flatnonzero((history.face == face) & (history.row == view.row))[0]
+        portraits[face].append(portrayer.portrait(view, history, int(index)))
     return portraits
 
 

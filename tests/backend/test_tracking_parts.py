@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -163,3 +165,18 @@ def test_two_in_one_frame_are_two(model: MorphableModel, seen: tuple[History, np
     assert len(people(history, np.arange(N) / 25, model, {})) == 1
     together = History(**{**vars(history), "row": np.arange(N) % (N // 2)})
     assert len(people(together, np.arange(N) / 25, model, {})) == 2
+
+
+def test_memory_hardly_grows_with_the_length_of_a_clip(
+    seen: tuple[History, np.ndarray], model: MorphableModel
+) -> None:
+    """What telling people apart and solving again take beyond their result, for ten minutes."""
+    history, alpha = seen
+    long = history[np.arange(18_000) % N]
+    tracemalloc.start()
+    (person,) = people(long, np.arange(len(long)) / 30, model, {})
+    poses = refit(person, alpha, model)
+    result, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(poses.scale) == 18_000
+    assert peak - result < 40 * 2**20
