@@ -15,6 +15,7 @@ from backend.errors import BadInputError
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.track import TrackedClip
 from backend.vision.clip import ClipInfo
+from backend.vision.film_colors import bt709_frame, tag_bt709
 from training.evaluation.clip_drawing import Camera
 from training.evaluation.clip_scenarios import CLOCK, RATES, SCENARIOS, Stage, frame_times
 from training.evaluation.clip_truth import truth_of, write_truth
@@ -119,7 +120,8 @@ def write_video(
     clock = Fraction(1, CLOCK)
     with atomic_path(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream(CODEC, options=QUALITY)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height = width, height
+        tag_bt709(stream)
         stream.time_base = stream.codec_context.time_base = clock
         # The last frame is shown as long as the one before it.
         durations = np.diff(ticks, append=2 * ticks[-1] - ticks[-2])
@@ -131,7 +133,7 @@ def write_video(
                 container.mux(packet)
 
         for image, tick in zip(frames, ticks.tolist(), strict=True):
-            frame = av.VideoFrame.from_ndarray(image)
+            frame = bt709_frame(image)
             frame.pts, frame.time_base = tick, clock
             write(frame)
         write(None)
