@@ -47,8 +47,13 @@ class TimedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Go on waiting only if the request is not whole yet."""
+        """Go on waiting only if the request is not whole yet.
+
+        Who does not read an answer is waited for as before, whatever else comes from there.
+        """
         super().data_received(data)
+        if self.flow.write_paused:
+            return
         self._stop_waiting()
         if not self.transport.is_closing() and self._owes_request:
             self._start_waiting()

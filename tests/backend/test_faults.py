@@ -147,6 +147,19 @@ class LargeModel(FakeReconstructor):
         )
 
 
+def ask_for_model(backend: RunningBackend, connection_header: str = "close") -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", backend.port), timeout=20)
+    connection.sendall(model_request(backend, connection_header))
+    return connection
+
+
+def model_request(backend: RunningBackend, connection_header: str) -> bytes:
+    return (
+        f"GET /v1/model HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {connection_header}\r\n"
+        f"Authorization: Bearer {backend.token}\r\n\r\n"
+    ).encode()
+
+
 def test_a_client_that_does_not_read_is_dropped(
     start_backend: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,16 +167,7 @@ def test_a_client_that_does_not_read_is_dropped(
     backend = start_backend(load=LargeModel, limits=Limits(stall_seconds=2))
     wait_for(lambda: backend.get("/v1/health").json()["state"] == "ready")
     whole = len(backend.get("/v1/model").body)
-
-    def ask() -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", backend.port), timeout=20)
-        connection.sendall(
-            f"GET /v1/model HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-            f"Authorization: Bearer {backend.token}\r\n\r\n".encode()
-        )
-        return connection
-
-    with ask() as connection:
+    with ask_for_model(backend) as connection:
         # Reads slowly, but reads: more than the two seconds, and all of it.
         received = 0
         for _ in range(8):
@@ -171,9 +175,22 @@ def test_a_client_that_does_not_read_is_dropped(
             time.sleep(0.4)
         assert received + len(everything_from(connection)) > whole
     assert "Dropped a client" not in caplog.text
-    with ask() as connection:
+    with ask_for_model(backend) as connection:
         wait_for(lambda: "Dropped a client" in caplog.text)
         assert len(everything_from(connection)) < whole
+
+
+def test_a_client_that_asks_again_and_does_not_read_is_dropped(
+    start_backend: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    backend = start_backend(load=LargeModel, limits=Limits(stall_seconds=1))
+    wait_for(lambda: backend.get("/v1/health").json()["state"] == "ready")
+    with ask_for_model(backend, "keep-alive") as connection:
+        # The answer has filled the system's buffers by then.
+        time.sleep(0.5)
+        connection.sendall(model_request(backend, "keep-alive"))
+        wait_for(lambda: "Dropped a client" in caplog.text)
 
 
 def test_running_out_of_memory_is_advised_about(start_backend: Start) -> None:
