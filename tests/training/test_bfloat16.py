@@ -10,6 +10,9 @@ import torch
 from numba import njit
 from torch import nn
 
+from backend.morphable_model.model import MorphableModel
+from backend.synergynet.network import Architecture, SynergyNet
+from tests.training.conftest import random_parameters
 from training.synergynet.bfloat16 import get, put
 from training.synergynet.fused_norm import FusedBatchNorm2d, fuse
 from training.synergynet.strided_depthwise import StridedDepthwiseConv2d
@@ -90,3 +93,13 @@ def test_strided_depthwise_layers_have_pytorch_s_gradients(side: int) -> None:
     assert found[0].dtype == torch.bfloat16
     for a, b in zip(found, expected, strict=True):
         assert relative_error(a, b) < 1e-2
+
+
+def test_landmarks_are_decoded_exactly_where_all_else_is_narrow(model: MorphableModel) -> None:
+    """With eight bits of mantissa they would err by up to half a pixel."""
+    network = SynergyNet(Architecture())
+    network.attach(model)
+    parameters = torch.from_numpy(random_parameters(model, 8, seed=3))
+    exact = network.decoder(parameters)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network.decoder(parameters).numpy() == pytest.approx(exact.numpy(), abs=1e-3)

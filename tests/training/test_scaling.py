@@ -133,23 +133,20 @@ def test_accumulated_gradients_do_what_a_large_batch_does(
     assert_same(halves, alone, 1e-3)
 
 
-def test_bf16_trains_and_pixels_stay_exact(
-    small_pack: Path,
-    tmp_path: Path,
-    alone: tuple[dict[str, float], dict[str, torch.Tensor]],
-) -> None:
-    """Whole pixels of error would show if landmarks were decoded in 8 bits of mantissa."""
+def test_bf16_measures_as_single_precision_does(small_pack: Path, tmp_path: Path) -> None:
+    """The steps are so small that both trainings end with the weights that they start from."""
+    options = ("--data.batch_size", "8", "--model.optimiser.learning_rate", "1e-9")
+    # As default.yaml clips: a fused optimiser would refuse this with mixed precision.
+    options += ("--trainer.gradient_clip_val", "100")
+    exact, _ = train(tmp_path / "exact", small_pack, *options)
     metrics, weights = train(
-        tmp_path / "bf16",
-        small_pack,
-        *("--data.batch_size", "8", "--trainer.precision", "bf16-mixed"),
-        # As default.yaml has it: a fused optimiser would refuse this.
-        *("--trainer.gradient_clip_val", "100"),
+        tmp_path / "bf16", small_pack, *options, "--trainer.precision", "bf16-mixed"
     )
     assert all(bool(torch.isfinite(t).all()) for t in weights.values())
-    for name, value in alone[0].items():
-        if name.startswith("val/coarse"):
-            assert metrics[name] == pytest.approx(value, rel=0.05), name
+    compared = [name for name in exact if name.startswith("val/coarse")]
+    assert compared
+    for name in compared:
+        assert metrics[name] == pytest.approx(exact[name], rel=0.01), name
 
 
 def test_a_step_that_is_not_finite_is_left_out_and_counted(
