@@ -8,8 +8,8 @@ import queue
 import signal
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from backend.batch.items import Item, Outcome, Work
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # An item whose process dies this often is given up.
 ATTEMPTS = 2
 STOP_SECONDS = 2.0
+# Windows sees Ctrl-C only between waits.
+POLL_SECONDS = 0.2
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
@@ -46,54 +48,82 @@ def run_in_processes(items: Sequence[Item], work: Work, jobs: int) -> Generator[
         How many processes.
     """
     jobs = max(1, min(jobs, len(items)))
-    lanes = [_Lane(work) for _ in range(jobs)]
-    idle: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
-    for lane in lanes:
-        idle.put(lane)
-
-    def do(item: Item) -> Outcome:
-        lane = idle.get()
-        try:
-            return lane.do(item)
-        finally:
-            idle.put(lane)
-
-    threads = ThreadPoolExecutor(jobs)
+    waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    for item in items:
+        waiting.put(item)
+    results: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
+    lanes = [_Lane(work, waiting, results) for _ in range(jobs)]
     try:
         with _threads_of_libraries(max(1, cores() // jobs)):
-            for future in as_completed([threads.submit(do, item) for item in items]):
-                yield future.result()
+            with _interrupts_held_back():
+                for lane in lanes:
+                    lane.start()
+            for _ in items:
+                yield _next(results)
     finally:
         for lane in lanes:
             lane.stop()
-        threads.shutdown(cancel_futures=True)
         for lane in lanes:
-            lane.end()
+            if lane.ident is not None:
+                lane.join()
 
 
-class _Lane:
-    """A process that does one item after the other, and is replaced if it dies."""
+def _next(results: queue.SimpleQueue[Outcome | Exception]) -> Outcome:
+    while True:
+        try:
+            result = results.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            continue
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    def __init__(self, work: Work) -> None:
+
+class _Lane(threading.Thread):
+    """Does one waiting item after the other in a process, which is replaced if it dies."""
+
+    def __init__(
+        self,
+        work: Work,
+        waiting: queue.SimpleQueue[Item],
+        results: queue.SimpleQueue[Outcome | Exception],
+    ) -> None:
+        super().__init__(daemon=True)
         self._work = work
+        self._waiting = waiting
+        self._results = results
+        self._lock = threading.Lock()
         self._link: tuple[SpawnProcess, Any] | None = None
         self._stopped = False
 
-    def do(self, item: Item) -> Outcome:
+    def run(self) -> None:
+        """The thread's life: until nothing waits, or it is stopped."""
+        try:
+            while True:
+                self._results.put(self._do(self._waiting.get_nowait()))
+        except (queue.Empty, CancelledError):
+            pass
+        except Exception as error:  # raised again where the results are taken
+            self._results.put(error)
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """End the process, and with it the thread."""
+        with self._lock:
+            self._stopped = True
+            if self._link is not None:
+                self._link[0].terminate()
+
+    def _do(self, item: Item) -> Outcome:
         exit_code = None
         for _ in range(ATTEMPTS):
-            if self._stopped:
-                raise CancelledError
-            process, connection = self._link = self._link or self._start()
-            # `stop` may have come while the process started.
-            if self._stopped:
-                process.terminate()
-                raise CancelledError
+            connection = self._connection()
             try:
                 connection.send(item)
                 return connection.recv()
             except (EOFError, OSError):
-                exit_code = self.end()
+                exit_code = self._end()
         if self._stopped:
             raise CancelledError
         return Outcome(
@@ -103,34 +133,36 @@ class _Lane:
             "If there was too little memory, use fewer --jobs.",
         )
 
-    def stop(self) -> None:
-        """End the process; `do` is left by `CancelledError`."""
-        self._stopped = True
-        if self._link is not None:
-            self._link[0].terminate()
-
-    def end(self) -> int | None:
-        """Wait for the end of a process that is ending; returns its exit code."""
-        if self._link is None:
-            return None
-        process, connection = self._link
-        self._link = None
-        connection.close()
-        process.join(STOP_SECONDS)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        return process.exitcode
+    def _connection(self) -> Any:
+        with self._lock:
+            if self._stopped:
+                raise CancelledError
+            if self._link is None:
+                self._link = self._start()
+            return self._link[1]
 
     def _start(self) -> tuple[SpawnProcess, Any]:
         # Not forked: threads of the networks' libraries do not survive it.
         context = multiprocessing.get_context("spawn")
         connection, its_end = context.Pipe()
         process = context.Process(target=_serve, args=(its_end, self._work), daemon=True)
-        with _interrupts_held_back():
-            process.start()
+        process.start()
         its_end.close()
         return process, connection
+
+    def _end(self) -> int | None:
+        """Wait for the end of a process that is ending; returns its exit code."""
+        with self._lock:
+            link, self._link = self._link, None
+        if link is None:
+            return None
+        process, connection = link
+        connection.close()
+        process.join(STOP_SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        return process.exitcode
 
 
 def _serve(connection: Any, work: Work) -> None:
@@ -149,10 +181,15 @@ def _serve(connection: Any, work: Work) -> None:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """A process that is started meanwhile does not see Ctrl-C before `_serve` turns it off."""
+    """Threads that start meanwhile, and their processes, do not see Ctrl-C at all.
+
+    `_serve` lets it through again once it ignores it.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # The first process would start it, and that lets interrupts through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
