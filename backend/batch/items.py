@@ -45,7 +45,9 @@ class BatchOptions:
     preview
         Whether to draw a preview as well.
     device
-        Where the network runs.
+        Where the networks run.
+    weights
+        Names the weights that they use.
     """
 
     which: Literal["all", "largest"] = "all"
@@ -53,6 +55,7 @@ class BatchOptions:
     texture_mode: Mode = "photo+gan"
     preview: bool = False
     device: Device = "auto"
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Item:
     directory: Path
 
     def key(self, options: BatchOptions) -> str:
-        """Changes whenever the results would: with the file, the options and the version."""
+        """Changes whenever the results would: with file, options, weights and version."""
         stat = self.source.stat()
         facts = [str(self.source), stat.st_size, stat.st_mtime_ns, asdict(options), VERSION]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

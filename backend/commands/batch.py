@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -58,7 +59,12 @@ def run(args: argparse.Namespace) -> int:
     items = find_items(args.input, args.output)
     require_writable(args.output)
     options = BatchOptions(
-        args.which, args.texture_size, args.texture_mode, args.preview, args.device
+        args.which,
+        args.texture_size,
+        args.texture_mode,
+        args.preview,
+        args.device,
+        _weights_in_use(),
     )
     with tqdm(total=len(items), unit="item", disable=None) as bar:
         outcomes = run_batch(
@@ -70,6 +76,18 @@ def run(args: argparse.Namespace) -> int:
         )
     print(json.dumps([row(outcome) for outcome in outcomes]) if args.json else text_table(outcomes))
     return _exit_code(outcomes)
+
+
+def _weights_in_use() -> str:
+    """Changes when other weights are imported, so that their batch starts anew."""
+    from backend.synergynet import weights as landmarks
+    from backend.texture import generator as texture
+
+    digest = hashlib.sha256()
+    for path in (landmarks.active_weights(), texture.active_weights()):
+        if path.is_file():  # that they are missing is said by who needs them
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 def _runner(args: argparse.Namespace, options: BatchOptions) -> Runner:

@@ -193,7 +193,12 @@ def photos(tmp_path: Path, model: MorphableModel, detector_file: Path) -> Path:
     return folder
 
 
-def test_the_command(photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    photos: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     out = tmp_path / "out"
     command = ["batch", str(photos), str(out), "--texture-size", "512", "--device", "cpu"]
     assert main([*command, "--jobs", "2", "--json"]) == 2
@@ -210,6 +215,12 @@ def test_the_command(photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[
     assert main(command) == 0
     assert capfd.readouterr().out.endswith("0 done, 2 kept, 0 failed\n")
     assert (out / "good" / "head.glb").stat().st_mtime_ns == first
+
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"other weights than those that the heads were made with")
+    monkeypatch.setattr("backend.texture.generator.SHIPPED_WEIGHTS", other)
+    assert main(command) == 0
+    assert capfd.readouterr().out.endswith("2 done, 0 kept, 0 failed\n")
 
 
 @pytest.mark.parametrize(
