@@ -30,10 +30,15 @@ ALLOWED = (
     "LICENSE",
     "blender_manifest.toml",
     "*.py",
+    "batch/*.py",
+    "connection/*.py",
     "contract/*.py",
+    "installer/*.py",
+    "motion/*.py",
+    "operators/*.py",
     "panels/*.py",
     "scene/*.py",
-    "installer/*.py",
+    "settings/*.py",
 )
 MAX_FILE_BYTES = 100_000
 # The earliest time that a zip can hold; the real ones would make every build differ.

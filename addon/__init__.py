@@ -6,26 +6,23 @@ from typing import Any
 
 import bpy
 
-from . import (
-    animation_operators,
-    backend_operators,
-    batch_operators,
-    export_operators,
-    head_operators,
-    install_operators,
-    panels,
-    photo_operators,
-    preferences,
-    quality,
-    settings,
-    texture_operators,
-)
+from . import panels, preferences
+from .operators import animation as animation_operators
+from .operators import backend as backend_operators
+from .operators import batch as batch_operators
+from .operators import export as export_operators
+from .operators import head as head_operators
+from .operators import install as install_operators
+from .operators import photo as photo_operators
+from .operators import quality
+from .operators import texture as texture_operators
 from .runtime import close_runtime, open_runtime
+from .settings import heads as head_settings
 
 MANIFEST = Path(__file__).with_name("blender_manifest.toml")
 
 CLASSES = (
-    *settings.CLASSES,
+    *head_settings.CLASSES,
     *preferences.CLASSES,
     *photo_operators.CLASSES,
     *animation_operators.CLASSES,
@@ -47,7 +44,7 @@ def register() -> None:
     open_runtime(Path(bpy.utils.extension_path_user(str(__package__), create=True)), version)
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    scene.synergyface = bpy.props.PointerProperty(type=settings.SYNERGYFACE_PG_settings)
+    scene.synergyface = bpy.props.PointerProperty(type=head_settings.SYNERGYFACE_PG_settings)
 
 
 def unregister() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .backend_search import find_command
-from .client import BackendError
+from .connection.client import BackendError
+from .connection.search import find_command
 from .installer.places import InstallState, data_folder, install_state
 from .runtime import runtime
 

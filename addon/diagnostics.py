@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from . import contract
-from .connection import Connection
+from .connection.connection import Connection
 from .installer.places import data_folder, install_state
 from .redaction import without_home, without_paths
 

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from .backend_view import draw_remedy, draw_status, draw_task
-from .connection import Location
+from .connection.connection import Location
 from .installer.plan import Options
 
 DEVICES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from .connection import Connection
+from .connection.connection import Connection
 from .diagnostics import Diagnostics
 from .tasks import Task
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import bpy
 
+from ..operators.selection import chosen_heads
 from ..scene.animation import recorded_action
-from ..selection import chosen_heads
 from .sidebar import CATEGORY, ImagePanel, SidebarPanel, draw_progress
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import bpy
 
-from ..batch_results import FileEach, InThisFile
-from ..batch_settings import FILE_EACH
+from ..batch.results import FileEach, InThisFile
+from ..settings.batch import FILE_EACH
 from .sidebar import SidebarPanel, draw_progress
 
 

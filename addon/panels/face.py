@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..quality import quality_of
+from ..operators.quality import quality_of
 from .sidebar import SidebarPanel, draw_progress
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import bpy
 
-from ..export_operators import FORMATS
+from ..operators.export import FORMATS
+from ..operators.selection import chosen_heads
 from ..scene import identity
 from ..scene.landmarks import landmarks_of
 from ..scene.modifiers import SUBDIVISION, is_shown
 from ..scene.pose import has_photo_pose, has_pose_empty, is_applied
-from ..selection import chosen_heads
 from .sidebar import SidebarPanel
 
 

@@ -16,10 +16,10 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..contract import N_EXPRESSIONS
-from ..keyframes import Keyframes, keyframes
+from ..motion.keyframes import Keyframes, keyframes
+from ..motion.recording import Recording, Style, pack, pack_style, unpack, unpack_style
+from ..motion.smoothing import Strengths, like_signs, quaternion_product
 from ..problems import NotNow, Problem
-from ..recording import Recording, Style, pack, pack_style, unpack, unpack_style
-from ..smoothing import Strengths, like_signs, quaternion_product
 from . import compat, identity
 from . import head as head_mesh
 from .curves import Timing, fill, scale_values

@@ -10,9 +10,9 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..keyframes import first_location
-from ..placement import SENSOR_MILLIMETRES
-from ..recording import Recording, Style
+from ..motion.keyframes import first_location
+from ..motion.placement import SENSOR_MILLIMETRES
+from ..motion.recording import Recording, Style
 from . import compat, identity
 from .animation import base_matrix
 from .clip import Clip, frame_rate

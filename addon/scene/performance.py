@@ -12,9 +12,9 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
-from ..keyframes import SAME_FRAME, first_location, keyframes
+from ..motion.keyframes import SAME_FRAME, first_location, keyframes
+from ..motion.recording import Recording, Style, record
 from ..problems import NotNow
-from ..recording import Recording, Style, record
 from . import identity, material, modifiers
 from .animation import Take, animate, base_matrix, check_animatable, head_of_take
 from .build import new_head, update_head

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from addon.advice import advice_for
-from addon.backend_process import BackendProcess
-from addon.client import BackendClient, BackendError
-from addon.connection import Connection, Location
+from addon.connection.advice import advice_for
+from addon.connection.client import BackendClient, BackendError
+from addon.connection.connection import Connection, Location
+from addon.connection.process import BackendProcess
+from addon.connection.windows_job import ExtendedLimits
 from addon.tasks import Reporter, Task
-from addon.windows_job import ExtendedLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / "tests/blender/fake_backend.py"
@@ -37,7 +37,7 @@ sys.path.insert(0, str(root))
 package = types.ModuleType("addon")
 package.__path__ = [str(root / "addon")]
 sys.modules["addon"] = package
-from addon.backend_process import BackendProcess
+from addon.connection.process import BackendProcess
 backend = BackendProcess(tuple(sys.argv[3:]), root)
 backend.wait_until_ready(120)
 if sys.argv[2] == "pipe-held":

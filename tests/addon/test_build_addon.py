@@ -51,8 +51,8 @@ def test_builds_are_equal_whatever_the_times_and_caches(
     build_addon: ModuleType, source: Path, wheel: Path, tmp_path: Path
 ) -> None:
     (source / "__pycache__").mkdir()
-    (source / "__pycache__" / "client.pyc").write_bytes(b"cache")
-    (source / "client.py").touch()
+    (source / "__pycache__" / "tasks.pyc").write_bytes(b"cache")
+    (source / "tasks.py").touch(exist_ok=True)
     first = build_addon.build(tmp_path / "first", wheel)
     second = build_addon.build(tmp_path / "second", wheel, source)
     assert first.read_bytes() == second.read_bytes()

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from addon import client as client_module
 from addon import contract
-from addon.client import BackendClient, BackendError, parse_address
+from addon.connection import client as client_module
+from addon.connection.client import BackendClient, BackendError, parse_address
 from backend.errors import MissingAssetError
 from backend.server.limits import Limits
 
@@ -43,13 +43,14 @@ def refused(call: Callable[..., Any], *arguments: Any) -> BackendError:
     return caught.value
 
 
-ADDON = Path(str(client_module.__file__)).parent
-MODULES = ("address", "answers", "backend_error", "client", "transport")
+CONNECTION = Path(str(client_module.__file__)).parent
+MODULES = ("address", "answers", "client", "error", "transport")
 
 
 def test_needs_the_standard_library_and_numpy_only() -> None:
-    paths = [ADDON / f"{name}.py" for name in MODULES] + list((ADDON / "contract").glob("*.py"))
-    for path in paths:
+    formats = list(CONNECTION.with_name("contract").glob("*.py"))
+    assert formats
+    for path in [*(CONNECTION / f"{name}.py" for name in MODULES), *formats]:
         imported = {
             name.split(".")[0]
             for node in ast.walk(ast.parse(path.read_text("utf-8")))

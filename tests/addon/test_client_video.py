@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from addon.client import BackendClient, BackendError, VideoOrder
+from addon.connection.client import BackendClient, BackendError, VideoOrder
 from backend.server.clip_paths import ClipPaths
 from backend.server.limits import Limits
 from backend.server.reconstructor import ClipOrder

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from addon import backend_search
-from addon.client import BackendError
+from addon.connection import search as backend_search
+from addon.connection.client import BackendError
 from backend.data_folder import ENVIRONMENT_VARIABLE
 from backend.installation import record_installation
 

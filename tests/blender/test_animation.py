@@ -27,8 +27,8 @@ def clip(name: str = "somebody") -> Any:
 
 def style(**values: Any) -> Any:
     """Without smoothing, unless it is given."""
-    strengths = submodule("smoothing").Strengths(0, 0, 0)
-    return submodule("recording").Style(**({"strengths": strengths} | values))
+    strengths = submodule("motion.smoothing").Strengths(0, 0, 0)
+    return submodule("motion.recording").Style(**({"strengths": strengths} | values))
 
 
 def perform(
@@ -119,8 +119,8 @@ def test_a_whole_clip_is_written_at_once(scene: bpy.types.Scene) -> None:
     times = np.arange(300) / 30
     [head] = perform(scene, film(times, 30.0))
     module = submodule("scene.animation")
-    made = submodule("keyframes").keyframes(
-        submodule("recording").unpack(head.parent.animation_data.action[module.RECORDING]),
+    made = submodule("motion.keyframes").keyframes(
+        submodule("motion.recording").unpack(head.parent.animation_data.action[module.RECORDING]),
         style(),
         30.0,
     )
@@ -277,7 +277,7 @@ def test_the_same_clip_replaces_its_action_and_no_other(scene: bpy.types.Scene) 
     module = submodule("scene.animation")
     other = module.Take("/clips/other.mp4", 0, "other")
     result = film(times, 25.0)
-    recording = submodule("recording").record(result, result.tracks[0])
+    recording = submodule("motion.recording").record(result, result.tracks[0])
     module.animate(head, other, recording, style(), 25.0)
     assert empty.animation_data.action != action
     assert len(keys_of_action(action, empty)) == 20
@@ -309,7 +309,7 @@ def test_strong_expressions_are_not_cut_off(scene: bpy.types.Scene) -> None:
     np.testing.assert_allclose(shift(), 2 * basis, atol=2e-5)
     # Another clip needs 14 standard deviations: more than Blender's sliders hold.
     module, result = submodule("scene.animation"), film(times, 24.0, film_track(times, peak=14.0))
-    recording = submodule("recording").record(result, result.tracks[0])
+    recording = submodule("motion.recording").record(result, result.tracks[0])
     module.animate(head, module.Take("/clips/loud.mp4", 0, "loud"), recording, style(), 24.0)
     assert (key.slider_min, key.slider_max) == (-10, 10)
     np.testing.assert_allclose(shift(), 14 * basis, atol=2e-4)

@@ -151,7 +151,7 @@ def test_esc_leaves_the_keys(
     fake_backend: Callable[[str], None], any_file: str, animated: Any, preferences: Any
 ) -> None:
     fake_backend("hangs")
-    cls = submodule("animation_operators").SYNERGYFACE_OT_animate_from_video
+    cls = submodule("operators.animation").SYNERGYFACE_OT_animate_from_video
     operator, context = begun(cls, filepath=any_file, clip="", image="")
     while "Fitting 40%" not in context.shown:
         assert operator.modal(context, TICK) == {"PASS_THROUGH"}

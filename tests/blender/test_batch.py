@@ -63,7 +63,7 @@ def test_a_batch_goes_on_where_it_ended(
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "row.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "row.blend"))
     asked: list[str] = []
-    client = submodule("client").BackendClient
+    client = submodule("connection.client").BackendClient
     submit = client.submit_face
     monkeypatch.setattr(
         client, "submit_face", lambda self, *a, **k: asked.append("photo") or submit(self, *a, **k)
@@ -85,7 +85,7 @@ def test_one_bad_file_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake_backend("none")
-    client = submodule("client")
+    client = submodule("connection.client")
     submit = client.BackendClient.submit_face
     calls: list[int] = []
 
@@ -145,7 +145,7 @@ def test_esc_keeps_what_is_done(
 ) -> None:
     fake_backend("none")
     operator, context = begun(
-        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+        submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
     while not scene.objects:
         assert operator.modal(context, TICK) in GOES_ON
@@ -163,7 +163,7 @@ def test_esc_at_the_first_file_changes_nothing(
 ) -> None:
     fake_backend("hangs")
     operator, context = begun(
-        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+        submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
     assert operator.modal(context, ESC) == {"CANCELLED"}
     assert operator.reports == [({"INFO"}, "Batch: cancelled")]
@@ -175,7 +175,7 @@ def test_a_backend_that_fails_in_the_middle_leaves_what_is_done_and_an_undo_step
 ) -> None:
     fake_backend("dies-later")
     operator, context = begun(
-        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+        submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
     assert to_end(operator, context) == {"FINISHED"}, "Blender makes an undo step then"
     assert [object.name for object in scene.objects if object.type == "MESH"] == ["anna head"]

@@ -148,7 +148,7 @@ def test_what_is_there_is_not_done_again(
     own = b"somebody's own file"
     (output / "anna.blend").write_bytes(own)
     asked: list[str] = []
-    client = submodule("client").BackendClient
+    client = submodule("connection.client").BackendClient
     photo, film = client.submit_face, client.submit_video
     monkeypatch.setattr(
         client, "submit_face", lambda self, *a, **k: asked.append("photo") or photo(self, *a, **k)
@@ -222,7 +222,7 @@ def test_a_failure_leaves_nothing_behind(
     ops.synergyface.batch(directory=str(folder))
     assert rows()[0][1] == "failed" and "no face 7" in rows()[0][3]
     settings.animation.faces = "largest"
-    results = submodule("batch_results")
+    results = submodule("batch.results")
     write = results.write_scene
 
     def write_on_full_disk(*arguments: Any) -> None:

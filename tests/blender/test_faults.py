@@ -43,7 +43,7 @@ def test_a_silent_backend_is_given_up(
     scene: bpy.types.Scene,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(submodule("connection"), "START_SECONDS", 1.0)
+    monkeypatch.setattr(submodule("connection.connection"), "START_SECONDS", 1.0)
     fake_backend("silent")
     with pytest.raises(RuntimeError, match="did not get ready within 1 seconds"):
         ops.synergyface.face_from_image(filepath=any_file)
@@ -84,12 +84,12 @@ def test_a_wrong_location_is_explained(
 
 
 def test_the_backend_is_searched_for_in_order(addon: Any, tmp_path: Path) -> None:
-    find = submodule("backend_search").find_command
+    find = submodule("connection.search").find_command
     program = tmp_path / "bin/synergyface"
     installed = tmp_path / "home/SynergyFace/.venv/bin/python"
     named = tmp_path / "elsewhere/python"
     environment = {"PATH": str(program.parent)}
-    with pytest.raises(submodule("client").BackendError, match="was not found"):
+    with pytest.raises(submodule("connection.client").BackendError, match="was not found"):
         find("", environment, tmp_path / "home")
     for path in (program, installed, named):
         path.parent.mkdir(parents=True)
@@ -183,10 +183,10 @@ def test_a_finished_task_ends_the_modal_operator(
 
 def modal_probe(preferences: Any) -> tuple[Any, Any]:
     """The modal base operator on a photo, and a context without a user interface."""
-    reconstruction, runtime = submodule("reconstruction"), submodule("runtime").runtime()
-    location = submodule("connection").Location("python", preferences.python)
+    reconstruction, runtime = submodule("connection.reconstruction"), submodule("runtime").runtime()
+    location = submodule("connection.connection").Location("python", preferences.python)
 
-    class Probe(submodule("base_operators").TaskOperator):
+    class Probe(submodule("operators.base").TaskOperator):
         bl_label = "Probe"
 
         def __init__(self) -> None:
@@ -232,7 +232,7 @@ def test_an_unknown_failure_is_reported_without_a_traceback(
     def fail(*arguments: Any) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr(submodule("photo_operators"), "put_faces", fail)
+    monkeypatch.setattr(submodule("operators.photo"), "put_faces", fail)
     with pytest.raises(RuntimeError) as caught:
         ops.synergyface.face_from_image(filepath=any_file)
     assert "surprise" not in str(caught.value)

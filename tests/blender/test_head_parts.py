@@ -208,7 +208,7 @@ def test_operators_need_a_head(scene: bpy.types.Scene) -> None:
 
 def test_qualities_set_what_they_say(scene: bpy.types.Scene) -> None:
     settings: Any = getattr(scene, "synergyface")  # noqa: B009
-    quality_of = submodule("quality").quality_of
+    quality_of = submodule("operators.quality").quality_of
     assert quality_of(settings) == "Standard"
     ops.synergyface.set_quality(quality="high")
     assert (settings.texture_size, settings.subdivision) == ("2048", 1)

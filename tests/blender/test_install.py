@@ -52,7 +52,7 @@ def test_offline_and_unlicensed_it_installs_nothing(empty_computer: Path, prefer
 
 
 def test_the_person_is_told_what_how_large_and_from_where(empty_computer: Path) -> None:
-    install_operators = submodule("install_operators")
+    install_operators = submodule("operators.install")
     options = submodule("preferences").install_options(bpy.context)
     text = "\n".join(install_operators.planned(options).lines())
     assert "about 524 MB from PyPI" in text

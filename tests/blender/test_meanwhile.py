@@ -41,7 +41,7 @@ def photo_begun(
     scene.collection.children.link(cast)
     layer = scene.view_layers[0]
     layer.active_layer_collection = layer.layer_collection.children["Cast"]
-    cls = submodule("photo_operators").SYNERGYFACE_OT_face_from_image
+    cls = submodule("operators.photo").SYNERGYFACE_OT_face_from_image
     return begun(cls, filepath=any_file)
 
 
@@ -96,7 +96,7 @@ def film_begun(
     for copy in copies.values():
         scene.collection.objects.link(copy)
     bpy.context.view_layer.objects.active = copies[head]
-    cls = submodule("animation_operators").SYNERGYFACE_OT_animate_from_video
+    cls = submodule("operators.animation").SYNERGYFACE_OT_animate_from_video
     return begun(cls, filepath=any_file, clip="", image="")
 
 
@@ -171,7 +171,7 @@ def test_textures_of_heads_that_were_removed_are_left_out(
     left.name, left.parent.name = "z", "a"
     for head in (left, right):
         head.select_set(True)
-    module = submodule("texture_operators")
+    module = submodule("operators.texture")
     blue = film_track(np.arange(2)).texture_png
     monkeypatch.setattr(module, "photo_of_source", lambda *_: submodule("scene.photo").Photo)
     monkeypatch.setattr(module, "retexture", lambda *_: [blue, blue])
@@ -190,7 +190,7 @@ def test_a_batch_goes_on_in_its_scene(
 ) -> None:
     fake_backend("none")
     operator, context = begun(
-        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+        submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
     while len(meshes(scene)) < 2:
         operator.modal(context, TICK)
@@ -213,7 +213,7 @@ def test_films_of_a_batch_whose_head_was_removed_make_heads_of_their_own(
     [head] = put(scene, face(100))
     bpy.context.view_layer.objects.active = head
     operator, context = begun(
-        submodule("batch_operators").SYNERGYFACE_OT_batch, directory=str(folder)
+        submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
     bpy.data.objects.remove(head)
     assert to_end(operator, context) == {"FINISHED"}

@@ -109,7 +109,7 @@ def test_the_backend_panel_has_the_button_that_helps(
     installed: Any,
     button: str | None,
 ) -> None:
-    connection, view = submodule("connection"), submodule("backend_view")
+    connection, view = submodule("connection.connection"), submodule("backend_view")
     monkeypatch.setattr(connection.Connection, "status", connection.Status(state, "why", code))
     monkeypatch.setattr(view, "installation", lambda mode: view.InstallState(installed, "0.0"))
     shown = draw(submodule("panels.backend").SYNERGYFACE_PT_backend)

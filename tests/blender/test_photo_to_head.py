@@ -31,8 +31,8 @@ def backend(addon: Any) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def reconstruction(backend: Any, photo: Path) -> Any:
     """The backend's answer for the astronaut, without Blender."""
-    module, tasks = submodule("reconstruction"), submodule("tasks")
-    location = submodule("connection").Location("python", PYTHON)
+    module, tasks = submodule("connection.reconstruction"), submodule("tasks")
+    location = submodule("connection.connection").Location("python", PYTHON)
     return tasks.Task(
         lambda report: module.reconstruct(
             backend, location, photo.read_bytes, module.Order(), report
@@ -272,7 +272,7 @@ def test_a_backend_killed_in_mid_job(
 ) -> None:
     """Once: it is started again and the photo done. Again: that is reported, and nothing made."""
     ops.synergyface.start_backend()
-    begun = submodule("client").BackendClient.submit_face
+    begun = submodule("connection.client").BackendClient.submit_face
     killed = []
 
     def submit_and_kill(self: Any, *arguments: Any) -> str:
@@ -283,7 +283,7 @@ def test_a_backend_killed_in_mid_job(
         return job
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(submodule("client").BackendClient, "submit_face", submit_and_kill)
+        patch.setattr(submodule("connection.client").BackendClient, "submit_face", submit_and_kill)
         if times == 1:
             assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
             assert len(scene.objects) == 2

@@ -65,7 +65,7 @@ def test_a_head_that_cannot_be_changed_does_not_keep_the_others_from_it(
 def test_an_undo_step_is_due_if_any_head_was_changed(scene: bpy.types.Scene) -> None:
     left, right = put(scene, face(100), face(400))
     choose(left, right)
-    cls = submodule("head_operators").SYNERGYFACE_OT_apply_photo_pose
+    cls = submodule("operators.head").SYNERGYFACE_OT_apply_photo_pose
     operator = made(cls, action="APPLY")
     del right["synergyface_pose_scale"]
     assert operator.execute(bpy.context) == {"FINISHED"}
@@ -100,7 +100,7 @@ def test_a_linked_head_and_an_own_one_of_its_name_are_two(linked: Any) -> None:
     own.name = linked.name
     assert own != linked and own.name == linked.name
     choose(own, linked)
-    assert submodule("selection").chosen_heads(bpy.context) == [own, linked]
+    assert submodule("operators.selection").chosen_heads(bpy.context) == [own, linked]
 
 
 @pytest.mark.parametrize("overridden", [False, True], ids=["linked", "overridden"])
@@ -125,7 +125,7 @@ def test_what_a_linked_head_shows_becomes_another_head(linked: Any, overridden: 
 def test_opening_another_file_ends_the_work(
     fake_backend: Callable[[str], None], any_file: str, scene: bpy.types.Scene
 ) -> None:
-    cls = submodule("photo_operators").SYNERGYFACE_OT_face_from_image
+    cls = submodule("operators.photo").SYNERGYFACE_OT_face_from_image
     fake_backend("hangs")
     operator, context = begun(cls, filepath=any_file)
     while "Fitting 40%" not in context.shown:

@@ -1,0 +1,1 @@
+"""A folder of photos and clips, one after the other."""

@@ -1,0 +1,172 @@
+"""The files of a batch: what the backend is asked for each, and what is done with its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..connection.tracking import Tracking, track
+from ..operators.animation import HEAD_REMOVED, target_of, video_order, wanted_tracks
+from ..operators.photo import PHOTO_SUFFIXES
+from ..preferences import backend_location
+from ..problems import Problem
+from ..runtime import runtime
+from ..scene import identity
+from ..scene.build import put_faces
+from ..scene.clip import FILM_SUFFIXES, clip_of_file
+from ..scene.performance import Staging, perform
+from ..scene.photo import photo_of_file
+from ..scene.separate import copied_head
+from ..settings.animation import snapshot, staging_of
+from ..tasks import Reporter
+
+# From the middle of one head to the next: metres.
+SPACING = 0.3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where heads are put.
+
+    Attributes
+    ----------
+    scene, collection
+        Take new objects.
+    place
+        Of the first new head: metres along X.
+    separate
+        Whether the scene is there for this file only: then it is made to fit it.
+    """
+
+    scene: bpy.types.Scene
+    collection: bpy.types.Collection
+    place: float = 0.0
+    separate: bool = False
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a file has given: heads, and what is to be said of them."""
+
+    heads: list[bpy.types.Object]
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    work
+        What the worker does.
+    put
+        What is done with its result on a stage.
+    """
+
+    path: Path
+    work: Callable[[Reporter], Any]
+    put: Callable[[Any, Stage], Given]
+
+
+def items_of(context: bpy.types.Context, folder: Path) -> list[Item]:
+    """Photos and films of a folder, by name, with the scene's settings.
+
+    Raises
+    ------
+    Problem
+        The folder cannot be read or has none; the selected head cannot be animated.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise Problem(
+            f"The folder {folder} cannot be read: {error.strerror}.", "Choose another folder."
+        ) from error
+    makers: dict[str, Any] = dict.fromkeys(PHOTO_SUFFIXES, _photo)
+    makers |= dict.fromkeys(FILM_SUFFIXES, _film)
+    chosen = [(makers.get(path.suffix.lower()), path) for path in files]
+    items = [maker(context, path) for maker, path in chosen if maker is not None]
+    if not items:
+        raise Problem(
+            f"There are no photos and no films in {folder}.",
+            "Choose the folder that holds the files themselves.",
+        )
+    return items
+
+
+def _photo(context: bpy.types.Context, path: Path) -> Item:
+    settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
+    photo, subdivision = photo_of_file(str(path)), settings.subdivision
+    size: Any = int(settings.texture_size)
+    order = Order(settings.which, size, settings.texture_mode)
+    connection, location = runtime().connection, backend_location(context)
+
+    def put(value: Reconstruction, stage: Stage) -> Given:
+        objects = stage.scene.objects
+        known = {head[identity.UUID] for head in identity.heads_of(objects, photo.source)}
+        heads = put_faces(
+            stage.scene,
+            stage.collection,
+            photo.source,
+            photo.name,
+            value.model,
+            value.result,
+            subdivision,
+        )
+        for number, head in enumerate(heads):
+            if head[identity.UUID] not in known and head.parent is not None:
+                head.parent.location.x = stage.place + number * SPACING
+        return Given(heads)
+
+    return Item(
+        path, lambda report: reconstruct(connection, location, photo.read, order, report), put
+    )
+
+
+def _film(context: bpy.types.Context, path: Path) -> Item:
+    settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
+    clip, options = clip_of_file(str(path)), snapshot(settings.animation)
+    order = video_order(options, clip, int(settings.texture_size))
+    target = target_of(context, options)
+    staging = staging_of(options, settings.subdivision)
+    connection, location = runtime().connection, backend_location(context)
+
+    def put(value: Tracking, stage: Stage) -> Given:
+        tracks = wanted_tracks(value.result, options)
+        head = None if target is None else identity.head_in_use(target)
+        remark = HEAD_REMOVED if head is None and target is not None else ""
+        if head is not None and stage.separate:
+            head = copied_head(head, stage.collection)
+        heads = perform(
+            stage.scene,
+            stage.collection,
+            clip,
+            value.model,
+            value.result,
+            tracks,
+            head,
+            _fitted(staging, stage),
+        )
+        return Given(heads, remark)
+
+    return Item(path, lambda report: track(connection, location, clip.path, order, report), put)
+
+
+def _fitted(staging: Staging, stage: Stage) -> Staging:
+    """The staging for one film of many.
+
+    The films of a folder differ in rate and size: a scene that they share keeps its own, and one
+    that a film has for itself takes the film's.
+    """
+    if stage.separate:
+        return replace(staging, use_scene_rate=True)
+    style = replace(staging.style, matched=False)
+    return replace(staging, style=style, use_camera=False, use_scene_rate=False, place=stage.place)

@@ -1,0 +1,41 @@
+"""From a clip to the faces in it: what a worker does, start to end. No ``bpy`` here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..contract import StaticModel, VideoResult
+from ..tasks import Reporter
+from .client import BackendClient, VideoOrder
+from .connection import Connection, Location
+from .jobs import finish_job
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The faces of a clip, and the arrays that all heads share."""
+
+    model: StaticModel
+    result: VideoResult
+
+
+def track(
+    connection: Connection, location: Location, clip: Path, order: VideoOrder, report: Reporter
+) -> Tracking:
+    """Have the backend track a clip; starts the backend if need be.
+
+    Raises
+    ------
+    BackendError
+        What failed, and what to do about it.
+    CancelledError
+        `report` was asked to stop; the backend's job is cancelled.
+    """
+
+    def work(client: BackendClient) -> Tracking:
+        model = client.model()
+        job = client.submit_video(clip, order, lambda share: report(share, "Sending the clip"))
+        return Tracking(model, finish_job(client, job, client.video_result, report))
+
+    return connection.use(location, report, work)

@@ -1,0 +1,1 @@
+"""Numbers of a clip on their way to keys. No ``bpy`` here."""

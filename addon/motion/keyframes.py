@@ -1,0 +1,99 @@
+"""Keys of a head: what a recording becomes at a frame rate. No ``bpy`` here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problems import Problem
+from .placement import Lens, Placement, place, place_matched
+from .recording import Recording, Style
+from .smoothing import Motion, like_signs, smooth
+
+Float = NDArray[np.floating]
+
+# Keys nearer than this to the next are one key to Blender.
+SAME_FRAME = 0.01
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """N keys, one for every frame of the clip that shows the face.
+
+    Attributes
+    ----------
+    frames
+        (N,) frames of the scene, with fractions, rising.
+    quaternions
+        (N, 4) w, x, y, z in Blender's frame; consecutive ones have like signs.
+    locations
+        (N, 3) metres from where the head is in the first frame.
+    expression
+        (N, 10) standard deviations, gain included.
+    lost, found
+        (N,) whether the face is missing in the clip just after the key, just before it.
+    """
+
+    frames: Float
+    quaternions: Float
+    locations: Float
+    expression: Float
+    lost: NDArray[np.bool_]
+    found: NDArray[np.bool_]
+
+
+def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
+    """Make keys.
+
+    Parameters
+    ----------
+    recording
+        A face's raw motion.
+    style
+        Smoothing, gain, lens and place in time.
+    rate
+        Frames a second of the scene.
+
+    Raises
+    ------
+    Problem
+        No frame shows the face.
+    """
+    present = np.flatnonzero(recording.motion.confidence > 0)
+    if not present.size:
+        raise Problem("The face is in no frame of the clip.", "Choose another face or part of it.")
+    motion = _rows(smooth(recording.motion, style.strengths), present)
+    placement = _place(motion, recording, style)
+    # Before smoothing, so that it does not move the head as a whole.
+    first = first_location(recording, style)
+    frames = style.start + (np.asarray(motion.times) - style.first_second) * rate
+    missing_after = np.diff(present, append=len(recording.frames)) > 1
+    missing_before = np.diff(present, prepend=-1) > 1
+    keep = np.diff(frames, append=np.inf) > SAME_FRAME
+    return Keyframes(
+        frames[keep],
+        like_signs(placement.quaternions[keep]),
+        placement.locations[keep] - first,
+        style.gain * np.asarray(motion.expression)[keep],
+        missing_after[keep],
+        missing_before[keep],
+    )
+
+
+def first_location(recording: Recording, style: Style) -> Float:
+    """(3,) metres from the lens to the head's origin, where the face is seen first."""
+    first = np.flatnonzero(recording.motion.confidence > 0)[:1]
+    return _place(_rows(recording.motion, first), recording, style).locations[0]
+
+
+def _place(motion: Motion, recording: Recording, style: Style) -> Placement:
+    lens = Lens(style.focal_length, recording.image_size)
+    if style.matched:
+        return place_matched(motion, lens, recording.points)
+    return place(motion, lens)
+
+
+def _rows(motion: Motion, rows: NDArray[np.intp]) -> Motion:
+    return replace(motion, **{name: values[rows] for name, values in vars(motion).items()})

@@ -1,0 +1,277 @@
+"""Operators that turn clips into animations: what the buttons do. The work is elsewhere."""
+
+# Blender reads property annotations as they stand, so they may not be postponed here.
+# pyright: reportInvalidTypeForm=false
+# Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+
+from ..connection.client import VideoOrder
+from ..connection.tracking import Tracking, track
+from ..contract import VideoResult, VideoTrack
+from ..preferences import backend_location
+from ..problems import Problem
+from ..runtime import runtime
+from ..scene import identity
+from ..scene.animation import animate_again, check_animatable, present_action, style_of
+from ..scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
+from ..scene.performance import perform
+from ..scene.workplace import workplace
+from ..settings.animation import (
+    OPTIONS,
+    AnimationOptions,
+    SmoothingOptions,
+    staging_of,
+    strengths_of,
+)
+from ..tasks import Reporter
+from .base import Outcome, ReportingOperator, TaskOperator, given_or_kept
+from .selection import EachHead, chosen_heads, present
+
+log = logging.getLogger(__package__)
+
+HEAD_REMOVED = "The selected head was removed meanwhile; its motion went to another one"
+
+# The stubs of bpy know Blender's own operators only.
+blender_operators: Any = bpy.ops
+
+
+# No REGISTER: it would offer to track the clip again, and to freeze Blender for it, whenever a
+# value in "Adjust Last Operation" changes. Smooth Again is for that.
+class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.types.Operator):
+    """Turn the motion of a face in a clip into keys of a head; run again to replace them"""
+
+    bl_idname = "synergyface.animate_from_video"
+    bl_label = "Animate from Video"
+    bl_options = {"UNDO"}
+
+    filepath: bpy.props.StringProperty(name="Clip", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    clip: bpy.props.StringProperty(
+        name="Movie Clip",
+        description="Name of a movie clip of this file, in place of a file",
+        options={"SKIP_SAVE"},
+    )
+    image: bpy.props.StringProperty(
+        name="Image",
+        description="Name of an image of this file that is a film or a sequence, in place of a "
+        "file",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while something else is at work."""
+        return not runtime().busy
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Called by the file handler with a file, by menus without."""
+        if not (self.filepath or self.clip or self.image):
+            blender_operators.synergyface.choose_clip("INVOKE_DEFAULT")
+            return {"CANCELLED"}
+        return super().invoke(context, event)
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """Collect clip, order and connection."""
+        self._clip = clip = self._given_clip(context)
+        settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
+        self._workplace = workplace(context)
+        self._options = options = given_or_kept(self, settings.animation, OPTIONS)
+        self._target = target_of(context, self._options)
+        self._subdivision = settings.subdivision
+        order = video_order(options, clip, int(settings.texture_size))
+        connection, location = runtime().connection, backend_location(context)
+        log.info("Animate from Video: %s, %s", clip.path, order)
+        return lambda report: track(connection, location, clip.path, order, report)
+
+    def finish(self, context: bpy.types.Context, value: Tracking) -> None:
+        """Write heads, keys and camera into the scene, all at once."""
+        tracks = wanted_tracks(value.result, self._options)
+        target = None if self._target is None else identity.head_in_use(self._target)
+        heads = perform(
+            self._workplace.scene(context),
+            self._workplace.collection(context),
+            self._clip,
+            value.model,
+            value.result,
+            tracks,
+            target,
+            staging_of(self._options, self._subdivision),
+        )
+        present(context, heads)
+        self.report({"INFO"}, summary(self._clip, tracks) + self._workplace.words(context))
+        if target is None and self._target is not None:
+            self.report({"WARNING"}, HEAD_REMOVED)
+
+    def _given_clip(self, context: bpy.types.Context) -> Clip:
+        for name, blocks in ((self.clip, bpy.data.movieclips), (self.image, bpy.data.images)):
+            if name:
+                block = blocks.get(name)
+                if block is None:
+                    raise Problem(f"This file has no {name!r}.", "Choose a clip that it has.")
+                return clip_of_data_block(block, context.scene)
+        return clip_of_file(self.filepath)
+
+
+class SYNERGYFACE_OT_choose_clip(ReportingOperator, bpy.types.Operator):
+    """Choose a film, and turn the motion of the face in it into keys of a head"""
+
+    bl_idname = "synergyface.choose_clip"
+    bl_label = "Animate from Video"
+    bl_options = {"INTERNAL"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(
+        default=";".join(f"*{suffix}" for suffix in FILM_SUFFIXES), options={"HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while something else is at work."""
+        return not runtime().busy
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Open the file browser, which calls `execute`."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Hand the file over to an operator that may be modal: a file browser's own may not."""
+        blender_operators.synergyface.animate_from_video("INVOKE_DEFAULT", filepath=self.filepath)
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator):
+    """Make the keys anew from the recording in the action, with other smoothing or gain"""
+
+    bl_idname = "synergyface.smooth_again"
+    bl_label = "Smooth Again"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Begin with the values that the keys were made with."""
+        return self.guard(self._begin, context)
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """What is not given stays as its keys were made."""
+        options = self._over(smoothing_of(head))
+        animate_again(head, strengths_of(options), options.gain, frame_rate(context.scene))
+
+    def _begin(self, context: bpy.types.Context) -> Outcome:
+        for name, value in vars(self._over(smoothing_of(chosen_heads(context)[-1]))).items():
+            setattr(self, name, value)
+        return self.run(context)
+
+    def _over(self, values: dict[str, float]) -> Any:
+        """The values, those that were given to the operator in place of the others."""
+        operator: Any = self
+        given = operator.properties.is_property_set
+        return SimpleNamespace(
+            **{name: getattr(self, name) if given(name) else values[name] for name in values}
+        )
+
+
+class SYNERGYFACE_FH_clip(bpy.types.FileHandler):
+    """Lets a film be dropped on the 3D viewport's sidebar"""
+
+    bl_idname = "SYNERGYFACE_FH_clip"
+    bl_label = "Animate from Video"
+    bl_import_operator = SYNERGYFACE_OT_animate_from_video.bl_idname
+    bl_file_extensions = ";".join(FILM_SUFFIXES)
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context | None) -> bool:
+        """Only there."""
+        area = context.area if context else None
+        return area is not None and area.type == "VIEW_3D"
+
+
+def smoothing_of(head: bpy.types.Object) -> dict[str, float]:
+    """`SmoothingOptions` by which the keys of an animated head were made.
+
+    Raises
+    ------
+    Problem
+        It is not animated from a clip.
+    """
+    style = style_of(present_action(head))
+    return vars(style.strengths) | {"gain": style.gain}
+
+
+def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | None:
+    """Number in the session of the selected head, if that is the one to animate.
+
+    Raises
+    ------
+    Problem
+        It cannot be animated: said before minutes of work, not after.
+    """
+    heads = chosen_heads(context)
+    if options.head == "new" or options.faces == "all" or not heads:
+        return None
+    check_animatable(heads[-1])
+    return heads[-1].session_uid
+
+
+def video_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> VideoOrder:
+    """What is asked of the backend.
+
+    Raises
+    ------
+    Problem
+        The clip would end before it begins.
+    """
+    start, end = options.first_second, options.last_second
+    if 0 < end <= start:
+        raise Problem(
+            f"The clip would end at {end:g} s, before it begins at {start:g} s.",
+            "Set Out to a later time, or to 0 for the clip's end.",
+        )
+    return VideoOrder(
+        start=start or None,
+        end=end or None,
+        which="largest" if options.faces == "largest" else "all",
+        texture_size=texture_size,
+        frame_rate=clip.frame_rate,
+    )
+
+
+def wanted_tracks(result: VideoResult, options: AnimationOptions) -> list[VideoTrack]:
+    """The faces that are to be animated.
+
+    Raises
+    ------
+    Problem
+        The clip has none of that number.
+    """
+    if options.faces != "number":
+        return list(result.tracks)
+    found = [track for track in result.tracks if track.number == options.number]
+    if not found:
+        numbers = ", ".join(str(track.number) for track in result.tracks)
+        raise Problem(
+            f"The clip has no face {options.number}.", f"Choose one of these numbers: {numbers}."
+        )
+    return found
+
+
+def summary(clip: Clip, tracks: list[VideoTrack]) -> str:
+    """What has been done, for the status bar."""
+    frames = len(tracks[0].confidence)
+    missing = sum(int((track.confidence == 0).sum()) for track in tracks)
+    heads = "1 head" if len(tracks) == 1 else f"{len(tracks)} heads"
+    gaps = f", without a face in {missing}" if missing else ""
+    return f"{clip.name}: {heads} animated, {frames} frames{gaps}"
+
+
+CLASSES = (
+    SYNERGYFACE_OT_animate_from_video,
+    SYNERGYFACE_OT_choose_clip,
+    SYNERGYFACE_OT_smooth_again,
+    SYNERGYFACE_FH_clip,
+)

@@ -1,0 +1,176 @@
+"""The two base operators: one that reports every failure, one that also works off the main thread.
+
+They are mix-ins: combine them with ``bpy.types.Operator``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+
+from ..connection.client import BackendError
+from ..problems import NotNow, Problem
+from ..runtime import runtime
+from ..tasks import CancelledError, Reporter, Task
+
+TIMER_SECONDS = 0.1
+
+log = logging.getLogger(__package__)
+
+# Blender's stubs list what an operator may return; a base class need not.
+Outcome = set[Any]
+
+
+class ReportingOperator:
+    """Runs `run`; catches what it raises, logs it with the versions, and tells the user."""
+
+    report: Callable[[set[str], str], None]
+    bl_label: str
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Called by Blender."""
+        return self.guard(self.run, context)
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """What the operator does; may raise."""
+        raise NotImplementedError
+
+    def guard(
+        self, action: Callable[[bpy.types.Context], Outcome], context: bpy.types.Context
+    ) -> Outcome:
+        """Result of `action`, or a report of why there is none."""
+        try:
+            return action(context)
+        except CancelledError:
+            self.report({"INFO"}, f"{self.bl_label}: cancelled")
+        except (BackendError, Problem) as error:
+            log.error("%s: %s [%s]", self.bl_label, error, runtime().diagnostics.versions)
+            self.report({"ERROR"}, str(error))
+        except Exception:
+            log.exception("%s failed [%s]", self.bl_label, runtime().diagnostics.versions)
+            self.report(
+                {"ERROR"},
+                f"{self.bl_label} failed for a reason that the add-on does not know. "
+                "Copy Diagnostics in its preferences holds what to report.",
+            )
+        return {"CANCELLED"}
+
+
+class TaskOperator(ReportingOperator):
+    """Does its work in a worker thread and finishes on the main thread.
+
+    Invoked by a person it is modal: a timer pumps the task, the user goes on working, Esc
+    cancels unless `esc_cancels` is False. If the result cannot be used while the user does
+    something else (`NotNow`), it waits for that to end. Executed by a script, or without a user
+    interface, it waits for the task.
+    """
+
+    esc_cancels = True
+    _task: Task[Any] | None = None
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """Collect what the worker needs as plain values; what is returned runs in the worker."""
+        raise NotImplementedError
+
+    def finish(self, context: bpy.types.Context, value: Any) -> None:
+        """Use the worker's result, on the main thread; `NotNow` only if nothing is changed yet."""
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Called by Blender."""
+        return self.guard(self.run if bpy.app.background else self.begin, context)
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Start the task and wait for it."""
+        return self._finish(context, Task(self.work(context)).run_to_end())
+
+    def begin(self, context: bpy.types.Context) -> Outcome:
+        """Start the task, and let `modal` look after it."""
+        if runtime().busy:
+            raise Problem("SynergyFace is still at work.", "Wait for it, or press Esc.")
+        current = runtime()
+        manager: Any = context.window_manager
+        self._task = current.task = Task(self.work(context))
+        current.timer = manager.event_timer_add(TIMER_SECONDS, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Called by Blender for every event."""
+        task = self._task
+        assert task is not None
+        if event.type == "ESC" and self.esc_cancels:
+            task.cancel()
+            task.pump()
+            return self.guard(self._end, context)
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if task.pump():
+            return self.guard(self._end, context)
+        hint = " (Esc cancels)" if self.esc_cancels else ""
+        _show(context, f"{self.bl_label}: {_text(task)}{hint}")
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Called by Blender when it ends the operator, as when another file is opened."""
+        if self._task is not None:
+            self._task.cancel()
+        self._leave(context)
+
+    def _end(self, context: bpy.types.Context) -> Outcome:
+        assert self._task is not None
+        try:
+            outcome = self._finish(context, self._task.result())
+        except NotNow as obstacle:
+            _show(context, f"{self.bl_label}: {obstacle.message} The result waits (Esc drops it)")
+            return {"PASS_THROUGH"}
+        except BaseException:
+            self._leave(context)
+            raise
+        self._leave(context)
+        return outcome
+
+    def _finish(self, context: bpy.types.Context, value: Any) -> Outcome:
+        self.finish(context, value)
+        self.tell_notices()
+        return {"FINISHED"}
+
+    def tell_notices(self) -> None:
+        """Report what befell the backend meanwhile."""
+        for notice in runtime().connection.take_notices():
+            self.report({"WARNING"}, notice)
+
+    def _leave(self, context: bpy.types.Context) -> None:
+        current = runtime()
+        if current.task is self._task:
+            current.task = None
+            current.remove_timer()
+        _show(context, None)
+
+
+def given_or_kept(operator: Any, settings: Any, names: Iterable[str]) -> Any:
+    """Values that were given to an operator; for the others those that the scene keeps."""
+    given = operator.properties.is_property_set
+    return SimpleNamespace(
+        **{name: getattr(operator if given(name) else settings, name) for name in names}
+    )
+
+
+def _text(task: Task[Any]) -> str:
+    progress = task.progress
+    return f"{progress.stage} {progress.fraction:.0%}" if progress.fraction else progress.stage
+
+
+def _show(context: bpy.types.Context, text: str | None) -> None:
+    """Status bar, and the panels that show the progress."""
+    if context.workspace is not None:
+        context.workspace.status_text_set(text)
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions:
+                if region.type == "UI" or area.type == "PREFERENCES":
+                    region.tag_redraw()

@@ -1,0 +1,136 @@
+"""Operators that write a head or its motion to files."""
+
+# Blender reads property annotations as they stand, so they may not be postponed here.
+# pyright: reportInvalidTypeForm=false
+# Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..problems import Problem
+from ..scene.export import export_head
+from ..scene.motion_table import motion_table, write_motion
+from .base import Outcome, ReportingOperator
+from .selection import NeedsHead, chosen_head
+
+FORMATS = (
+    ("glb", "GLB", "One file with texture, shape keys and animation, for games and the web"),
+    ("fbx", "FBX", "One file with texture, shape keys and animation, for other 3D programs"),
+    ("obj", "OBJ", "The mesh as it looks, its material and texture, and one file per shape key"),
+)
+
+
+class FileOperator(NeedsHead, ReportingOperator):
+    """Base of the operators that ask for a file to write."""
+
+    filepath: bpy.props.StringProperty(
+        name="File", description="Where to write", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    def suffix(self) -> str:
+        """Ending of the file's name."""
+        raise NotImplementedError
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Open the file browser, which calls `execute`."""
+        return self.guard(self._browse, context)
+
+    def check(self, context: bpy.types.Context) -> bool:
+        """Called by the file browser: keep the ending right."""
+        path = self._with_suffix(self.filepath)
+        changed, self.filepath = path != self.filepath, path
+        return changed
+
+    def target(self) -> Path:
+        """The file to write.
+
+        Raises
+        ------
+        Problem
+            None is given.
+        """
+        if not self.filepath:
+            raise Problem("No file is given.", "Set filepath to the file to write.")
+        path = Path(bpy.path.abspath(self._with_suffix(self.filepath))).expanduser()
+        if not path.parent.is_dir():
+            raise Problem(f"There is no folder {path.parent}.", "Choose another folder.")
+        return path
+
+    def _browse(self, context: bpy.types.Context) -> Outcome:
+        name = bpy.path.clean_name(chosen_head(context).name) + self.suffix()
+        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+        self.filepath = str(folder / name)
+        manager: Any = context.window_manager
+        manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def _with_suffix(self, filepath: str) -> str:
+        return bpy.path.ensure_ext(_without_format(filepath), self.suffix())
+
+
+class SYNERGYFACE_OT_export_head(FileOperator, bpy.types.Operator):
+    """Write the head as it is shown, with its texture, shape keys and animation"""
+
+    bl_idname = "synergyface.export_head"
+    bl_label = "Export Head"
+    bl_options = set()
+
+    file_format: bpy.props.EnumProperty(name="Format", description="Kind of file", items=FORMATS)
+    shape_keys: bpy.props.BoolProperty(
+        name="Shape Keys as Files",
+        description="OBJ has no shape keys: write one more OBJ for each",
+        default=True,
+    )
+    motion: bpy.props.BoolProperty(
+        name="Animation", description="GLB and FBX: write the present animation too", default=True
+    )
+
+    def suffix(self) -> str:
+        """As the format wants it."""
+        return f".{self.file_format}"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Called by the file browser: what the format has a use for."""
+        layout: Any = self.layout
+        layout.prop(self, "file_format", expand=True)
+        layout.prop(self, "shape_keys" if self.file_format == "obj" else "motion")
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Export."""
+        head, path = chosen_head(context), self.target()
+        export_head(context, head, path, shape_keys=self.shape_keys, motion=self.motion)
+        self.report({"INFO"}, f"Wrote {path}")
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
+    """Write the head's animation as a table: place, rotation and expression in every frame"""
+
+    bl_idname = "synergyface.export_motion"
+    bl_label = "Export Animation"
+    bl_options = set()
+
+    def suffix(self) -> str:
+        """Always the same."""
+        return ".csv"
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Export."""
+        head, path = chosen_head(context), self.target()
+        write_motion(motion_table(head, context.scene), path)
+        self.report({"INFO"}, f"Wrote {path}")
+        return {"FINISHED"}
+
+
+def _without_format(filepath: str) -> str:
+    """The path without the ending of a format, so that another one can take its place."""
+    stem, dot, ending = filepath.rpartition(".")
+    known = (*(name for name, *_ in FORMATS), "csv")
+    return stem if dot and ending.lower() in known else filepath
+
+
+CLASSES = (SYNERGYFACE_OT_export_head, SYNERGYFACE_OT_export_motion)

@@ -1,0 +1,123 @@
+"""Operators on heads that are in the scene."""
+
+# Blender reads property annotations as they stand, so they may not be postponed here.
+# pyright: reportInvalidTypeForm=false
+# Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+
+import bpy
+
+from ..scene import modifiers
+from ..scene.landmarks import add_landmarks, landmarks_of, remove_landmarks
+from ..scene.pose import apply_photo_pose, is_applied, reset_photo_pose
+from ..settings.heads import MAX_SUBDIVISION
+from .selection import EachHead
+
+
+class SYNERGYFACE_OT_apply_photo_pose(EachHead, bpy.types.Operator):
+    """Give the head the pose that it has in the photo, or take that pose away again"""
+
+    bl_idname = "synergyface.apply_photo_pose"
+    bl_label = "Apply Photo Pose"
+    bl_options = {"REGISTER", "UNDO"}
+
+    action: bpy.props.EnumProperty(
+        name="Action",
+        items=(
+            ("TOGGLE", "Toggle", "Apply it where it is not applied, else reset it"),
+            ("APPLY", "Apply", "Give the head the photo's pose"),
+            ("RESET", "Reset", "Give the head the transform that it had before"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Apply or reset."""
+        toggled = "RESET" if is_applied(head) else "APPLY"
+        if (toggled if self.action == "TOGGLE" else self.action) == "APPLY":
+            apply_photo_pose(head, context.scene)
+        else:
+            reset_photo_pose(head)
+
+
+class SYNERGYFACE_OT_landmarks(EachHead, bpy.types.Operator):
+    """Put Empties on the 68 landmarks, which follow expression and pose; or remove them"""
+
+    bl_idname = "synergyface.landmarks"
+    bl_label = "Landmarks"
+    bl_options = {"REGISTER", "UNDO"}
+
+    action: bpy.props.EnumProperty(
+        name="Action",
+        items=(
+            ("TOGGLE", "Toggle", "Add them where there are none, else remove them"),
+            ("ADD", "Add", "Put an Empty on every landmark that has none"),
+            ("REMOVE", "Remove", "Remove the Empties"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Add or remove."""
+        toggled = "REMOVE" if landmarks_of(head) else "ADD"
+        if (toggled if self.action == "TOGGLE" else self.action) == "ADD":
+            add_landmarks(head)
+        else:
+            remove_landmarks(head)
+
+
+class SYNERGYFACE_OT_show_region(EachHead, bpy.types.Operator):
+    """Show a part of the head, or hide it with a mask modifier"""
+
+    bl_idname = "synergyface.show_region"
+    bl_label = "Show Part"
+    bl_options = {"REGISTER", "UNDO"}
+
+    region: bpy.props.EnumProperty(
+        name="Part",
+        description="The vertex group of that name",
+        items=(("ears", "Ears", "Both ears"), ("neck", "Neck", "All that is below the jaw")),
+    )
+    action: bpy.props.EnumProperty(
+        name="Action",
+        items=(
+            ("TOGGLE", "Toggle", "Show it where it is hidden, else hide it"),
+            ("SHOW", "Show", "Show it"),
+            ("HIDE", "Hide", "Hide it"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Show or hide."""
+        toggled = "HIDE" if modifiers.is_shown(head, self.region) else "SHOW"
+        action = toggled if self.action == "TOGGLE" else self.action
+        modifiers.show(head, self.region, action == "SHOW")
+
+
+class SYNERGYFACE_OT_subdivide(EachHead, bpy.types.Operator):
+    """Subdivide the head in renders; the viewport keeps the plain mesh"""
+
+    bl_idname = "synergyface.subdivide"
+    bl_label = "Subdivide in Renders"
+    bl_options = {"REGISTER", "UNDO"}
+
+    levels: bpy.props.IntProperty(
+        name="Levels",
+        description="Each makes four triangles of one; 0 takes the subdivision away",
+        min=0,
+        max=MAX_SUBDIVISION,
+        default=1,
+    )
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Subdivide."""
+        modifiers.subdivide(head, self.levels)
+
+
+CLASSES = (
+    SYNERGYFACE_OT_apply_photo_pose,
+    SYNERGYFACE_OT_landmarks,
+    SYNERGYFACE_OT_show_region,
+    SYNERGYFACE_OT_subdivide,
+)

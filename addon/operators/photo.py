@@ -1,0 +1,228 @@
+"""Operators that turn photos into heads: what the buttons do. The work itself is elsewhere."""
+
+# Blender reads property annotations as they stand, so they may not be postponed here.
+# pyright: reportInvalidTypeForm=false
+# Class attributes such as bl_options are Blender's own way to declare them.
+# ruff: noqa: RUF012
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..preferences import backend_location
+from ..problems import Problem
+from ..runtime import runtime
+from ..scene.build import put_faces
+from ..scene.photo import Photo, photo_of_file, photo_of_image
+from ..scene.workplace import workplace
+from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
+from ..tasks import Reporter
+from .base import Outcome, ReportingOperator, TaskOperator
+from .selection import present
+
+log = logging.getLogger(__package__)
+
+# The stubs of bpy know Blender's own operators only.
+blender_operators: Any = bpy.ops
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+class PhotoOperator(TaskOperator):
+    """Base of the operators that turn a photo into heads."""
+
+    which: bpy.props.EnumProperty(
+        name="Faces",
+        description="Which faces of the photo become heads",
+        items=WHICH,
+        options={"SKIP_SAVE"},
+    )
+    texture_size: bpy.props.EnumProperty(
+        name="Texture",
+        description="Side of the square texture",
+        items=TEXTURE_SIZES,
+        default="1024",
+        options={"SKIP_SAVE"},
+    )
+    texture_mode: bpy.props.EnumProperty(
+        name="Fill",
+        description="What the texture shows where the photo does not show the face",
+        items=TEXTURE_MODES,
+        options={"SKIP_SAVE"},
+    )
+    subdivision: bpy.props.IntProperty(
+        name="Subdivision",
+        description="Levels of smooth subdivision that new heads have in renders",
+        min=0,
+        max=MAX_SUBDIVISION,
+        options={"SKIP_SAVE"},
+    )
+
+    def photo(self, context: bpy.types.Context) -> Photo:
+        """The photo to reconstruct."""
+        raise NotImplementedError
+
+    def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
+        """Collect photo, order and connection."""
+        photo = self.photo(context)
+        self._workplace = workplace(context)
+        self._subdivision = self._choice(context, "subdivision")
+        self._source, self._name = photo.source, photo.name
+        size: Any = int(self._choice(context, "texture_size"))
+        order = Order(self._choice(context, "which"), size, self._choice(context, "texture_mode"))
+        connection, location = runtime().connection, backend_location(context)
+        log.info("Face from Image: %s, %s", photo.source, order)
+        return lambda report: reconstruct(connection, location, photo.read, order, report)
+
+    def finish(self, context: bpy.types.Context, value: Reconstruction) -> None:
+        """Write the heads into the scene, all at once."""
+        heads = put_faces(
+            self._workplace.scene(context),
+            self._workplace.collection(context),
+            self._source,
+            self._name,
+            value.model,
+            value.result,
+            self._subdivision,
+        )
+        present(context, heads)
+        made = f"{len(heads)} head{'s' if len(heads) != 1 else ''} from {self._name}"
+        self.report({"INFO"}, made + self._workplace.words(context))
+
+    def _choice(self, context: bpy.types.Context, name: str) -> Any:
+        """Value given to the operator, else that of the scene's settings."""
+        operator: Any = self
+        scene: Any = context.scene
+        given = operator.properties.is_property_set(name)
+        return getattr(operator if given else scene.synergyface, name)
+
+
+# No REGISTER on these two: it would offer to run the whole reconstruction again, and to freeze
+# Blender for it, whenever a value in "Adjust Last Operation" changes.
+class SYNERGYFACE_OT_face_from_image(PhotoOperator, bpy.types.Operator):
+    """Reconstruct the face in a photo as a textured head; run again to update it"""
+
+    bl_idname = "synergyface.face_from_image"
+    bl_label = "Face from Image"
+    bl_options = {"UNDO"}
+
+    filepath: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Called by the file handler with a file, by menus without."""
+        if not self.filepath:
+            blender_operators.synergyface.choose_photo("INVOKE_DEFAULT")
+            return {"CANCELLED"}
+        return super().invoke(context, event)
+
+    def photo(self, context: bpy.types.Context) -> Photo:
+        """The file."""
+        if not self.filepath:
+            raise Problem("No photo is given.", "Set filepath to an image file.")
+        return photo_of_file(self.filepath)
+
+
+class SYNERGYFACE_OT_choose_photo(ReportingOperator, bpy.types.Operator):
+    """Choose a photo, and reconstruct the face in it as a textured head"""
+
+    bl_idname = "synergyface.choose_photo"
+    bl_label = "Face from Image"
+    bl_options = {"INTERNAL"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(
+        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while another photo is at work."""
+        return not runtime().busy
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Open the file browser, which calls `execute`."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Hand the file over to an operator that may be modal: a file browser's own may not."""
+        blender_operators.synergyface.face_from_image("INVOKE_DEFAULT", filepath=self.filepath)
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_OT_face_from_active_image(PhotoOperator, bpy.types.Operator):
+    """Reconstruct the face in the image that is open in an image editor"""
+
+    bl_idname = "synergyface.face_from_active_image"
+    bl_label = "Face from Active Image"
+    bl_options = {"UNDO"}
+
+    image: bpy.props.StringProperty(
+        name="Image",
+        description="Name of the image; empty takes the one that is open",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while another photo is at work."""
+        return not runtime().busy
+
+    def photo(self, context: bpy.types.Context) -> Photo:
+        """The named image, or the open one."""
+        image = bpy.data.images.get(self.image) if self.image else open_image(context)
+        if image is None:
+            raise Problem("No image is open.", "Open a photo in an image editor, and try again.")
+        return photo_of_image(image, context.scene)
+
+
+class SYNERGYFACE_OT_cancel(ReportingOperator, bpy.types.Operator):
+    """Stop the work on the photo"""
+
+    bl_idname = "synergyface.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """The modal operator notices at its next tick."""
+        task = runtime().task
+        if task is not None:
+            task.cancel()
+        return {"FINISHED"}
+
+
+class SYNERGYFACE_FH_photo(bpy.types.FileHandler):
+    """Lets a photo be dropped on the 3D viewport or its sidebar"""
+
+    bl_idname = "SYNERGYFACE_FH_photo"
+    bl_label = "Face from Image"
+    bl_import_operator = SYNERGYFACE_OT_face_from_image.bl_idname
+    bl_file_extensions = ";".join(PHOTO_SUFFIXES)
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context | None) -> bool:
+        """Only there; over the scene itself some versions of Blender take the image first."""
+        area = context.area if context else None
+        return area is not None and area.type == "VIEW_3D"
+
+
+def open_image(context: bpy.types.Context) -> bpy.types.Image | None:
+    """Image of the image editor under the mouse, else of any that is open on the screen."""
+    image = getattr(context, "edit_image", None)
+    if image is not None or context.screen is None:
+        return image
+    areas: Any = context.screen.areas
+    editors = (area.spaces.active for area in areas if area.type == "IMAGE_EDITOR")
+    return next((editor.image for editor in editors if editor.image is not None), None)
+
+
+CLASSES = (
+    SYNERGYFACE_OT_face_from_image,
+    SYNERGYFACE_OT_choose_photo,
+    SYNERGYFACE_OT_face_from_active_image,
+    SYNERGYFACE_OT_cancel,
+    SYNERGYFACE_FH_photo,
+)
