@@ -31,7 +31,8 @@ from ..settings.animation import (
     strengths_of,
 )
 from ..tasks import Reporter
-from .base import Outcome, ReportingOperator, TaskOperator, given_or_kept
+from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
+from .choosing import Chooser, DroppedOnView
 from .selection import EachHead, chosen_heads, present
 
 log = logging.getLogger(__package__)
@@ -44,7 +45,9 @@ blender_operators: Any = bpy.ops
 
 # No REGISTER: it would offer to track the clip again, and to freeze Blender for it, whenever a
 # value in "Adjust Last Operation" changes. Smooth Again is for that.
-class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_animate_from_video(
+    WhenIdle, AnimationOptions, TaskOperator, bpy.types.Operator
+):
     """Turn the motion of a face in a clip into keys of a head; run again to replace them"""
 
     bl_idname = "synergyface.animate_from_video"
@@ -63,11 +66,6 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
         "file",
         options={"SKIP_SAVE"},
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something else is at work."""
-        return not runtime().busy
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Called by the file handler with a file, by menus without."""
@@ -118,7 +116,7 @@ class SYNERGYFACE_OT_animate_from_video(AnimationOptions, TaskOperator, bpy.type
         return clip_of_file(self.filepath)
 
 
-class SYNERGYFACE_OT_choose_clip(ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_choose_clip(Chooser, bpy.types.Operator):
     """Choose a film, and turn the motion of the face in it into keys of a head"""
 
     bl_idname = "synergyface.choose_clip"
@@ -130,20 +128,9 @@ class SYNERGYFACE_OT_choose_clip(ReportingOperator, bpy.types.Operator):
         default=";".join(f"*{suffix}" for suffix in FILM_SUFFIXES), options={"HIDDEN"}
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something else is at work."""
-        return not runtime().busy
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Open the file browser, which calls `execute`."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Hand the file over to an operator that may be modal: a file browser's own may not."""
+    def hand_over(self) -> None:
+        """To Animate from Video."""
         blender_operators.synergyface.animate_from_video("INVOKE_DEFAULT", filepath=self.filepath)
-        return {"FINISHED"}
 
 
 class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator):
@@ -176,19 +163,13 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
         )
 
 
-class SYNERGYFACE_FH_clip(bpy.types.FileHandler):
+class SYNERGYFACE_FH_clip(DroppedOnView, bpy.types.FileHandler):
     """Lets a film be dropped on the 3D viewport's sidebar"""
 
     bl_idname = "SYNERGYFACE_FH_clip"
     bl_label = "Animate from Video"
     bl_import_operator = SYNERGYFACE_OT_animate_from_video.bl_idname
     bl_file_extensions = ";".join(FILM_SUFFIXES)
-
-    @classmethod
-    def poll_drop(cls, context: bpy.types.Context | None) -> bool:
-        """Only there."""
-        area = context.area if context else None
-        return area is not None and area.type == "VIEW_3D"
 
 
 def smoothing_of(head: bpy.types.Object) -> dict[str, float]:

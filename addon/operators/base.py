@@ -1,6 +1,6 @@
-"""The two base operators: one that reports every failure, one that also works off the main thread.
+"""What operators are made of: reporting every failure, work off the main thread, one at a time.
 
-They are mix-ins: combine them with ``bpy.types.Operator``.
+These are mix-ins: combine them with ``bpy.types.Operator``.
 """
 
 from __future__ import annotations
@@ -58,6 +58,15 @@ class ReportingOperator:
                 "Copy Diagnostics in its preferences holds what to report.",
             )
         return {"CANCELLED"}
+
+
+class WhenIdle:
+    """Offered only while nothing else is at work."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Called by Blender."""
+        return not runtime().busy
 
 
 class TaskOperator(ReportingOperator):

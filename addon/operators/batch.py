@@ -20,14 +20,15 @@ from ..scene import identity
 from ..scene.workplace import workplace
 from ..settings.batch import FILE_EACH, OPTIONS, BatchOptions
 from ..tasks import Reporter, Task
-from .base import Outcome, ReportingOperator, TaskOperator, given_or_kept
+from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
+from .choosing import Chooser
 from .selection import present
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
 
 
-class SYNERGYFACE_OT_batch(BatchOptions, TaskOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, TaskOperator, bpy.types.Operator):
     """Turn the photos of a folder into heads, its films into actions; run again to go on"""
 
     bl_idname = "synergyface.batch"
@@ -35,11 +36,6 @@ class SYNERGYFACE_OT_batch(BatchOptions, TaskOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     directory: bpy.props.StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something else is at work."""
-        return not runtime().busy
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask for the folder if none is given."""
@@ -113,7 +109,7 @@ class SYNERGYFACE_OT_batch(BatchOptions, TaskOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SYNERGYFACE_OT_choose_folder(ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_choose_folder(Chooser, bpy.types.Operator):
     """Choose a folder of photos or films for a batch"""
 
     bl_idname = "synergyface.choose_folder"
@@ -122,20 +118,9 @@ class SYNERGYFACE_OT_choose_folder(ReportingOperator, bpy.types.Operator):
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something else is at work."""
-        return not runtime().busy
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Open the file browser, which calls `execute`."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Hand the folder over to an operator that may be modal: a file browser's own may not."""
+    def hand_over(self) -> None:
+        """To the batch."""
         blender_operators.synergyface.batch("INVOKE_DEFAULT", directory=self.directory)
-        return {"FINISHED"}
 
 
 def _absolute(folder: str) -> Path:

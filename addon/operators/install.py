@@ -21,7 +21,7 @@ from ..preferences import install_options
 from ..problems import Problem
 from ..runtime import runtime
 from ..tasks import Reporter
-from .base import Outcome, ReportingOperator, TaskOperator
+from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
 
 DIALOG_WIDTH = 560
 LINE_CHARACTERS = 88
@@ -30,7 +30,7 @@ LINE_CHARACTERS = 88
 blender_operators: Any = bpy.ops
 
 
-class SYNERGYFACE_OT_ask_to_install(ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Operator):
     """Say what will be fetched, how large it is and from where, and install it if you agree"""
 
     bl_idname = "synergyface.ask_to_install"
@@ -42,11 +42,6 @@ class SYNERGYFACE_OT_ask_to_install(ReportingOperator, bpy.types.Operator):
         description="The face model may be used for non-commercial purposes only",
         options={"SKIP_SAVE"},
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """One thing at a time."""
-        return not runtime().busy
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Called by Blender."""

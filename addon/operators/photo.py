@@ -20,7 +20,8 @@ from ..scene.photo import Photo, photo_of_file, photo_of_image
 from ..scene.workplace import workplace
 from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter
-from .base import Outcome, ReportingOperator, TaskOperator
+from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
+from .choosing import Chooser, DroppedOnView
 from .selection import present
 
 log = logging.getLogger(__package__)
@@ -125,7 +126,7 @@ class SYNERGYFACE_OT_face_from_image(PhotoOperator, bpy.types.Operator):
         return photo_of_file(self.filepath)
 
 
-class SYNERGYFACE_OT_choose_photo(ReportingOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_choose_photo(Chooser, bpy.types.Operator):
     """Choose a photo, and reconstruct the face in it as a textured head"""
 
     bl_idname = "synergyface.choose_photo"
@@ -137,23 +138,12 @@ class SYNERGYFACE_OT_choose_photo(ReportingOperator, bpy.types.Operator):
         default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"}
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while another photo is at work."""
-        return not runtime().busy
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Open the file browser, which calls `execute`."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Hand the file over to an operator that may be modal: a file browser's own may not."""
+    def hand_over(self) -> None:
+        """To Face from Image."""
         blender_operators.synergyface.face_from_image("INVOKE_DEFAULT", filepath=self.filepath)
-        return {"FINISHED"}
 
 
-class SYNERGYFACE_OT_face_from_active_image(PhotoOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_face_from_active_image(WhenIdle, PhotoOperator, bpy.types.Operator):
     """Reconstruct the face in the image that is open in an image editor"""
 
     bl_idname = "synergyface.face_from_active_image"
@@ -165,11 +155,6 @@ class SYNERGYFACE_OT_face_from_active_image(PhotoOperator, bpy.types.Operator):
         description="Name of the image; empty takes the one that is open",
         options={"SKIP_SAVE"},
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while another photo is at work."""
-        return not runtime().busy
 
     def photo(self, context: bpy.types.Context) -> Photo:
         """The named image, or the open one."""
@@ -194,19 +179,13 @@ class SYNERGYFACE_OT_cancel(ReportingOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SYNERGYFACE_FH_photo(bpy.types.FileHandler):
+class SYNERGYFACE_FH_photo(DroppedOnView, bpy.types.FileHandler):
     """Lets a photo be dropped on the 3D viewport or its sidebar"""
 
     bl_idname = "SYNERGYFACE_FH_photo"
     bl_label = "Face from Image"
     bl_import_operator = SYNERGYFACE_OT_face_from_image.bl_idname
     bl_file_extensions = ";".join(PHOTO_SUFFIXES)
-
-    @classmethod
-    def poll_drop(cls, context: bpy.types.Context | None) -> bool:
-        """Only there; over the scene itself some versions of Blender take the image first."""
-        area = context.area if context else None
-        return area is not None and area.type == "VIEW_3D"
 
 
 def open_image(context: bpy.types.Context) -> bpy.types.Image | None:

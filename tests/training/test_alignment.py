@@ -55,6 +55,7 @@ def test_the_command_reports_what_its_points_say(
     assert report["nme"]["refined"]["all"] == pytest.approx(expected, rel=1e-3)
     assert report["nme"]["refined"]["inner"] == pytest.approx(expected, rel=1e-3)
     assert report["nme"]["coarse"]["all"] > 0
+    assert report["offset"]["refined"] == pytest.approx([-expected, 0], rel=1e-3, abs=1e-3)
     assert report["nme"]["refined"]["yaw"]["60-90"] is None
 
 

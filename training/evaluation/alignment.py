@@ -16,6 +16,7 @@ from training.evaluation.nme import (
     YAW_BINS,
     aflw_error,
     mean_of_bins,
+    mean_offset,
     means_by_yaw,
     normalised_mean_error,
     yaw_bins,
@@ -46,6 +47,9 @@ class Alignment:
         By row, (M,) NME in percent over all points.
     inner
         By row, (M,) over the 51 points without the jaw; none for AFLW's 21 points.
+    offsets
+        By row, (2,) how far right and down of the annotated inner points the answers lie on
+        average, in percent.
     refinement
         (M, 68) squared distance between refined and coarse landmarks in crop pixels,
         |L_r - L_c|^2, where both are known.
@@ -58,6 +62,7 @@ class Alignment:
     yaw_from: str
     errors: Mapping[str, Array]
     inner: Mapping[str, Array]
+    offsets: Mapping[str, Array]
     refinement: Array | None
 
 
@@ -102,6 +107,7 @@ def measure_alignment(
         yaw_from=yaw_from,
         errors=errors,
         inner=inner,
+        offsets={name: mean_offset(row, truth) for name, row in chosen.items() if measured.any()},
         refinement=_refinement(predictions, measured),
     )
 
@@ -123,7 +129,8 @@ def alignment_report(alignment: Alignment) -> dict[str, Any]:
     ``n``, ``detected``, ``undetected``; ``measured``, the photos behind the errors; ``people``;
     ``yaw_from``; ``count`` by yaw bin; ``nme`` by row, in percent: ``all`` (the plain mean over
     photos of the error of all points), ``inner``, ``yaw`` (mean of each bin), ``mean_of_bins``
-    (their unweighted mean, which the literature's tables call All). None where there is nothing.
+    (their unweighted mean, which the literature's tables call All); ``offset`` by row, percent
+    right and down of the annotations. None where there is nothing.
     """
     bins = yaw_bins(alignment.yaw)
     report: dict[str, Any] = {
@@ -139,6 +146,7 @@ def alignment_report(alignment: Alignment) -> dict[str, Any]:
             for row, error in alignment.errors.items()
         },
     }
+    report["offset"] = {row: offset.tolist() for row, offset in alignment.offsets.items()}
     if alignment.refinement is not None and len(alignment.yaw):
         report["refinement_px2"] = float(np.median(alignment.refinement))
     return report
@@ -172,6 +180,10 @@ def alignment_notes(report: dict[str, Any]) -> list[str]:
         f"{report['measured']} measured, of {report['people']} people",
         f"|yaw| from the {report['yaw_from']}; photos by |yaw|: {count}",
         "all: plain mean over photos; bins' mean: unweighted mean of the yaw bins",
+    ]
+    notes += [
+        f"{row}: inner points {x:+.2f} % right and {y:+.2f} % down of the annotated ones on average"
+        for row, (x, y) in report["offset"].items()
     ]
     if report["undetected"]:
         notes.append("no answer for: " + ", ".join(report["undetected"]))
