@@ -53,7 +53,7 @@ def _write_results(item: Item, options: BatchOptions, reconstructor: FaceReconst
 
 
 def _write_heads(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
-    from backend.results import write_faces
+    from backend.output.faces import write_faces
     from backend.vision.images import read_image
 
     image = read_image(item.source)
@@ -69,8 +69,8 @@ def _write_heads(item: Item, options: BatchOptions, reconstructor: FaceReconstru
 
 def _write_animations(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
     from backend.clip_pipeline import ClipRequest, track_from_video
-    from backend.clip_preview import write_overlay
-    from backend.clip_results import write_clip
+    from backend.output.clip_preview import write_overlay
+    from backend.output.clips import write_clip
     from backend.tracking.partial import discard
     from backend.vision.clip import open_clip
 

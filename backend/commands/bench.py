@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _photo(args: argparse.Namespace) -> int:
-    from backend.bench import benchmark, ratios
+    from backend.benchmarks.photo import benchmark, ratios
     from backend.commands.demo import sample_image
     from backend.errors import BadInputError
 

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInputError(
             f"--repeat {args.repeat} --frames {args.frames}.", "Give at least 1 and 50."
         )
-    from backend.bench_video import benchmark_video, write_moving_photo
+    from backend.benchmarks.video import benchmark_video, write_moving_photo
     from backend.commands.demo import sample_image
     from backend.pipeline import FaceReconstructor
 

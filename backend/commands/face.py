@@ -78,7 +78,7 @@ def _check_names(photos: list[Path]) -> None:
 def _reconstruct(
     photo: Path, args: argparse.Namespace, reconstructor: FaceReconstructor
 ) -> dict[str, Any]:
-    from backend.results import write_faces
+    from backend.output.faces import write_faces
     from backend.vision.images import read_image
 
     image = read_image(photo)

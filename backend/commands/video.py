@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Track the clip and write its faces; what an interrupted run has found is kept."""
     from backend.clip_pipeline import ClipRequest, track_from_video
-    from backend.clip_results import write_clip
     from backend.data_folder import require_writable
+    from backend.output.clips import write_clip
     from backend.pipeline import FaceReconstructor
     from backend.tracking.partial import discard
     from backend.vision.clip import Range, open_clip
@@ -134,7 +134,7 @@ def _write_preview(
     reconstructor: FaceReconstructor,
     progress: Callable[[float, str], None],
 ) -> None:
-    from backend.clip_preview import write_overlay
+    from backend.output.clip_preview import write_overlay
     from backend.vision.clip import open_clip
 
     clip = open_clip(request.source, request.frame_rate)

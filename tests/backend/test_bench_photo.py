@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.bench import LANDMARKS, MB05, MESH, NETWORK, PEER, Timing, ratios
+from backend.benchmarks.photo import LANDMARKS, MB05, MESH, NETWORK, PEER, Timing, ratios
 from backend.cli import main
 from backend.errors import BadInputError
 
@@ -25,7 +25,7 @@ def test_ratios_say_how_much_longer_the_peers_take() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no weights"])
 def test_other_files_are_no_weights(tmp_path: Path, content: bytes) -> None:
-    from backend.bench_peers import Mb05
+    from backend.benchmarks.peers import Mb05
 
     (tmp_path / "mb05.npz").write_bytes(content)
     with pytest.raises(BadInputError, match="does not hold the weights of mb05"):
@@ -39,7 +39,7 @@ def test_repeat_is_checked() -> None:
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="mb05's weights are not on this computer")
 def test_mb05_sees_the_face_that_we_see(reconstructor: Any) -> None:
     """So it is the network that it is called: its landmarks lie where ours do."""
-    from backend.bench_peers import Mb05
+    from backend.benchmarks.peers import Mb05
     from backend.commands.demo import sample_image
     from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
     from backend.vision.crop import crop

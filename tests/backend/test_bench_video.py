@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.bench_video import moving_photo, peak_megabytes
+from backend.benchmarks.video import moving_photo, peak_megabytes
 from backend.cli import main
 from backend.commands.demo import sample_image
 from backend.morphable_model.model import MorphableModel

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from backend.errors import BadInputError
-from backend.export import export_head
 from backend.morphable_model.model import N_TRIANGLES, N_VERTICES, MorphableModel
+from backend.output.mesh_files import export_head
 
 PLY_TYPES = {"float": "<f4", "uchar": "u1", "int": "<i4"}
 

@@ -10,7 +10,7 @@ import pytest
 
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
-from backend.preview import GAP, PANEL, overlay, preview_sheet, render_head
+from backend.output.preview import GAP, PANEL, overlay, preview_sheet, render_head
 from backend.texture.uv_map import texel_position
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from skimage import data
 
 from backend import clip_pipeline
 from backend.clip_pipeline import ClipRequest, track_from_video
-from backend.clip_preview import write_overlay
-from backend.clip_results import timecode, write_clip
 from backend.errors import BadInputError, CancelledError, NoFaceError
 from backend.geometry.pose import yaw_pitch_roll
+from backend.output.clip_preview import write_overlay
+from backend.output.clips import timecode, write_clip
 from backend.pipeline import FaceReconstructor
 from backend.tracking import following
 from backend.tracking.partial import STATE

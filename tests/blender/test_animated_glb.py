@@ -17,7 +17,7 @@ WRITE = """
 import sys
 from pathlib import Path
 import numpy as np
-from backend.animated_glb import export_animated_glb
+from backend.output.animated_glb import export_animated_glb
 from backend.morphable_model.storage import load_model
 from training.evaluation.clip_truth import read_truth
 truth = read_truth(Path(sys.argv[1]))

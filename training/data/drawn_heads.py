@@ -29,7 +29,7 @@ from backend.morphable_model.model import (
 )
 from backend.morphable_model.placement import posed_vertices
 from backend.morphable_model.storage import load_model
-from backend.preview import MOUTH
+from backend.output.preview import MOUTH
 from backend.texture.baker import TextureBaker
 from backend.texture.filters import outside, sample
 from backend.texture.uv_map import texel_position

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
-from backend.preview import MOUTH
+from backend.output.preview import MOUTH
 from backend.texture.filters import outside, resize, sample
 from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position

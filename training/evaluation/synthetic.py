@@ -24,7 +24,7 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
-from backend.preview import MOUTH
+from backend.output.preview import MOUTH
 from backend.texture.filters import outside, sample
 from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.morphable_model.model import MorphableModel
+from backend.output.preview import render_head
 from backend.pipeline import FaceReconstructor
-from backend.preview import render_head
 from backend.texture.baker import TextureBaker, to_bytes
 from backend.vision.crop import crop
 from gan_texture.inference import TextureGenerator

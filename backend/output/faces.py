@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
-from backend.export import export_head
 from backend.geometry.camera import CROP_SIZE
 from backend.morphable_model.model import MorphableModel
+from backend.output.mesh_files import export_head
+from backend.output.preview import preview_sheet
 from backend.pipeline import Face
-from backend.preview import preview_sheet
 from backend.wire import face_pose
 
 

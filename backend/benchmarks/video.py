@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.bench import PHOTO_HEIGHT, PHOTO_WIDTH, frame_of
+from backend.benchmarks.photo import PHOTO_HEIGHT, PHOTO_WIDTH, frame_of
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.morphable_model.sources import detector_path
 from backend.pipeline import FaceReconstructor

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import NoFaceError
-from backend.export import METRES_PER_MILLIMETRE, gltf_scene
 from backend.morphable_model.model import N_SHAPE, MorphableModel
+from backend.output.mesh_files import METRES_PER_MILLIMETRE, gltf_scene
 from backend.tracking.smooth_track import motion_of
 from backend.tracking.smoothing import Motion, like_signs
 from backend.tracking.track import Track, TrackedClip

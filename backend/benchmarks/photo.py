@@ -24,7 +24,7 @@ from backend.vision.landmarker import Landmarker
 from backend.wire import faces_result
 
 if TYPE_CHECKING:
-    from backend.bench_peers import Mb05
+    from backend.benchmarks.peers import Mb05
 
 PHOTO_HEIGHT = 720
 PHOTO_WIDTH = 1280
@@ -63,7 +63,7 @@ def benchmark(
     device
         Where the network runs.
     mb05
-        Weights of a peer; see `backend.bench_peers.Mb05`.
+        Weights of a peer; see `backend.benchmarks.peers.Mb05`.
     """
     frame = frame_of(photo)
     reconstructor = FaceReconstructor.load(device)
@@ -113,7 +113,7 @@ def ratios(timings: list[Timing]) -> dict[str, float]:
 
 def _mb05(path: Path) -> Mb05:
     # PyTorch takes seconds to import, and only this peer needs it here.
-    from backend.bench_peers import Mb05
+    from backend.benchmarks.peers import Mb05
 
     return Mb05(path)
 
