@@ -143,7 +143,8 @@ def ablation_report(runs: Sequence[Run]) -> dict[str, Any]:
     BadInputError
         No run belongs to any row.
     """
-    rows = runs_by_row(runs)
+    measured = [run for run in runs if run.figures]
+    rows = runs_by_row(measured)
     if not any(rows.values()):
         raise BadInputError(
             "None of the runs is an ablation of the paper.",
@@ -151,7 +152,8 @@ def ablation_report(runs: Sequence[Run]) -> dict[str, Any]:
         )
     return {
         "tables": [_report_table(table, rows) for table in published.ABLATIONS],
-        "notes": _notes(runs, rows),
+        "notes": _notes(measured, rows)
+        + [f"{run.folder} was never validated." for run in runs if not run.figures],
     }
 
 

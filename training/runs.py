@@ -32,7 +32,7 @@ class Run:
     steps
         Last step at which it was validated.
     figures
-        Last validation figures by name, as ``val/refined_all``.
+        Last validation figures by name, as ``val/refined_all``; none before the first.
     """
 
     folder: Path
@@ -75,7 +75,7 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
     Raises
     ------
     BadInputError
-        There is no run in a folder, or one cannot be read.
+        There is no run in a folder, one cannot be read, or none was ever validated.
     """
     folders: dict[Path, None] = {}
     for path in paths:
@@ -86,7 +86,11 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
                 "Give folders that `synergyface train` wrote with a CSVLogger.",
             )
         folders |= dict.fromkeys(found)
-    return [read_run(folder) for folder in folders]
+    runs = [read_run(folder) for folder in folders]
+    if not any(run.figures for run in runs):
+        names = ", ".join(str(run.folder) for run in runs)
+        raise BadInputError(f"Never validated: {names}.", "Wait for the first validation.")
+    return runs
 
 
 def read_run(folder: Path) -> Run:
@@ -95,7 +99,7 @@ def read_run(folder: Path) -> Run:
     Raises
     ------
     BadInputError
-        A file is missing or cannot be read, or the run was never validated.
+        A file is missing or cannot be read.
     """
     try:
         with (folder / METRICS_FILE).open(newline="", encoding="utf-8") as file:
@@ -109,10 +113,6 @@ def read_run(folder: Path) -> Run:
             f"{folder} cannot be read as a training: {reason}",
             f"It must hold the {METRICS_FILE} and {CONFIG_FILE} of one training.",
         ) from error
-    if not figures:
-        raise BadInputError(
-            f"The training {folder} was never validated.", "Wait for its first validation."
-        )
     return Run(folder, config, steps, figures)
 
 

@@ -136,6 +136,17 @@ def test_text_has_the_paper_and_ours_in_turn(
     assert block[4][:3] == ["adopted:", "ours,", "spread"]
 
 
+def test_a_run_that_has_just_begun_is_named_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "done", FULL, [(10, figures(2))])
+    write_run(tmp_path / "begun", FULL, [(10, {})], seed=2)
+    assert main(["report", "ablations", str(tmp_path), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert f"{tmp_path / 'begun'} was never validated." in report["notes"]
+    assert not any("spread" in note or "equal budget" in note for note in report["notes"])
+
+
 @pytest.mark.parametrize("fault", ["empty", "no config", "never validated", "unknown network"])
 def test_bad_runs_are_refused_with_a_reason(
     fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
