@@ -267,4 +267,4 @@ def test_ten_thousand_frames_take_less_than_a_second() -> None:
 
 def test_the_addon_carries_a_copy() -> None:
     own = Path(smoothing.__file__).read_bytes()
-    assert (ROOT / "addon" / "smoothing.py").read_bytes() == own
+    assert (ROOT / "addon" / "motion" / "smoothing.py").read_bytes() == own

@@ -129,6 +129,10 @@ def test_an_open_pack_can_be_read_in_another_process(small_pack: Path, method: s
         return
     with get_context("fork").Pool(2) as processes:
         assert processes.map(_checksum, [faces, faces]) == [expected, expected]
+        # Left to themselves they would be terminated, and children of a process that has run other
+        # libraries do not always hear that.
+        processes.close()
+        processes.join()
 
 
 def test_whole_shards_are_kept(ramps: FittedPhotos, tmp_path: Path) -> None:
