@@ -17,9 +17,10 @@ import pytest
 
 from addon import contract
 from addon.connection import client as client_module
-from addon.connection.client import BackendClient, BackendError, parse_address
+from addon.connection.client import BackendClient, BackendError
 from backend.errors import MissingAssetError
 from backend.server.limits import Limits
+from tests.addon.refusals import refused
 
 Start = Callable[..., Any]
 
@@ -33,14 +34,6 @@ def finished(client: BackendClient, job: str) -> Any:
     while not status.finished:
         status = client.job(job, wait=5, since=status.revision)
     return status
-
-
-def refused(call: Callable[..., Any], *arguments: Any) -> BackendError:
-    """Error of a call, which has words for a person."""
-    with pytest.raises(BackendError) as caught:
-        call(*arguments)
-    assert caught.value.message.endswith((".", "?")) and caught.value.code
-    return caught.value
 
 
 CONNECTION = Path(str(client_module.__file__)).parent
@@ -351,40 +344,6 @@ def test_a_job_id_cannot_leave_its_path(scripted: Callable[..., ScriptedServer])
     refused(BackendClient(server.port, "token").job, "../../x?y#z\r\nHost: evil")
     line = server.requests[0].split(b"\r\n")[0]
     assert line.startswith(b"GET /v1/jobs/..%2F..%2Fx%3Fy%23z%0D%0AHost%3A%20evil?wait=0 ")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("127.0.0.1:8123", ("127.0.0.1", 8123)),
-        (" http://localhost:1/ ", ("127.0.0.1", 1)),
-        ("[::1]:65535", ("::1", 65535)),
-        ("127.9.9.9:80", ("127.9.9.9", 80)),
-    ],
-)
-def test_addresses(text: str, expected: tuple[str, int]) -> None:
-    assert parse_address(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["192.168.1.2:80", "example.com:80", "0.0.0.0:80", "[::]:80", "127.1:80", "2130706433:80",
-     "localhost.evil.example:80", "[::ffff:8.8.8.8]:80", "127.0.0.1.evil.example:80"],
-)  # fmt: skip
-def test_other_computers_are_refused(text: str) -> None:
-    error = refused(parse_address, text)
-    assert error.code == "not-loopback"
-    assert "SSH tunnel" in error.remedy
-    assert refused(BackendClient, 80, "token", text.rpartition(":")[0]).code == "not-loopback"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "localhost", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "::1:80",
-     "https://127.0.0.1:80", "http://127.0.0.1:80/path", "user@127.0.0.1:80", "127.0.0.1:8 0"],
-)  # fmt: skip
-def test_what_is_no_address(text: str) -> None:
-    assert refused(parse_address, text).code == "bad-address"
 
 
 @pytest.mark.parametrize("token", ["", "  ", "a b", "a\r\nHost: evil", "t\xf6ken"])
