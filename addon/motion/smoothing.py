@@ -5,8 +5,9 @@ by their confidence, and the frame takes its value: the filter of Savitzky & Gol
 frames at any times (Cleveland & Loader 1996, *Smoothing by local regression*). What moves as a
 parabola or slower is reproduced exactly, and nothing comes late.
 
-Rotations are fitted as rotation vectors from the frame in the middle. No window reaches over a
-long gap or over a jump that no head makes, as at a cut.
+Rotations are fitted as rotation vectors from the frame in the middle. A head that is held still
+should stand still: where a window three times as wide says nearly the same, it is believed instead.
+No window reaches over a long gap or over a jump that no head makes, as at a cut.
 
 The add-on carries a copy of this file, so it imports nothing but NumPy.
 """
@@ -25,6 +26,11 @@ Differences = Callable[[int], Array]
 # Standard deviation of the Gaussian in seconds at strength 1, and where it ends.
 LONGEST_SECONDS = 0.2
 CUT_OFF = 4.0
+# How many times wider windows are while the head is held still, and by how much their answer may
+# differ from the usual window's, in radians, in parts of the scale and in millimetres: as much as
+# noise does, and less than anybody sees.
+CALM = 3.0
+CALM_RADIANS, CALM_SCALE, CALM_MILLIMETRES = np.radians(0.3), 0.003, 0.5
 # A window reaches over frames without the face that last no longer than this.
 LONGEST_BRIDGE = 0.25
 # A head that moved between two frames by more than base + rate * seconds is another shot.
@@ -103,17 +109,21 @@ def smooth(motion: Motion, strengths: Strengths) -> Motion:
     present = np.flatnonzero(motion.confidence > 0)
     seen = _rows(motion, present)
     pieces = _pieces(seen)
-    rotation, position, expression = (
-        _Windows(seen.times, seen.confidence, pieces, LONGEST_SECONDS * strength)
-        for strength in (strengths.rotation, strengths.position, strengths.expression)
+
+    def windows(strength: float) -> _Windows:
+        return _Windows(seen.times, seen.confidence, pieces, LONGEST_SECONDS * strength)
+
+    rotation, position = (
+        (windows(strength), windows(CALM * strength))
+        for strength in (strengths.rotation, strengths.position)
     )
-    place = position.smooth(np.column_stack([seen.scale, seen.translation]))
+    place = _smooth_places(np.column_stack([seen.scale, seen.translation]), *position)
     smoothed = replace(
         seen,
-        quaternions=like_signs(rotation.smooth_rotations(seen.quaternions)),
+        quaternions=like_signs(_smooth_rotations(seen.quaternions, *rotation)),
         scale=place[:, 0],
         translation=place[:, 1:],
-        expression=expression.smooth(seen.expression),
+        expression=windows(strengths.expression).smooth(seen.expression),
     )
     return replace(
         motion,
@@ -147,15 +157,14 @@ class _Windows:
         """(N, C) -> (N, C)"""
         return values + self._corrections(lambda step: values[step:] - values[:-step], values.shape)
 
-    def smooth_rotations(self, quaternions: Array) -> Array:
-        """(N, 4) -> (N, 4)"""
+    def turns(self, quaternions: Array) -> Array:
+        """(N, 4) -> (N, 3) rotation vectors from each frame's rotation to the smooth one."""
 
         def differences(step: int) -> Array:
             before, after = quaternions[:-step], quaternions[step:]
             return rotation_vectors(quaternion_product(conjugate(before), after))
 
-        vectors = self._corrections(differences, (len(quaternions), 3))
-        return quaternion_product(quaternions, quaternions_of(vectors))
+        return self._corrections(differences, (len(quaternions), 3))
 
     def _corrections(self, differences: Differences, shape: tuple[int, ...]) -> Array:
         """(N, C) what the parabola around each frame adds to its value.
@@ -184,6 +193,30 @@ class _Windows:
                 count[here] += near
             step += 1
         return np.where(count[:, None] >= FEWEST, _at_centre(moments, sums), 0.0)
+
+
+def _smooth_rotations(quaternions: Array, usual: _Windows, calm: _Windows) -> Array:
+    """(N, 4) -> (N, 4), with windows for heads that move and for heads that are held still."""
+    turns = usual.turns(quaternions)
+    further = calm.turns(quaternions) - turns
+    turns += _held_still(further / CALM_RADIANS) * further
+    return quaternion_product(quaternions, quaternions_of(turns))
+
+
+def _smooth_places(places: Array, usual: _Windows, calm: _Windows) -> Array:
+    """(N, 4) scale and translation -> (N, 4), with windows as for rotations.
+
+    How deep a head lies, no picture shows: that does not count.
+    """
+    smoothed = usual.smooth(places)
+    further = calm.smooth(places) - smoothed
+    tolerance = places[:, :1] * [CALM_SCALE, CALM_MILLIMETRES, CALM_MILLIMETRES]
+    return smoothed + _held_still(further[:, :3] / tolerance) * further
+
+
+def _held_still(apart: Array) -> Array:
+    """(N, C) differences of the windows' answers in parts of what is tolerated -> (N, 1) share."""
+    return np.exp(-0.5 * (apart**2).sum(axis=1, keepdims=True))
 
 
 def _weight(distance: Array) -> Array:

@@ -11,7 +11,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from backend.tracking import smoothing
-from backend.tracking.smoothing import LONGEST_SECONDS, Motion, Strengths, like_signs, smooth
+from backend.tracking.smoothing import (
+    CALM,
+    CALM_RADIANS,
+    LONGEST_SECONDS,
+    Motion,
+    Strengths,
+    like_signs,
+    smooth,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = Strengths(1, 1, 1)
@@ -67,7 +75,7 @@ def test_a_turn_at_constant_rate_is_reproduced_beyond_half_a_turn() -> None:
     axis = np.array([1.0, 2.0, -2.0]) / 3
     quaternions = quaternions_of(Rotation.from_rotvec(np.outer(2.5 * times, axis)))
     flips = np.random.default_rng(2).choice([-1.0, 1.0], (100, 1))
-    found = smooth(motion_of(times, quaternions=quaternions * flips), ALL).quaternions
+    found = smooth(motion_of(times, quaternions=quaternions * flips), Strengths()).quaternions
     off = rotation_of(found) * rotation_of(quaternions).inv()
     assert off.magnitude().max() < 1e-9
     assert (np.einsum("ij,ij->i", found[1:], found[:-1]) > 0).all()
@@ -105,16 +113,16 @@ def test_equals_a_weighted_fit_by_polyfit() -> None:
         assert found[here] == pytest.approx(fitted[-1], abs=1e-9)
 
 
-def test_small_rotations_are_smoothed_as_vectors_are() -> None:
+def test_small_rotations_are_smoothed_as_vectors_are_by_wider_windows() -> None:
     times = irregular_times(80)
-    vectors = np.random.default_rng(5).normal(0, 1e-4, (80, 3))
+    vectors = np.random.default_rng(5).normal(0, 1e-5, (80, 3))
     motion = motion_of(
         times, expression=vectors, quaternions=quaternions_of(Rotation.from_rotvec(vectors))
     )
-    found = smooth(motion, ALL)
+    found = smooth(motion, Strengths(rotation=0.3, expression=0.3 * CALM))
     turned = rotation_of(found.quaternions).as_rotvec()
-    np.testing.assert_allclose(turned, found.expression, atol=2e-8)
-    assert np.abs(found.expression).max() > 1e-5
+    np.testing.assert_allclose(turned, found.expression, atol=2e-9)
+    assert np.abs(found.expression).max() > 2e-6
 
 
 def test_nothing_comes_late() -> None:
@@ -144,6 +152,34 @@ def test_noise_falls_by_the_gain_of_the_kernel(strength: float) -> None:
     found = smooth(motion, Strengths(expression=strength)).expression[60:-60]
     gain = 27 / (32 * np.sqrt(np.pi)) / (strength * LONGEST_SECONDS * rate)
     assert found.var() == pytest.approx(gain, rel=0.03)
+
+
+def test_a_head_held_still_stands_stiller() -> None:
+    """By the gain of the wider window's kernel, see above."""
+    rate, n = 30, 1500
+    vectors = np.random.default_rng(12).normal(0, np.radians(0.1), (n, 3))
+    motion = motion_of(
+        np.arange(n) / rate, quaternions=quaternions_of(Rotation.from_rotvec(vectors))
+    )
+    found = smooth(motion, Strengths(rotation=0.5)).quaternions[60:-60]
+    gain = 27 / (32 * np.sqrt(np.pi)) / (CALM * 0.5 * LONGEST_SECONDS * rate)
+    assert rotation_of(found).as_rotvec().var() == pytest.approx(
+        gain * np.radians(0.1) ** 2, rel=0.2
+    )
+
+
+@pytest.mark.parametrize("turns", [0.7, 2.0, 3.0])
+def test_a_head_that_moves_is_not_smoothed_more(turns: float) -> None:
+    """`d exp(-d^2 / 2)` is at most `exp(-1/2)`."""
+    times = np.arange(200) / 30
+    yaw = np.radians(20) * np.sin(2 * np.pi * turns * times)
+    rotation = Rotation.from_rotvec(yaw[:, None] * [0, 1, 0])
+    motion = motion_of(times, yaw[:, None], quaternions=quaternions_of(rotation))
+    found = smooth(motion, Strengths(rotation=0.5, expression=0.5))
+    turned = rotation_of(found.quaternions).as_rotvec()[:, 1]
+    off = np.abs(turned - found.expression[:, 0])
+    assert off.max() <= CALM_RADIANS * np.exp(-0.5) + 1e-9
+    assert np.median(off) < CALM_RADIANS / 10
 
 
 def test_gaps_stay_and_long_ones_divide() -> None:
