@@ -16,33 +16,19 @@ from backend.tracking.identity import people
 from backend.tracking.portrait import Portrait, Portrayer, unlikeness
 from backend.tracking.sighting import Sighting
 from backend.tracking.tracker import FaceTracker
-from training.evaluation.clip_drawing import Camera, Shot
-from training.evaluation.clip_scenarios import Person, Scene, Stage, ticks_of
+from training.evaluation.clip_drawing import Camera
+from training.evaluation.clip_scenarios import Person, Scene, Setting, Stage, ticks_of
 
 WIDTH, HEIGHT, FRAMES, RATE = 640, 360, 30, 25
 SEEDS = range(8)
 
 
 @dataclass(frozen=True)
-class MarkedCamera(Camera):
-    """Everybody has the same complexion and the same light, and marks of their own."""
-
-    marks: tuple[int, ...] = ()
+class AlikeCamera(Camera):
+    """Everybody has the same complexion, but for marks of their own."""
 
     def _skin_tone(self, number: int) -> np.ndarray:
-        tone = super()._skin_tone(0)
-        return tone * marks_of(self.marks[number])
-
-    def _shot(self, number: int) -> Shot:
-        """Another place in the same light, so that the person alone makes the difference."""
-        return replace(super()._shot(number), light=super()._shot(0).light)
-
-
-def marks_of(seed: int, size: int = 512) -> np.ndarray:
-    """(size, size, 1) factors about 1 that change over a sixtieth of the face."""
-    noise = np.random.default_rng([77, seed]).standard_normal((size, size)).astype(np.float32)
-    fine = cv2.GaussianBlur(noise, (0, 0), 6) - cv2.GaussianBlur(noise, (0, 0), 20)
-    return np.exp(0.12 * fine / fine.std())[..., None]
+        return super()._skin_tone(0)
 
 
 def scene(model: MorphableModel, seed: int, two: bool) -> Scene:
@@ -55,14 +41,15 @@ def scene(model: MorphableModel, seed: int, two: bool) -> Scene:
     shown: tuple[Person, ...] = (first,)
     if two:
         shown = replace(first, present=~after), replace(second, present=after)
-    return Scene(ticks_of(times), after.astype(np.int64), shown)
+    # Another place in the same light, so that the person alone makes the difference.
+    return Scene(ticks_of(times), after.astype(np.int64), shown, (Setting(0), Setting(0)))
 
 
 def followed(
     reconstructor: FaceReconstructor, drawn: Scene, seed: int
 ) -> tuple[History, np.ndarray, BestViews]:
     model = reconstructor.model
-    camera = MarkedCamera(model, WIDTH, HEIGHT, seed, (2 * seed, 2 * seed + 1))
+    camera = AlikeCamera(model, WIDTH, HEIGHT, seed)
     tracker = FaceTracker(reconstructor.quick_engine, reconstructor.detector)
     views, seen = BestViews(), list[tuple[int, int, Sighting]]()
     for row, image in enumerate(camera.frames(drawn)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Array = NDArray[np.floating]
+
+# Marks of a face are as large as one of so many parts of its texture, and larger ones are left to
+# the light; standard deviation of the logarithm of their brightness.
+MARKS, COARSE_MARKS, MARKS_CONTRAST = 85, 26, 0.12
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class Light:
         tint = rng.uniform(0.9, 1.1, 3)
         return cls(direction / np.linalg.norm(direction), ambient, rng.uniform(0.5, 0.9) * tint)
 
+    def turned(self, rotation: Array) -> Light:
+        """The same light, seen by a camera for which all it sees is turned by (3, 3)."""
+        return replace(self, direction=rotation @ self.direction)
+
     def on(self, normals: Float) -> Float:
         """(..., 3) RGB light on surfaces with (..., 3) unit normals: nine spherical harmonics."""
         cosine = normals @ self.direction
@@ -51,6 +59,14 @@ def skin_tone(rng: np.random.Generator, depth: float | None = None) -> Float:
     depth = rng.uniform(0, 1) if depth is None else depth
     pale, dark = np.array([1.12, 1.10, 1.08]), np.array([0.50, 0.41, 0.36])
     return ((pale + (dark - pale) * depth) * rng.uniform(0.95, 1.05, 3)).astype(np.float32)
+
+
+def marks(rng: np.random.Generator, size: int) -> Float:
+    """(size, size, 1) factors about 1 on a texture: freckles, spots and folds of one's own."""
+    noise = rng.standard_normal((size, size)).astype(np.float32)
+    fine, coarse = (cv2.GaussianBlur(noise, (0, 0), size / n) for n in (MARKS, COARSE_MARKS))
+    pattern = fine - coarse
+    return np.exp(np.float32(MARKS_CONTRAST) * pattern / pattern.std())[..., None]
 
 
 def background(height: int, width: int, rng: np.random.Generator) -> Float:

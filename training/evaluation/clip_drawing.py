@@ -17,9 +17,9 @@ from backend.texture.filters import outside, resize, sample
 from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position
 from backend.vision.images import read_image
-from training.data.appearance import Light, background, skin_tone
+from training.data.appearance import Light, background, marks, skin_tone
 from training.data.profiling.zbuffer import draw
-from training.evaluation.clip_scenarios import Person, Scene
+from training.evaluation.clip_scenarios import Person, Scene, Setting
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -62,8 +62,9 @@ class Camera:
     def frames(self, scene: Scene) -> Iterator[Image]:
         """(H, W, 3) uint8 RGB for every frame of the scene."""
         texture = np.asarray(read_image(MEAN_TEXTURE), np.float32) / np.float32(255)
-        skins = [texture * self._skin_tone(n) for n in range(len(scene.people))]
-        shots = [self._shot(number) for number in range(int(scene.shots.max()) + 1)]
+        skins = [texture * self._complexion(n, len(texture)) for n in range(len(scene.people))]
+        numbers = range(int(scene.shots.max()) + 1)
+        shots = [self._shot(number, scene.setting(number)) for number in numbers]
         noise = self._noise_field()
         for index, number in enumerate(scene.shots.tolist()):
             picture = shots[number].background.copy()
@@ -78,14 +79,23 @@ class Camera:
     def _rng(self, *what: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *what])
 
+    def _complexion(self, number: int, size: int) -> Float:
+        """(size, size, 3) factors on the mean texture: all of somebody's looks."""
+        return self._skin_tone(number) * marks(self._rng(5, number), size)
+
     def _skin_tone(self, number: int) -> Float:
-        """Of one person, clearly unlike the next one's: all have the same texture."""
+        """Of one person, clearly unlike the next one's."""
         first = self._rng(1).uniform()
         return skin_tone(self._rng(1, number), (first + GOLDEN_RATIO * number) % 1)
 
-    def _shot(self, number: int) -> Shot:
+    def _shot(self, number: int, setting: Setting) -> Shot:
+        behind, _ = self._room(number)
+        _, light = self._room(setting.room)
+        return Shot(behind, light.turned(rotation_from_euler(*setting.turn)))
+
+    def _room(self, number: int) -> tuple[Float, Light]:
         rng = self._rng(3, number)
-        return Shot(background(self.height, self.width, rng), Light.drawn(rng))
+        return background(self.height, self.width, rng), Light.drawn(rng)
 
     def _noise_field(self) -> Float:
         """Larger than a picture: each frame takes another part of it."""

@@ -59,6 +59,22 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """Where the camera stands in a shot.
+
+    Attributes
+    ----------
+    room
+        Its number; each room has a light of its own.
+    turn
+        Yaw, pitch and roll in degrees by which everything, the light too, is turned as seen.
+    """
+
+    room: int
+    turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
 class Scene:
     """What a clip shows.
 
@@ -67,14 +83,21 @@ class Scene:
     ticks
         (F,) int64 times of the frames, 90,000 to a second, the first at 0.
     shots
-        (F,) int64 number of the setting; background and light change with it.
+        (F,) int64 numbers of shots; each has a background of its own.
     people
         In the order in which they appear, from left to right.
+    settings
+        By shot; without them each shot is in a room of its own.
     """
 
     ticks: NDArray[np.int64]
     shots: NDArray[np.int64]
     people: tuple[Person, ...]
+    settings: tuple[Setting, ...] = ()
+
+    def setting(self, shot: int) -> Setting:
+        """Where the camera stands in a shot."""
+        return self.settings[shot] if self.settings else Setting(shot)
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -179,16 +202,17 @@ def _edge(stage: Stage) -> Scene:
 
 
 def _cut(stage: Stage) -> Scene:
-    """The same person from nearer and from another side."""
+    """The same person in the same room, from nearer and from another side."""
+    turn = -25.0, 5.0, 0.0
     after = (stage.part >= 0.5).astype(int)
     person = stage.person(turn=0.4)
     person = replace(
         person,
-        angles=person.angles + np.outer(after, [-25.0, 5.0, 0.0]),
+        angles=person.angles + np.outer(after, turn),
         scale=person.scale * (1 + 0.35 * after),
         place=person.place + np.outer(after, [0.2 * stage.width, 0.05 * stage.height]),
     )
-    return Scene(ticks_of(stage.times), after, (person,))
+    return Scene(ticks_of(stage.times), after, (person,), (Setting(0), Setting(0, turn)))
 
 
 def _shots(stage: Stage) -> Scene:
