@@ -18,6 +18,7 @@ from backend.texture.completion import complete, enlarge, foreign
 from backend.texture.evidence import Evidence, Regions, extend_light, judge
 from backend.texture.filters import resize
 from backend.texture.mean_face import read_mean_texture
+from backend.texture.side_light import even_out, sides, temples
 from backend.texture.unwrap import unwrap
 from backend.texture.uv_map import UvMap
 from backend.texture.visibility import visibility
@@ -47,16 +48,15 @@ class Observation:
     Attributes
     ----------
     sampled
-        (S, S, 3) float32 RGB in [0, 1], the photo's colour at every texel, seen or not.
+        (S, S, 3) float32 RGB in [0, 1], the photo's colour at every texel, seen or not, in even
+        light at the sides.
     believed
         (S, S) float32, weight with which that colour is taken.
     filled
         (S, S, 3) float32, the photo where it is believed; elsewhere its mirror image, and the mean
         face in the photo's light.
-    visible
-        (M, M) float32, weight with which the camera sees the surface, at `MASK_SIZE`.
     evidence
-        How much of that is skin.
+        How much of what the camera sees is skin.
     log_photo
         (M, M, 3) logarithm of the sampled colours.
     """
@@ -64,7 +64,6 @@ class Observation:
     sampled: Float
     believed: Float
     filled: Float
-    visible: Float
     evidence: Evidence
     log_photo: Float
 
@@ -151,7 +150,7 @@ class TextureBaker:
             generated = self.generate(photo, vertices_image, seen)
             before = foreign(seen.sampled, generated, seen.evidence.believed)
             if before.max() > 0:
-                seen = self._without(seen, before)
+                seen = self.observe(photo, vertices_image, before)
                 generated = self.generate(photo, vertices_image, seen)
         template = self._mean_face(seen.log_photo, seen.evidence)
         if generated is None:
@@ -181,25 +180,31 @@ class TextureBaker:
         # The network has learned from photos in colour, and gives grey skin some.
         return _grey(made) if np.ptp(face, axis=2).max() < COLOURLESS else made
 
-    def observe(self, photo: NDArray[np.uint8], vertices_image: Float) -> Observation:
-        """Unwrap a photo and judge it; arguments as for `bake`."""
+    def observe(
+        self, photo: NDArray[np.uint8], vertices_image: Float, before: Float | None = None
+    ) -> Observation:
+        """Unwrap a photo and judge it; arguments as for `bake`.
+
+        Parameters
+        ----------
+        before
+            (M, M) how far something lies before the face, which is then not believed.
+        """
         sampled = unwrap(photo, vertices_image, self.uv_map)
         seen = visibility(vertices_image, self.model, photo.shape[:2])
         visible = resize(self.uv_map.spread(seen[:, None])[..., 0], MASK_SIZE, MASK_SIZE)
+        if before is not None:
+            visible = visible * (1 - before)
+        difference = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE)) - self._log_mean
+        evidence = judge(difference, visible, self._regions)
+        added, evidence = even_out(difference, evidence, self._regions)
+        sampled = _relit(sampled, added)
         log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
-        return self._judged(sampled, log_photo, visible)
-
-    def _without(self, seen: Observation, before: Float) -> Observation:
-        """The same photo if what lies before the face, with (M, M) weights, were not believed."""
-        return self._judged(seen.sampled, seen.log_photo, seen.visible * (1 - before))
-
-    def _judged(self, sampled: Float, log_photo: Float, visible: Float) -> Observation:
-        evidence = judge(log_photo - self._log_mean, visible, self._regions)
         believed = resize(evidence.believed, self.size, self.size)
         other, other_weights = self._other_half(sampled, believed, log_photo, evidence)
         unseen = mix(self._mean_face(log_photo, evidence), other, other_weights)
         filled = mix(unseen, sampled, believed)
-        return Observation(sampled, believed, filled, visible, evidence, log_photo)
+        return Observation(sampled, believed, filled, evidence, log_photo)
 
     def _mean_face(self, log_photo: Float, evidence: Evidence) -> Float:
         """(size, size, 3) the mean face in the photo's light and complexion."""
@@ -227,7 +232,9 @@ class TextureBaker:
 
     @cached_property
     def _regions(self) -> Regions:
-        spread = self.uv_map.spread(Regions.of_vertices(self.model))
+        # In the order of the attributes.
+        parts = (skin.face_core, skin.features, skin.cheeks, sides, temples)
+        spread = self.uv_map.spread(np.stack([part(self.model) for part in parts], axis=1))
         return Regions(*np.moveaxis(resize(spread, MASK_SIZE, MASK_SIZE), -1, 0))
 
 

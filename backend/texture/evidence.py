@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
 from backend.texture.blend import extend, mix
 from backend.texture.filters import resize
@@ -26,16 +25,13 @@ SEAM_REACH = 3.0
 
 @dataclass(frozen=True)
 class Regions:
-    """Parts of the face, (M, M) weights each; see `skin`."""
+    """Parts of the face, (M, M) weights each; see the functions of these names."""
 
     core: Float
     features: Float
     cheeks: Float
-
-    @staticmethod
-    def of_vertices(model: MorphableModel) -> Float:
-        """(V, 3) the three weights of every vertex, in the order of the attributes."""
-        return np.stack([skin.face_core(model), skin.features(model), skin.cheeks(model)], axis=1)
+    sides: Float
+    temples: Float
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ def extend_light(difference: Float, plain: Float, believed: Float, tone: Float) 
     -------
     (L, L, 3) logarithm of the light, smooth, so in less detail.
     """
-    at_large, _ = _extend(difference - tone, plain)
+    at_large, _ = continued(difference - tone, plain)
     # Far from what is seen, deep shade and another hue are guesses: they come from stubble and
     # hair that pass for shaded skin more often than from lamps.
     shade = np.clip(at_large.mean(axis=2, keepdims=True), -DEEPEST_SHADE, DEEPEST_SHADE)
@@ -115,12 +111,12 @@ def light_at_seam(difference: Float, believed: Float) -> tuple[Float, Float]:
     -------
     (L, L, 3) logarithm of the light, and (L, L, 1) how near the seam is: 1 at it, 0 far from it.
     """
-    at_seam, amount = _extend(difference, believed)
+    at_seam, amount = continued(difference, believed)
     near = np.asarray(cv2.GaussianBlur(amount, (0, 0), SEAM_REACH), np.float32)
     return at_seam, np.minimum(2 * near, 1)[..., None]
 
 
-def _extend(difference: Float, known: Float) -> tuple[Float, Float]:
+def continued(difference: Float, known: Float) -> tuple[Float, Float]:
     """Continue known values smoothly, in less detail; also how much of each texel is known."""
     amount = resize(known, LIGHT_SIZE, LIGHT_SIZE)
     total = resize(difference * known[..., None], LIGHT_SIZE, LIGHT_SIZE)

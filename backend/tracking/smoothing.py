@@ -6,7 +6,7 @@ frames at any times (Cleveland & Loader 1996, *Smoothing by local regression*). 
 parabola or slower is reproduced exactly, and nothing comes late.
 
 Rotations are fitted as rotation vectors from the frame in the middle. A head that is held still
-should stand still: where a window three times as wide says nearly the same, it is believed instead.
+should stand still: where a far wider window says nearly the same, it is believed instead.
 No window reaches over a long gap or over a jump that no head makes, as at a cut.
 
 The add-on carries a copy of this file, so it imports nothing but NumPy.
@@ -29,7 +29,7 @@ CUT_OFF = 4.0
 # How many times wider windows are while the head is held still, and by how much their answer may
 # differ from the usual window's, in radians, in parts of the scale and in millimetres: as much as
 # noise does, and less than anybody sees.
-CALM = 3.0
+CALM = 4.0
 CALM_RADIANS, CALM_SCALE, CALM_MILLIMETRES = np.radians(0.3), 0.003, 0.5
 # A window reaches over frames without the face that last no longer than this.
 LONGEST_BRIDGE = 0.25

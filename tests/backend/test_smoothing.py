@@ -73,7 +73,7 @@ def test_parabolas_are_reproduced_at_any_times_and_confidences() -> None:
 def test_a_turn_at_constant_rate_is_reproduced_beyond_half_a_turn() -> None:
     times = irregular_times(100)
     axis = np.array([1.0, 2.0, -2.0]) / 3
-    quaternions = quaternions_of(Rotation.from_rotvec(np.outer(2.5 * times, axis)))
+    quaternions = quaternions_of(Rotation.from_rotvec(np.outer(1.5 * times, axis)))
     flips = np.random.default_rng(2).choice([-1.0, 1.0], (100, 1))
     found = smooth(motion_of(times, quaternions=quaternions * flips), Strengths()).quaternions
     off = rotation_of(found) * rotation_of(quaternions).inv()
@@ -119,7 +119,7 @@ def test_small_rotations_are_smoothed_as_vectors_are_by_wider_windows() -> None:
     motion = motion_of(
         times, expression=vectors, quaternions=quaternions_of(Rotation.from_rotvec(vectors))
     )
-    found = smooth(motion, Strengths(rotation=0.3, expression=0.3 * CALM))
+    found = smooth(motion, Strengths(rotation=0.2, expression=0.2 * CALM))
     turned = rotation_of(found.quaternions).as_rotvec()
     np.testing.assert_allclose(turned, found.expression, atol=2e-9)
     assert np.abs(found.expression).max() > 2e-6

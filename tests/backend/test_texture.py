@@ -6,55 +6,20 @@ import numpy as np
 import pytest
 
 from backend.geometry.normals import vertex_normals
-from backend.geometry.pose import rotation_from_euler
-from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.texture.baker import TextureBaker
 from backend.texture.blend import extend
-from backend.texture.filters import outside
 from backend.texture.uv_map import UvMap, texel_position
 from backend.texture.visibility import visibility
+from tests.backend.painted_head import SKIN, in_photo, painted, photograph, truth
 
 SIZE = 512
-SKIN = np.array([0.80, 0.60, 0.50])
-MOUTH = np.array([0.20, 0.08, 0.07])
-GREEN = np.array([0.05, 0.85, 0.10])
 FOREHEAD_AND_NECK_Y = 58, -100
 
 
 @pytest.fixture(scope="module")
 def baker(model: MorphableModel) -> TextureBaker:
     return TextureBaker.load(model, SIZE)
-
-
-def in_photo(model: MorphableModel, yaw: float, size: int = 480) -> np.ndarray:
-    """The mean head in the middle of a square photo."""
-    rotated = (model.mean - [0, -16, 60]) @ rotation_from_euler(yaw, 0, 0).T
-    placed = rotated * [1, -1, 1] * (size / 300) + (size - 1) / 2
-    return placed.astype(np.float32)
-
-
-def painted(model: MorphableModel) -> np.ndarray:
-    """(V, 3) skin with freckles and shades that differ between left and right."""
-    x, y, _ = model.mean.T
-    shade = 1 + 0.10 * np.sin(x / 11) * np.cos(y / 9) + 0.0012 * x
-    return (SKIN * shade[:, None]).astype(np.float32)
-
-
-def photograph(
-    model: MorphableModel, colors: np.ndarray, yaw: float, size: int = 480
-) -> tuple[np.ndarray, np.ndarray]:
-    """Photo of a painted head before a green wall, and the vertices in it."""
-    vertices = in_photo(model, yaw, size)
-    fragments = rasterize(vertices, model.triangles, size, size)
-    picture = interpolate(fragments, model.triangles, colors)
-    picture[~fragments.covered] = MOUTH
-    picture[outside(fragments.covered)] = GREEN
-    return np.round(picture.clip(0, 1) * 255).astype(np.uint8), vertices
-
-
-def truth(baker: TextureBaker, attributes: np.ndarray) -> np.ndarray:
-    return baker.uv_map.spread(attributes.astype(np.float32))
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

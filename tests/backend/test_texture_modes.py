@@ -49,7 +49,8 @@ def test_every_mode_fills_the_rest_differently(textures):
     for index, mode in enumerate(MODES):
         for other in MODES[index + 1 :]:
             a, b = (textures[name].albedo[hidden].astype(float) for name in (mode, other))
-            assert np.abs(a - b).mean() > 0.5, (mode, other)
+            # From in front, most of what is hidden is hidden on both sides.
+            assert (np.abs(a - b).max(axis=1) > 3).mean() > 0.02, (mode, other)
 
 
 def test_the_made_part_has_the_skin_s_colour(textures):

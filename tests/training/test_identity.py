@@ -16,6 +16,7 @@ from backend.tracking.identity import people
 from backend.tracking.portrait import Portrait, Portrayer, unlikeness
 from backend.tracking.sighting import Sighting
 from backend.tracking.tracker import FaceTracker
+from training.data.appearance import marks
 from training.evaluation.clip_drawing import Camera
 from training.evaluation.clip_scenarios import Person, Scene, Setting, Stage, ticks_of
 
@@ -25,10 +26,10 @@ SEEDS = range(8)
 
 @dataclass(frozen=True)
 class AlikeCamera(Camera):
-    """Everybody has the same complexion, but for marks of their own."""
+    """Everybody has the same complexion, but for marks of their own that nobody overlooks."""
 
-    def _skin_tone(self, number: int) -> np.ndarray:
-        return super()._skin_tone(0)
+    def _complexion(self, number: int, size: int) -> np.ndarray:
+        return self._skin_tone(0) * marks(self._rng(5, number), size, contrast=0.12)
 
 
 def scene(model: MorphableModel, seed: int, two: bool) -> Scene:

@@ -13,7 +13,7 @@ Array = NDArray[np.floating]
 
 # Marks of a face are as large as one of so many parts of its texture, and larger ones are left to
 # the light; standard deviation of the logarithm of their brightness.
-MARKS, COARSE_MARKS, MARKS_CONTRAST = 85, 26, 0.12
+MARKS, COARSE_MARKS, MARKS_CONTRAST = 85, 26, 0.02
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def skin_tone(rng: np.random.Generator, depth: float | None = None) -> Float:
     return ((pale + (dark - pale) * depth) * rng.uniform(0.95, 1.05, 3)).astype(np.float32)
 
 
-def marks(rng: np.random.Generator, size: int) -> Float:
+def marks(rng: np.random.Generator, size: int, contrast: float = MARKS_CONTRAST) -> Float:
     """(size, size, 1) factors about 1 on a texture: freckles, spots and folds of one's own."""
     noise = rng.standard_normal((size, size)).astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(noise, (0, 0), size / n) for n in (MARKS, COARSE_MARKS))
     pattern = fine - coarse
-    return np.exp(np.float32(MARKS_CONTRAST) * pattern / pattern.std())[..., None]
+    return np.exp(np.float32(contrast) * pattern / pattern.std())[..., None]
 
 
 def background(height: int, width: int, rng: np.random.Generator) -> Float:
