@@ -140,17 +140,16 @@ def test_a_turning_face_is_tracked_at_any_rate(trial: ClipTrial) -> None:
     report = trial.report(["turn"], ["variable"], lambda _: None)
     motion = report["motion"]["variable"]
     assert abs(motion["lag"]) < 0.5
-    assert motion["rotation"] < 4
-    assert motion["landmarks"] < 3
-    assert motion["correlation"][0] > 0.5
+    assert motion["rotation"] < 3
+    assert motion["landmarks"] < 2.5
+    assert motion["correlation"][0] > 0.7
     assert motion["coefficient"][0] == 0
 
 
 def test_a_still_face_hardly_moves(trial: ClipTrial) -> None:
-    """Measured on this clip of two seconds: 0.12 degrees; on one of four seconds 0.09."""
-    sharp = replace(trial, plan=replace(trial.plan, seconds=2.0, width=1280, height=720))
+    sharp = replace(trial, plan=replace(trial.plan, seconds=4.0, width=1280, height=720))
     jitter = sharp.report(["still"], [], lambda _: None)["jitter"]
-    assert jitter["smoothed"]["degrees"] <= 0.15
+    assert jitter["smoothed"]["degrees"] <= 0.1
     assert jitter["smoothed"]["pixels"] <= 0.3
     assert jitter["raw"]["degrees"] > jitter["smoothed"]["degrees"]
 
@@ -165,7 +164,7 @@ def test_who_leaves_slowly_leaves_once(trial: ClipTrial, seed: int) -> None:
     assert presence["mistaken"] < 0.05
 
 
-@pytest.mark.parametrize("scenario", ["leaving", "shots"])
+@pytest.mark.parametrize("scenario", ["leaving", "cut", "shots"])
 def test_who_is_found_when(trial: ClipTrial, scenario: str) -> None:
     presence = trial.report([scenario], [], lambda _: None)["presence"][scenario]
     assert presence["tracks"] == presence["people"]
