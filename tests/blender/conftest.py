@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import runpy
 import shlex
 import subprocess
 import sys
@@ -42,6 +43,9 @@ except ImportError as error:
 
 # The stubs of bpy know Blender's own operators only.
 ops: Any = bpy.ops
+
+# By its file: with `tests` on the path, its `addon` and `backend` could be imported, too.
+slowness: Callable[[], float] = runpy.run_path(str(ROOT / "tests" / "slowness.py"))["slowness"]
 
 OUTCOME = pytest.StashKey[int]()
 NO_GOOD_END = pytest.StashKey[bool]()
