@@ -148,9 +148,9 @@ class TextureBaker:
         generated = None
         if mode in NETWORK_MODES:
             generated = self.generate(photo, vertices_image, seen)
-            before = foreign(seen.sampled, generated, seen.evidence.believed)
-            if before.max() > 0:
-                seen = self.observe(photo, vertices_image, before)
+            covered = foreign(seen.sampled, generated, seen.evidence.believed)
+            if covered.max() > 0:
+                seen = self.observe(photo, vertices_image, covered)
                 generated = self.generate(photo, vertices_image, seen)
         template = self._mean_face(seen.log_photo, seen.evidence)
         if generated is None:
@@ -181,20 +181,20 @@ class TextureBaker:
         return _grey(made) if np.ptp(face, axis=2).max() < COLOURLESS else made
 
     def observe(
-        self, photo: NDArray[np.uint8], vertices_image: Float, before: Float | None = None
+        self, photo: NDArray[np.uint8], vertices_image: Float, covered: Float | None = None
     ) -> Observation:
         """Unwrap a photo and judge it; arguments as for `bake`.
 
         Parameters
         ----------
-        before
-            (M, M) how far something lies before the face, which is then not believed.
+        covered
+            (M, M) how far something in front covers the face, which is then not believed.
         """
         sampled = unwrap(photo, vertices_image, self.uv_map)
         seen = visibility(vertices_image, self.model, photo.shape[:2])
         visible = resize(self.uv_map.spread(seen[:, None])[..., 0], MASK_SIZE, MASK_SIZE)
-        if before is not None:
-            visible = visible * (1 - before)
+        if covered is not None:
+            visible = visible * (1 - covered)
         difference = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE)) - self._log_mean
         evidence = judge(difference, visible, self._regions)
         added, evidence = even_out(difference, evidence, self._regions)

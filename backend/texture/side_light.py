@@ -66,8 +66,8 @@ def even_out(difference: Float, evidence: Evidence, regions: Regions) -> tuple[F
     added = np.asarray(-where * np.clip(light - even, -STRONGEST, STRONGEST), np.float32)
 
     size = len(difference)
-    left = difference + resize(added - even, size, size) - evidence.tone
-    likelihood = skin.skin_likelihood(left / TIGHTER, np.zeros(3, np.float32))
+    remaining = difference + resize(added - even, size, size) - evidence.tone
+    likelihood = skin.skin_likelihood(remaining / TIGHTER, np.zeros(3, np.float32))
     kept = 1 - regions.temples * (1 - skin.shrink_region(likelihood, MARGIN))
     return added, replace(evidence, believed=evidence.believed * kept, plain=evidence.plain * kept)
 
