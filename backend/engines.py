@@ -96,20 +96,20 @@ class OnnxEngine:
 
     Parameters
     ----------
-    content
-        A network made by `export_onnx`.
+    exported
+        A network made by `export_onnx`: the file, or its content, of which a copy is kept.
     """
 
     device = "cpu"
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, exported: Path | bytes) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _cpu_threads()
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
+            exported, options, providers=["CPUExecutionProvider"]
         )
 
     def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from backend.data_folder import atomic_path, data_folder
@@ -14,7 +15,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def load_exported(name: str, export: Callable[[], bytes], load: Callable[[bytes], T]) -> T:
+def load_exported(name: str, export: Callable[[], bytes], load: Callable[[Path | bytes], T]) -> T:
     """Load a network from the file that was kept, or export it and keep that.
 
     A disk that takes no file costs the next start its time, and nothing else.
@@ -26,12 +27,13 @@ def load_exported(name: str, export: Callable[[], bytes], load: Callable[[bytes]
     export
         Makes the ONNX file's content; takes seconds.
     load
-        Makes what runs it; raises anything for content that is damaged.
+        Makes what runs it from the file, or from its content if there is no file; raises anything
+        for what is damaged.
     """
     path = data_folder() / "onnx" / f"{name}.onnx"
     if path.is_file():
         try:
-            return load(path.read_bytes())
+            return load(path)
         except Exception as error:
             log.warning("%s is damaged and is made again (%s)", path, type(error).__name__)
     content = export()
@@ -40,4 +42,5 @@ def load_exported(name: str, export: Callable[[], bytes], load: Callable[[bytes]
             temporary.write_bytes(content)
     except BadInputError as error:
         log.warning("%s It is used from memory.", error.problem)
-    return load(content)
+        return load(content)
+    return load(path)

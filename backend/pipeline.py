@@ -14,6 +14,7 @@ from backend.engines import Device, Engine, load_engine, network_digest
 from backend.errors import BadInputError, NoFaceError
 from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import Pose
+from backend.memory import give_back_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.placement import pose_in_image, posed_vertices
 from backend.morphable_model.sources import detector_path
@@ -118,6 +119,7 @@ class FaceReconstructor:
         detector = FaceDetector(detector_path())
         weights = active_weights()
         engine = load_engine(model, device, weights)
+        give_back_memory()
         return cls(model, detector, engine, network_digest(weights, model))
 
     @property
@@ -256,6 +258,7 @@ class FaceReconstructor:
         baker = self._bakers[size]
         if mode in NETWORK_MODES and baker.generator is None:
             baker = self._bakers[size] = replace(baker, generator=self._generator)
+            give_back_memory()
         return baker
 
     def texture_from_parameters(

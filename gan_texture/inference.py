@@ -43,18 +43,20 @@ class OnnxGenerator:
 
     Parameters
     ----------
-    content
-        A generator made by `export_onnx`.
+    exported
+        A generator made by `export_onnx`: the file, or its content, of which a copy is kept.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, exported: Path | bytes) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = CPU_THREADS
         options.log_severity_level = 3
+        # Once a photo it needs 27 MB for a moment, which others may have meanwhile.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
+            exported, options, providers=["CPUExecutionProvider"]
         )
         self._wanted = {entry.name for entry in self._session.get_inputs()}
 

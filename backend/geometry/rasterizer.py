@@ -10,6 +10,7 @@ The projection must be affine (weak perspective), so depth and attributes are li
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+
+# Pixels whose depths and weights are worked out at once: all that this takes fits into the caches.
+BLOCK = 2**13
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,10 @@ def rasterize(
     span_triangle, y, left, right = _spans(corners, height, width)
     of_span, x = _enumerate(left, right)
     triangle, y = span_triangle[of_span], y[of_span]
-    z = _depth(corners, triangle, x, y)
+    planes = _planes(corners)
+    z = np.empty(len(x), np.float32)
+    for block in _blocks(len(x)):
+        z[block] = _depth(planes[triangle[block]], x[block], y[block])
 
     pixel = y * width + x
     depth = np.full(height * width, -np.inf, np.float32)
@@ -82,7 +89,9 @@ def rasterize(
 
     seen = np.flatnonzero(winner >= 0)
     barycentric = np.zeros((height * width, 3), np.float32)
-    barycentric[seen] = _barycentric(corners[winner[seen]], seen % width, seen // width)
+    for block in _blocks(len(seen)):
+        y, x = np.divmod(seen[block], width)
+        barycentric[seen[block]] = _barycentric(corners[winner[seen[block]]], x, y)
     winner[seen] = drawn[winner[seen]]
     return Fragments(
         winner.reshape(height, width),
@@ -164,23 +173,24 @@ def _enumerate(start: Int, end: Int) -> tuple[NDArray[np.intp], Int]:
     return owner, (np.arange(len(owner)) + offset[owner]).astype(np.int32)
 
 
-def _depth(corners: Float, triangle: NDArray[np.intp], x: Int, y: Int) -> Float:
-    """z of each triangle's plane at a pixel."""
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + BLOCK) for start in range(0, count, BLOCK))
+
+
+def _planes(corners: Float) -> Float:
+    """(T, 7) each triangle's first corner, z by x and by y, least and greatest z."""
     origin = corners[:, 0]
     (ux, uy, uz), (vx, vy, vz) = (corners[:, 1] - origin).T, (corners[:, 2] - origin).T
     area = ux * vy - uy * vx
-    plane = np.stack(
-        [
-            *origin.T,
-            (uz * vy - uy * vz) / area,
-            (ux * vz - uz * vx) / area,
-            # In a triangle seen edge-on rounding may throw the plane far off.
-            *_range(corners[..., 2]),
-        ],
-        axis=1,
-    )
-    x0, y0, z0, z_by_x, z_by_y, low, high = plane[triangle].T
+    slopes = (uz * vy - uy * vz) / area, (ux * vz - uz * vx) / area
+    return np.stack([*origin.T, *slopes, *_range(corners[..., 2])], axis=1)
+
+
+def _depth(planes: Float, x: Int, y: Int) -> Float:
+    """z of (N, 7) planes at a pixel each."""
+    x0, y0, z0, z_by_x, z_by_y, low, high = planes.T
     z = z0 + (x - x0) * z_by_x + (y - y0) * z_by_y
+    # In a triangle seen edge-on rounding may throw the plane far off.
     return np.clip(z, low, high).astype(np.float32)
 
 

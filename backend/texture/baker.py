@@ -43,7 +43,7 @@ COLOURLESS = 0.02
 
 @dataclass(frozen=True)
 class Observation:
-    """What a photo shows of a texture, and a guess at the rest.
+    """What a photo shows of a texture.
 
     Attributes
     ----------
@@ -52,9 +52,6 @@ class Observation:
         light at the sides.
     believed
         (S, S) float32, weight with which that colour is taken.
-    filled
-        (S, S, 3) float32, the photo where it is believed; elsewhere its mirror image, and the mean
-        face in the photo's light.
     evidence
         How much of what the camera sees is skin.
     log_photo
@@ -63,7 +60,6 @@ class Observation:
 
     sampled: Float
     believed: Float
-    filled: Float
     evidence: Evidence
     log_photo: Float
 
@@ -145,24 +141,35 @@ class TextureBaker:
     ) -> TextureSet:
         """A texture, and what it was made from; arguments as for `bake`."""
         seen = self.observe(photo, vertices_image)
+        filled = self.fill(seen)
         generated = None
         if mode in NETWORK_MODES:
-            generated = self.generate(photo, vertices_image, seen)
+            generated = self.generate(photo, vertices_image, filled, seen.evidence.believed)
             covered = foreign(seen.sampled, generated, seen.evidence.believed)
             if covered.max() > 0:
                 seen = self.observe(photo, vertices_image, covered)
-                generated = self.generate(photo, vertices_image, seen)
+                filled = self.fill(seen)
+                generated = self.generate(photo, vertices_image, filled, seen.evidence.believed)
         template = self._mean_face(seen.log_photo, seen.evidence)
         if generated is None:
-            albedo = seen.filled if mode == "photo" else template
+            albedo = filled if mode == "photo" else template
         elif mode == "gan":
             albedo = enlarge(generated, self.size)
         else:
-            albedo = complete(seen.sampled, seen.believed, seen.filled, generated)
+            albedo = complete(seen.sampled, seen.believed, filled, generated)
         return TextureSet(*(to_bytes(a) for a in (albedo, seen.believed, template)))
 
-    def generate(self, photo: NDArray[np.uint8], vertices_image: Float, seen: Observation) -> Float:
+    def generate(
+        self, photo: NDArray[np.uint8], vertices_image: Float, filled: Float, believed: Float
+    ) -> Float:
         """(M, M, 3) float32 RGB in [0, 1], the network's texture.
+
+        Parameters
+        ----------
+        filled
+            (S, S, 3) what the photo shows, and a guess at the rest; see `fill`.
+        believed
+            (M, M) weight of the photo.
 
         Raises
         ------
@@ -175,8 +182,8 @@ class TextureBaker:
             )
         box = roi_box_around(vertices_image[self.model.landmark_indices])
         face = crop(photo, box, MASK_SIZE).astype(np.float32) / np.float32(255)
-        filled = resize(seen.filled, MASK_SIZE, MASK_SIZE)
-        made = self.generator.make(face, filled, seen.evidence.believed)
+        small = resize(filled, MASK_SIZE, MASK_SIZE)
+        made = self.generator.make(face, small, believed)
         # The network has learned from photos in colour, and gives grey skin some.
         return _grey(made) if np.ptp(face, axis=2).max() < COLOURLESS else made
 
@@ -198,13 +205,23 @@ class TextureBaker:
         difference = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE)) - self._log_mean
         evidence = judge(difference, visible, self._regions)
         added, evidence = even_out(difference, evidence, self._regions)
-        sampled = _relit(sampled, added)
+        sampled = _relit(sampled, added, out=sampled)
         log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
         believed = resize(evidence.believed, self.size, self.size)
-        other, other_weights = self._other_half(sampled, believed, log_photo, evidence)
-        unseen = mix(self._mean_face(log_photo, evidence), other, other_weights)
-        filled = mix(unseen, sampled, believed)
-        return Observation(sampled, believed, filled, evidence, log_photo)
+        return Observation(sampled, believed, evidence, log_photo)
+
+    def fill(self, seen: Observation) -> Float:
+        """What a photo shows, and a guess at the rest.
+
+        Returns
+        -------
+        (S, S, 3) float32, the photo where it is believed; elsewhere its mirror image, and the mean
+        face in the photo's light.
+        """
+        other, weights = self._other_half(seen)
+        mean_face = self._mean_face(seen.log_photo, seen.evidence)
+        unseen = mix(mean_face, other, weights, out=other)
+        return mix(unseen, seen.sampled, seen.believed, out=mean_face)
 
     def _mean_face(self, log_photo: Float, evidence: Evidence) -> Float:
         """(size, size, 3) the mean face in the photo's light and complexion."""
@@ -212,18 +229,14 @@ class TextureBaker:
         light = extend_light(difference, evidence.plain, evidence.believed, evidence.tone)
         return _relit(self.mean_texture, light)
 
-    def _other_half(
-        self, sampled: Float, believed: Float, log_photo: Float, evidence: Evidence
-    ) -> tuple[Float, Float]:
+    def _other_half(self, seen: Observation) -> tuple[Float, Float]:
         """(size, size, 3) the photo mirrored, in this half's light; (size, size) its weight."""
-        mirrored = self.uv_map.mirror(np.dstack([sampled, believed]))
-        other, weights = mirrored[..., :3], mirrored[..., 3]
-        small = resize(mirrored, MASK_SIZE, MASK_SIZE)
+        other, weights = (self.uv_map.mirror(p) for p in (seen.sampled, seen.believed))
         # Only plain skin tells this half's light: what else differs may be hair or background.
-        both = evidence.plain * small[..., 3]
-        difference = log_photo - skin.log_color(small[..., :3])
+        both = seen.evidence.plain * resize(weights, MASK_SIZE, MASK_SIZE)
+        difference = seen.log_photo - skin.log_color(resize(other, MASK_SIZE, MASK_SIZE))
         light = extend_light(difference, both, both, np.zeros(3, np.float32))
-        return _relit(other, light), weights
+        return _relit(other, light, out=other), weights
 
     @cached_property
     def _log_mean(self) -> Float:
@@ -245,10 +258,12 @@ def _grey(picture: Float) -> Float:
 
 def to_bytes(texture: Float) -> NDArray[np.uint8]:
     """Colours in [0, 1] to 8 bits."""
-    return np.round(np.clip(texture, 0, 1) * 255).astype(np.uint8)
+    scaled = np.clip(texture, 0, 1)
+    scaled *= 255
+    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
-def _relit(picture: Float, log_light: Float) -> Float:
-    """A picture under a light that is given in less detail."""
+def _relit(picture: Float, log_light: Float, out: Float | None = None) -> Float:
+    """A picture under a light that is given in less detail; `out` may be the picture."""
     light = resize(np.exp(log_light), len(picture), len(picture))
-    return skin.scale_color(picture, light)
+    return skin.scale_color(picture, light, out)

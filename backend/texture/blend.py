@@ -42,8 +42,12 @@ def extend(values: Floating, weights: Floating) -> Float:
     return np.asarray(known * values + (1 - known) * resize(coarse, size, size), np.float32)
 
 
-def mix(below: Floating, above: Floating, weights: Floating) -> Float:
-    """Lay (S, S, ...) `above` over `below` with (S, S) weights."""
+def mix(below: Floating, above: Floating, weights: Floating, out: Float | None = None) -> Float:
+    """Lay (S, S, ...) `above` over `below` with (S, S) weights; `out` may be `above`."""
     if below.ndim > weights.ndim:
         weights = weights[..., None]
-    return np.asarray(below + weights * (above - below), np.float32)
+    # In place, because whole textures are larger than any cache.
+    mixed = np.subtract(above, below, out=out, dtype=np.float32)
+    mixed *= weights
+    mixed += below
+    return mixed

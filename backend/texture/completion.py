@@ -51,8 +51,9 @@ def complete(sampled: Float, believed: Float, filled: Float, generated: Float) -
     known = resize(believed, small, small)
     difference = skin.log_color(resize(sampled, small, small)) - skin.log_color(generated)
     light, near = light_at_seam(difference, known)
-    light = enlarge(np.exp(light * near), size)
-    made = skin.scale_color(enlarge(generated, size) + _detail(filled, generated), light)
+    made = enlarge(generated, size)
+    made += _detail(filled, generated)
+    skin.scale_color(made, enlarge(np.exp(light * near), size), out=made)
     return mix(made, sampled, believed)
 
 
@@ -98,4 +99,7 @@ def _detail(filled: Float, generated: Float) -> Float:
     coarse = resize(filled, small, small)
     apart = np.abs(coarse - generated).max(axis=2) / OTHER_DETAIL
     agreement = enlarge(np.maximum(1 - apart, 0), size)[..., None]
-    return (filled - enlarge(coarse, size)) * agreement
+    detail = enlarge(coarse, size)
+    np.subtract(filled, detail, out=detail)
+    detail *= agreement
+    return detail

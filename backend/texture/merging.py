@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.texture import skin
-from backend.texture.baker import MASK_SIZE, Mode, Observation, TextureBaker, to_bytes
+from backend.texture.baker import MASK_SIZE, Mode, TextureBaker, to_bytes
 from backend.texture.blend import mix
 from backend.texture.completion import complete
 from backend.texture.evidence import extend_light
@@ -56,27 +56,32 @@ def merged_texture(
     first = pictures[0]
     if mode in ("gan", "mean"):
         return baker.bake(first.image, first.vertices_image, mode)
-    base = baker.observe(first.image, first.vertices_image)
-    colors, known = base.sampled, base.believed
+    seen = baker.observe(first.image, first.vertices_image)
+    filled = baker.fill(seen)
+    generated = None
+    if mode == "photo+gan":
+        believed = seen.evidence.believed
+        generated = baker.generate(first.image, first.vertices_image, filled, believed)
+    colors, known = seen.sampled, seen.believed
+    del seen  # A texture's worth of memory, as every one here.
     for picture in pictures[1:]:
-        seen = baker.observe(picture.image, picture.vertices_image)
-        colors, known = _added(colors, known, seen)
-    filled = mix(base.filled, colors, known)
-    if mode == "photo":
-        return to_bytes(filled)
-    generated = baker.generate(first.image, first.vertices_image, base)
-    return to_bytes(complete(colors, known, filled, generated))
+        colors, known = _added(baker, colors, known, picture)
+    filled = mix(filled, colors, known)
+    return to_bytes(filled if generated is None else complete(colors, known, filled, generated))
 
 
-def _added(colors: Float, known: Float, seen: Observation) -> tuple[Float, Float]:
+def _added(
+    baker: TextureBaker, colors: Float, known: Float, picture: PosedPicture
+) -> tuple[Float, Float]:
     """Colours and their weights, with what another picture shows besides."""
+    seen = baker.observe(picture.image, picture.vertices_image)
     size = len(known)
     small = resize(colors, MASK_SIZE, MASK_SIZE)
     both = seen.evidence.plain * resize(known, MASK_SIZE, MASK_SIZE)
     difference = skin.log_color(small) - seen.log_photo
     light = extend_light(difference, both, both, np.zeros(3, np.float32))
-    relit = skin.scale_color(seen.sampled, resize(np.exp(light), size, size))
-    gain = seen.believed * (1 - known)
-    total = np.asarray(known + gain, np.float32)
-    share = gain / np.maximum(total, np.float32(1e-6))
-    return mix(colors, relit, share), total
+    relit = skin.scale_color(seen.sampled, resize(np.exp(light), size, size), out=seen.sampled)
+    share = seen.believed * (1 - known)
+    total = np.asarray(known + share, np.float32)
+    share /= np.maximum(total, np.float32(1e-6))
+    return mix(colors, relit, share, out=relit), total

@@ -70,9 +70,12 @@ def color_from_log(log: Float) -> Float:
     return np.exp(log) - BLACK
 
 
-def scale_color(color: Float, light: Float) -> Float:
-    """Colours under another light: adds its logarithm to `log_color`."""
-    return (color + BLACK) * light - BLACK
+def scale_color(color: Float, light: Float, out: Float | None = None) -> Float:
+    """Colours under another light: adds its logarithm to `log_color`; `out` may be `color`."""
+    scaled = np.add(color, BLACK, out=out)
+    scaled *= light
+    scaled -= BLACK
+    return scaled
 
 
 def skin_likelihood(log_photo: Float, log_expected: Float, limit: float = NOT_SKIN) -> Float:

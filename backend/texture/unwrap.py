@@ -33,8 +33,13 @@ def unwrap(photo: NDArray[np.uint8], vertices_image: Float, uv_map: UvMap) -> Fl
     crop, corner = _crop(photo, vertices_image)
     crop, scale = _shrink(crop, _texels_per_pixel(position, uv_map.inside))
     # Pixel centres are integers, so a shrunk pixel's centre lies between those that it covers.
-    position = (position - corner + 0.5) * scale - 0.5
-    return sample(crop, position, cv2.INTER_CUBIC) / np.float32(255)
+    position -= corner
+    position += 0.5
+    position *= scale
+    position -= 0.5
+    sampled = sample(crop, position, cv2.INTER_CUBIC)
+    sampled /= 255
+    return sampled
 
 
 def _crop(

@@ -11,7 +11,7 @@ import numpy as np
 
 from backend.geometry.camera import CROP_SIZE, RoiBox
 from backend.vision.crop import crop
-from backend.vision.landmarker import Landmarker
+from backend.vision.landmarker import Landmarker, LandmarkerOnDemand
 from backend.vision.roi import lean, roi_box_from_points
 from backend.vision.views import (
     Image,
@@ -96,8 +96,8 @@ class FaceDetector:
 
     def __init__(self, model_path: Path) -> None:
         self._seeker = Landmarker(model_path)
-        self._confirmer = Landmarker(model_path, CLOSE_LOOK_CONFIDENCE)
-        self._doubter = Landmarker(model_path, *LAST_RESORT_CONFIDENCE)
+        self._confirmer = LandmarkerOnDemand(model_path, CLOSE_LOOK_CONFIDENCE)
+        self._doubter = LandmarkerOnDemand(model_path, *LAST_RESORT_CONFIDENCE)
 
     def close(self) -> None:
         """Free the detector's memory; closing twice does no harm."""
@@ -239,7 +239,9 @@ def _detections(found: list[Points]) -> list[Detection]:
     return sorted(detections, key=lambda detection: detection.roi_box.x)
 
 
-def _faces_in(image: Image, region: RoiBox, pixels: int, landmarker: Landmarker) -> list[Points]:
+def _faces_in(
+    image: Image, region: RoiBox, pixels: int, landmarker: LandmarkerOnDemand
+) -> list[Points]:
     """Faces that `landmarker` sees in a region shown with so many pixels a side."""
     image_from_crop = region.image_from_crop
     image_from_crop[:, :2] *= CROP_SIZE / pixels

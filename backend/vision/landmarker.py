@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 N_POINTS = 478
 MAX_FACES = 32
+# The process has one standard error only.
+_silence = threading.Lock()
 
 
 class Landmarker:
@@ -82,17 +88,42 @@ class Landmarker:
         return normalized * np.array([width, height, -width], np.float32)
 
 
+class LandmarkerOnDemand:
+    """A `Landmarker` that is opened when it is first asked, because each takes 45 MB of memory.
+
+    It may be called from any thread. Arguments and errors are those of `Landmarker`; the errors
+    come with the first picture.
+    """
+
+    def __init__(self, model_path: Path, confidence: float = 0.5, presence: float = 0.8) -> None:
+        self._open = partial(Landmarker, model_path, confidence, presence)
+        self._opening = threading.Lock()
+        self._landmarker: Landmarker | None = None
+
+    def close(self) -> None:
+        """Free MediaPipe's graph if there is one; closing twice does no harm."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+
+    def points(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Landmarker.points`."""
+        with self._opening:
+            self._landmarker = self._landmarker or self._open()
+        return self._landmarker.points(image)
+
+
 def _open(model_path: Path, confidence: float, presence: float) -> FaceLandmarker:
     if not model_path.is_file():
         raise MissingAssetError(
             f"The face detector's model {model_path} is missing.", "Run `synergyface assets fetch`."
         )
     try:
-        from mediapipe.tasks.python import BaseOptions
-        from mediapipe.tasks.python.vision.face_landmarker import (
-            FaceLandmarker,
-            FaceLandmarkerOptions,
-        )
+        with _without_matplotlib():
+            from mediapipe.tasks.python import BaseOptions
+            from mediapipe.tasks.python.vision.face_landmarker import (
+                FaceLandmarker,
+                FaceLandmarkerOptions,
+            )
 
         # The bytes, not the path, because MediaPipe cannot open every path on Windows.
         base = BaseOptions(model_asset_buffer=model_path.read_bytes())
@@ -125,23 +156,40 @@ def _dispose(landmarker: FaceLandmarker) -> None:
 
 
 @contextmanager
+def _without_matplotlib() -> Iterator[None]:
+    """Let MediaPipe import an empty module in place of Matplotlib.
+
+    Its drawing functions, which are not used here, are all that needs it. It takes as long to
+    import as everything else together, and on a new computer searches all fonts first.
+    """
+    names = [name for name in ("matplotlib", "matplotlib.pyplot") if name not in sys.modules]
+    sys.modules.update({name: ModuleType(name) for name in names})
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+@contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Send the process's stderr nowhere.
 
     MediaPipe's C++ code greets on file descriptor 2 when a graph starts and at its first picture,
     and listens to no setting. So only these two run in here.
     """
-    try:
-        saved = os.dup(2)
-    except OSError:
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        for descriptor in (saved, nowhere):
-            with suppress(OSError):
-                os.close(descriptor)
+    with _silence:
+        try:
+            saved = os.dup(2)
+        except OSError:
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            for descriptor in (saved, nowhere):
+                with suppress(OSError):
+                    os.close(descriptor)

@@ -148,7 +148,8 @@ def test_a_damaged_export_is_replaced(
         exports.append(b"whole")
         return b"whole"
 
-    def load(content: bytes) -> str:
+    def load(exported: Path | bytes) -> str:
+        content = exported if isinstance(exported, bytes) else exported.read_bytes()
         if content != b"whole":
             raise RuntimeError("protobuf parsing failed")
         return "loaded"

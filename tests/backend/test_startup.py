@@ -11,7 +11,7 @@ from tests.backend_client import PROCESS_TOKEN, BackendProcess
 from tests.slowness import slowness
 
 READY_SECONDS = 3.0
-IDLE_BYTES = 700 * 2**20
+IDLE_BYTES = 450 * 2**20
 
 
 def test_ready_soon_and_small(model: object, detector_file: Path) -> None:

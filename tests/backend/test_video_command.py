@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from skimage import data
@@ -15,8 +16,12 @@ from backend.pipeline import FaceReconstructor
 from backend.vision.clip import Range, open_clip
 from backend.vision.film_colors import BT_709
 from tests.clips import grey_steps, sound_only, steady, write_clip
+from tests.peak_memory import needs_peak, run_alone
 
 COUNT = 6
+# With the texture, which takes the most of it.
+MAX_MEMORY = 600_000_000
+RUN = "import sys; from backend.cli import main; assert main(sys.argv[1:]) == 0"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,21 @@ def test_it_writes_what_it_promises(
     # Her nose is under the mesh, the flag behind her is not.
     assert apart[120:135, 140:155].mean() > 10
     assert apart[20:60, 280:310].mean() < 6
+
+
+@needs_peak
+def test_memory_is_bounded(
+    reconstructor: FaceReconstructor, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A clip in 720p with everything that is asked for by default."""
+    folder = tmp_path_factory.mktemp("large")
+    frame = np.full((720, 1280, 3), 110, np.uint8)
+    frame[:, 280:1000] = cv2.resize(np.asarray(data.astronaut())[:360, 50:410], (720, 720))
+    pictures = [np.roll(frame, 3 * i, axis=1) for i in range(30)]
+    clip = write_clip(folder / "large.mp4", pictures, steady(30))
+    _, peak = run_alone(RUN, "video", clip, "-o", folder, "--device", "cpu")
+    assert (folder / "large" / "face_0" / "texture.png").is_file()
+    assert peak < MAX_MEMORY
 
 
 def test_formats_are_chosen(
