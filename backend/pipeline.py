@@ -212,7 +212,7 @@ class FaceReconstructor:
         alpha_shape = upright[N_POSE : N_POSE + N_SHAPE]
         alpha_exp = upright[N_POSE + N_SHAPE :]
         neutral = self.model.vertices(alpha_shape)
-        head = self.model.vertices(alpha_shape, alpha_exp)
+        head = self.model.expressed(neutral, alpha_exp)
         return Face(
             roi_box=roi_box,
             parameters=upright,

@@ -165,6 +165,9 @@ def test_vertices_add_up(model: MorphableModel) -> None:
     assert np.abs(neutral - model.mean).max() > 1
     np.testing.assert_allclose(model.vertices(alpha_shape), neutral, atol=1e-3)
     np.testing.assert_allclose(model.vertices(alpha_shape, alpha_exp), head, atol=1e-3)
+    np.testing.assert_allclose(
+        model.expressed(neutral.astype(np.float32), alpha_exp), head, atol=1e-3
+    )
 
 
 def _count_distinct(pairs: np.ndarray) -> int:

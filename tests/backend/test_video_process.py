@@ -22,6 +22,7 @@ from backend.tracking.following import KEEP_EVERY
 from tests.backend.conftest import require_real_models
 from tests.backend_client import PROCESS_TOKEN, BackendProcess
 from tests.clips import steady, write_clip
+from tests.slowness import slowness
 
 # Eileen Collins, NASA, public domain.
 PORTRAIT = cv2.resize(data.astronaut(), (384, 384), interpolation=cv2.INTER_AREA)
@@ -206,7 +207,7 @@ def portrait_720p() -> NDArray[np.uint8]:
 def test_a_stream_is_answered_in_time_beside_a_long_job(
     real_backend: BackendProcess, long_clip: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """30 frames a second leave 33 ms of each core; a frame may take 40 ms of both together."""
+    """Within 40 ms, and with no more than that of two cores' time together."""
     real_backend.loaded()
     server = psutil.Process(real_backend.process.pid)
     frames = [
@@ -233,6 +234,7 @@ def test_a_stream_is_answered_in_time_beside_a_long_job(
     record_property("stream_ms", np.percentile(waited, [50, 95]).round(4).tolist())
     # The first frame looks for faces with the detector.
     assert np.mean(spent[1:]) < 0.04
+    assert np.median(waited[1:]) < 0.04 * slowness()
 
     job = send(real_backend, long_clip, "?texture_size=0")
     watch(real_backend, job, lambda status: "frames/s" in status["stage"])
