@@ -62,7 +62,7 @@ class TurnedView:
     photo
         (S, S, 3) the face's crop.
     filled, believed
-        (S, S, 3) and (S, S), see `backend.texture.baker.Observation`.
+        (S, S, 3) and (S, S), see `TextureBaker.fill` and `Observation` in `backend.texture.baker`.
     truth, known
         (S, S, 3) the photo's own texture; (S, S) bool, where that is known.
     yaw
