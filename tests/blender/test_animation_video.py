@@ -96,7 +96,7 @@ def overlaps(
     return found
 
 
-@pytest.mark.parametrize("focal_length", [50.0, 85.0])
+@pytest.mark.parametrize("focal_length", [35.0, 85.0])
 def test_the_head_covers_the_face_in_the_clip(
     scene: bpy.types.Scene, drawn: Path, truth: Any, tmp_path: Path, focal_length: float
 ) -> None:
