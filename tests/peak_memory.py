@@ -13,6 +13,8 @@ from pathlib import Path
 if sys.platform == "darwin":
     import resource
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+elif sys.platform == "win32":
+    print(0)
 else:
     # Linux hands ru_maxrss down from the process that starts another; this it does not.
     status = Path("/proc/self/status").read_text()
@@ -25,7 +27,7 @@ needs_peak = pytest.mark.skipif(
 
 
 def run_alone(code: str, *arguments: object, timeout: float = 120) -> tuple[list[str], int]:
-    """Lines that the code printed, and the most bytes that it had resident."""
+    """Lines that the code printed, and the most bytes that it had resident (0 if not known)."""
     ended = subprocess.run(
         [sys.executable, "-c", code + PEAK, *map(str, arguments)],
         capture_output=True,

@@ -8,10 +8,20 @@ import psutil
 
 from backend import contract
 from tests.backend_client import PROCESS_TOKEN, BackendProcess
+from tests.peak_memory import run_alone
 from tests.slowness import slowness
 
 READY_SECONDS = 3.0
 IDLE_BYTES = 450 * 2**20
+MATPLOTLIB = """
+import sys
+from pathlib import Path
+from backend.vision.landmarker import Landmarker
+Landmarker(Path(sys.argv[1]))
+print("matplotlib" in sys.modules)
+import matplotlib.pyplot
+print(hasattr(matplotlib.pyplot, "figure"))
+"""
 
 
 def test_ready_soon_and_small(model: object, detector_file: Path) -> None:
@@ -21,6 +31,12 @@ def test_ready_soon_and_small(model: object, detector_file: Path) -> None:
     # in parallel, so an idle computer needs about as long.
     assert seconds / slowness() < READY_SECONDS
     assert memory < IDLE_BYTES
+
+
+def test_matplotlib_is_left_alone(detector_file: Path) -> None:
+    """MediaPipe gets along without it, and whoever wants it afterwards gets the real one."""
+    (imported, real), _ = run_alone(MATPLOTLIB, detector_file)
+    assert (imported, real) == ("False", "True")
 
 
 def started() -> tuple[float, int]:
