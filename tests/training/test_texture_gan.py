@@ -338,6 +338,23 @@ def test_only_what_is_known_is_validated(pairs: Path) -> None:
     assert error(batch) == error(other) > 0
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_half_precision_where_it_is_fast(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    monkeypatch.setattr(
+        "torch.cpu.get_capabilities", lambda: {"avx2": True, "avx512_bf16": able}, raising=False
+    )
+    module = TextureGanModule(SMALL, 8, narrow=True)
+    module.template = torch.zeros(3, 1, 1)
+    kinds = []
+    first = module.averaged_generator.encoder[0]
+    first.register_forward_hook(lambda layer, given, made: kinds.append(made.dtype))
+    batch = next(iter(TexturePairs(pairs, batch_size=4, one_in=4).val_dataloader()))
+    assert module.make(module.views(batch)).dtype == torch.float32
+    assert kinds == [torch.bfloat16 if able else torch.float32]
+
+
 def run_two_processes(pairs: Path, folder: Path, *more: str) -> str:
     """What a training in two gloo processes prints."""
     command = [

@@ -18,6 +18,7 @@ from gan_texture.discriminator import PatchDiscriminator
 from gan_texture.generator import Architecture, Generator, generator_input
 from gan_texture.weights import load_generator
 from training.gradients import finite_gradients, restore_statistics
+from training.half_precision import multiplies_bfloat16
 from training.seeding import SeededSteps
 from training.synergynet.averaging import warming_average
 from training.texture_gan.data_module import PairBatch, TexturePairs
@@ -87,7 +88,7 @@ class TextureGanModule(SeededSteps):
         of them from both sides. Else, as in the paper, the whole unwrapped photo is the truth;
         what is validated are texels that the camera saw all the same.
     narrow
-        Compute in bfloat16 (the losses in float32).
+        Compute in bfloat16 (the losses in float32), where the device has instructions for it.
     ema_decay
         Decay of the averaged generator, which is the one validated and exported.
     weights
@@ -252,7 +253,8 @@ class TextureGanModule(SeededSteps):
         return adversarial_loss(scores, patch_weights(views.mask, scores), real)
 
     def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.narrow)
+        narrow = self.narrow and multiplies_bfloat16(self.device)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=narrow)
 
     def _step(self, loss: Tensor, network: nn.Module, optimiser: LightningOptimizer) -> bool:
         """Let a network learn from a loss, unless a gradient is not finite; whether it has."""
