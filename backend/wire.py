@@ -25,6 +25,7 @@ def static_model(model: MorphableModel) -> contract.StaticModel:
     return contract.StaticModel(
         mean=blender_from_model(model.mean),
         triangles=np.asarray(model.triangles, np.int32),
+        mouth=np.asarray(model.mouth, np.int32),
         uv=model.uv,
         expression_basis=blender_from_model(per_sigma),
         landmark_indices=np.asarray(model.landmark_indices, np.int32),

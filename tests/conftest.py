@@ -90,6 +90,7 @@ class FakeReconstructor(FakeTracking):
         return contract.StaticModel(
             mean=np.eye(4, 3, dtype=np.float32),
             triangles=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+            mouth=np.array([[0, 1, 3]], np.int32),
             uv=np.eye(4, 2, dtype=np.float32),
             expression_basis=np.ones((10, 4, 3), np.float32),
             landmark_indices=np.zeros(68, np.int32),

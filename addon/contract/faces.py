@@ -25,6 +25,8 @@ class StaticModel:
         (V, 3) float32, the mean head without expression.
     triangles
         (T, 3) int32, anticlockwise seen from outside.
+    mouth
+        (M, 3) int32, triangles in the same sense that close the slit between the lips.
     uv
         (V, 2) float32 in [0, 1], u right, v up.
     expression_basis
@@ -37,6 +39,7 @@ class StaticModel:
 
     mean: NDArray[np.float32]
     triangles: NDArray[np.int32]
+    mouth: NDArray[np.int32]
     uv: NDArray[np.float32]
     expression_basis: NDArray[np.float32]
     landmark_indices: NDArray[np.int32]
@@ -113,6 +116,7 @@ def encode_model(model: StaticModel) -> bytes:
     return encode({"kind": "model", "protocol": PROTOCOL, "regions": list(model.regions)}, {
         "mean": model.mean,
         "triangles": model.triangles,
+        "mouth": model.mouth,
         "uv": model.uv,
         "expression_basis": model.expression_basis,
         "landmark_indices": model.landmark_indices,
@@ -134,6 +138,7 @@ def decode_model(body: bytes) -> StaticModel:
     model = StaticModel(
         mean=arrays["mean"],
         triangles=finite_array(arrays, "triangles", "<i4", (None, 3)),
+        mouth=finite_array(arrays, "mouth", "<i4", (None, 3)),
         uv=finite_array(arrays, "uv", "<f4", (n_vertices, 2)),
         expression_basis=finite_array(
             arrays, "expression_basis", "<f4", (N_EXPRESSIONS, n_vertices, 3)
@@ -144,7 +149,11 @@ def decode_model(body: bytes) -> StaticModel:
             for name in entries(envelope, "regions")
         },
     )
-    for what, indices in (("triangle", model.triangles), ("landmark", model.landmark_indices)):
+    for what, indices in (
+        ("triangle", model.triangles),
+        ("triangle of the mouth", model.mouth),
+        ("landmark", model.landmark_indices),
+    ):
         if indices.size and not 0 <= indices.min() <= indices.max() < n_vertices:
             raise ContractError(f"A {what} names a vertex that does not exist.")
     return model

@@ -112,10 +112,12 @@ def new_head(
             made.append(lambda: bpy.data.images.remove(image))
         mesh = head_mesh.new_mesh(f"{name} head", model, face.neutral)
         made.append(lambda: bpy.data.meshes.remove(mesh))
-        material.set_material(mesh, f"{name} skin", key, image)
+        skin = material.set_material(mesh, f"{name} skin", key, image)
+        made.append(lambda: bpy.data.materials.remove(skin))
         head = bpy.data.objects.new(f"{name} head", mesh)
         head_mesh.set_expression(head, model, face.neutral, face.expression)
         regions.set_regions(head, model)
+        material.darken_mouth(mesh, model)
     except Exception:
         for undo in reversed(made):
             undo()
@@ -139,4 +141,6 @@ def update_head(
     material.put_texture(head, name, face.texture_png)
     head_mesh.reshape(head, model, face.neutral, face.expression)
     regions.set_regions(head, model)
+    assert isinstance(head.data, bpy.types.Mesh)
+    material.darken_mouth(head.data, model)
     return head

@@ -19,6 +19,7 @@ BASIS_KEY = "Basis"
 # Blender's own attributes: written as blocks of memory, 50 times as fast as vertices and loops.
 POSITIONS = "position"
 CORNERS = ".corner_vert"
+CREASES = "crease_edge"
 # Three standard deviations hold almost everybody's expressions.
 SLIDER_SIGMAS = 3.0
 # Blender allows no shape-key slider beyond this.
@@ -34,14 +35,14 @@ EXPRESSION_KEYS = frozenset(map(expression_key_name, range(N_EXPRESSIONS)))
 
 
 def new_mesh(name: str, model: StaticModel, neutral: NDArray[np.float32]) -> bpy.types.Mesh:
-    """Mesh with the model's triangles and UV map.
+    """Mesh with the model's triangles, those of its mouth after them, and UV map.
 
     Parameters
     ----------
     name
         Of the data-block.
     model
-        Triangles (T, 3) and UV coordinates (V, 2).
+        Triangles (T, 3) and (M, 3), and UV coordinates (V, 2).
     neutral
         (V, 3) float32 metres.
 
@@ -61,11 +62,12 @@ def new_mesh(name: str, model: StaticModel, neutral: NDArray[np.float32]) -> bpy
 
 def has_topology(mesh: bpy.types.Mesh, model: StaticModel) -> bool:
     """Whether the mesh still has the model's vertices and triangles, in the model's order."""
-    if len(mesh.vertices) != len(model.mean) or len(mesh.loops) != model.triangles.size:
+    wanted = _corners(model)
+    if len(mesh.vertices) != len(model.mean) or len(mesh.loops) != wanted.size:
         return False
     corners = np.empty(len(mesh.loops), np.int32)
     _attribute(mesh, CORNERS).foreach_get("value", corners)
-    return np.array_equal(corners, model.triangles.reshape(-1))
+    return np.array_equal(corners, wanted)
 
 
 def reshape(
@@ -199,24 +201,38 @@ def _update_mesh(head: bpy.types.Object, model: StaticModel, neutral: NDArray[np
 
 
 def _fill(mesh: bpy.types.Mesh, model: StaticModel, neutral: NDArray[np.float32]) -> None:
-    corners = model.triangles.reshape(-1)
-    count = len(model.triangles)
+    corners = _corners(model)
     mesh.vertices.add(len(neutral))
     _attribute(mesh, POSITIONS).foreach_set("vector", _flat(neutral))
     mesh.loops.add(corners.size)
     _attribute(mesh, CORNERS).foreach_set("value", corners)
-    mesh.polygons.add(count)
+    mesh.polygons.add(corners.size // 3)
     mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
     layer: Any = mesh.uv_layers.new(name=UV_MAP, do_init=False)
     layer.uv.foreach_set("vector", _flat(model.uv[corners]))
     mesh.shade_smooth()
     mesh.update(calc_edges=True)
+    _crease_lips(mesh, model)
     # validate() silently drops what it does not like; a head without a triangle is wrong.
     if mesh.validate():
         raise Problem(
             "Blender found the head's mesh invalid.",
             "Update the add-on and the backend to the same version.",
         )
+
+
+def _corners(model: StaticModel) -> NDArray[np.int32]:
+    """(3 (T + M),) vertices of the mesh's triangles, one after another."""
+    return np.concatenate([model.triangles, model.mouth]).reshape(-1)
+
+
+def _crease_lips(mesh: bpy.types.Mesh, model: StaticModel) -> None:
+    """Let subdivision leave the inner rims of the lips as if the mouth were open between them."""
+    ends = np.empty(2 * len(mesh.edges), np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    of_mouth = np.isin(ends, model.mouth).reshape(-1, 2).all(axis=1)
+    mesh.attributes.new(CREASES, "FLOAT", "EDGE")
+    _attribute(mesh, CREASES).foreach_set("value", of_mouth.astype(np.float32))
 
 
 def _set_key(

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import StaticModel
 from ..problems import Problem
 from .compat import node_tree
 from .identity import UUID, owned
@@ -15,6 +16,9 @@ from .identity import UUID, owned
 # Skin is neither matt nor shiny; measured faces lie around here.
 ROUGHNESS = 0.55
 TEXTURE_NODE = "SynergyFace Texture"
+# Linear RGB of the dark between open lips, and the identity of the one material that has it.
+MOUTH_COLOR = (0.022, 0.006, 0.005)
+MOUTH = "mouth"
 
 
 def put_texture(head: bpy.types.Object, name: str, png: NDArray[np.uint8]) -> None:
@@ -80,6 +84,41 @@ def set_material(
     return material
 
 
+def darken_mouth(mesh: bpy.types.Mesh, model: StaticModel) -> None:
+    """Give the triangles between the lips a dark material, unless they have left the skin's slot.
+
+    All heads of a file share it.
+
+    Parameters
+    ----------
+    mesh
+        A head's, with the model's triangles and then those of its mouth.
+    """
+    indices = np.empty(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("material_index", indices)
+    mouth = indices[len(model.triangles) :]
+    if mouth.any():
+        return
+    material = owned(bpy.data.materials, MOUTH) or _mouth_material()
+    if material not in list(mesh.materials):
+        mesh.materials.append(material)
+    mouth[:] = list(mesh.materials).index(material)
+    mesh.polygons.foreach_set("material_index", indices)
+
+
+def _mouth_material() -> bpy.types.Material:
+    material: Any = bpy.data.materials.new("Mouth")
+    material[UUID] = MOUTH
+    material.diffuse_color = (*MOUTH_COLOR, 1)
+    tree = node_tree(material)
+    tree.nodes.clear()
+    shader = _add_shader(tree)
+    shader.inputs["Base Color"].default_value = (*MOUTH_COLOR, 1)
+    # What would be a hollow mirrors nothing.
+    shader.inputs["Specular IOR Level"].default_value = 0
+    return material
+
+
 def _show(tree: bpy.types.NodeTree, image: bpy.types.Image) -> None:
     """Let the texture node, unless the user removed it, have an image."""
     node: Any = tree.nodes.get(TEXTURE_NODE)
@@ -95,12 +134,18 @@ def _show(tree: bpy.types.NodeTree, image: bpy.types.Image) -> None:
 def _add_nodes(material: bpy.types.Material) -> None:
     tree = node_tree(material)
     tree.nodes.clear()
-    output = tree.nodes.new("ShaderNodeOutputMaterial")
-    shader: Any = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    _add_shader(tree)
+    # The texture is linked once it has an image: Blender shows one that has none in magenta.
     texture: Any = tree.nodes.new("ShaderNodeTexImage")
     texture.name = texture.label = TEXTURE_NODE
+    texture.location = (-650, 0)
+
+
+def _add_shader(tree: bpy.types.NodeTree) -> Any:
+    """A rough Principled shader, linked to an output."""
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    shader: Any = tree.nodes.new("ShaderNodeBsdfPrincipled")
     shader.inputs["Roughness"].default_value = ROUGHNESS
     shader.location = (-300, 0)
-    texture.location = (-650, 0)
-    # The texture is linked once it has an image: Blender shows one that has none in magenta.
     tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
+    return shader

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.morphable_model.mouth import mouth_cover
+
 N_VERTICES = 53_215
 N_TRIANGLES = 105_840
 N_LANDMARKS = 68
@@ -127,6 +129,11 @@ class MorphableModel:
         head = np.matmul(alpha_exp.astype(np.float32, copy=False), columns).reshape(-1, 3)
         head += neutral
         return head
+
+    @cached_property
+    def mouth(self) -> Int:
+        """(M, 3) triangles that close the slit between the lips; see `mouth_cover`."""
+        return mouth_cover(self.mean, self.triangles)
 
     @cached_property
     def landmark_mean(self) -> Float:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from backend.morphable_model.mouth import mouth_cover
+
 Float = NDArray[np.floating]
 Int = NDArray[np.integer]
 
@@ -48,7 +50,7 @@ def flatten(
     import igl
 
     symmetric = _symmetric(mean.astype(np.float64), mirror, _lone(mean, mirror))
-    closed = np.concatenate([triangles, _mouth_cover(mean, triangles)]).astype(np.int64)
+    closed = np.concatenate([triangles, mouth_cover(mean, triangles)]).astype(np.int64)
     pins = np.array([[0.0, 0.0], [0.0, 1.0]])
     solution = igl.lscm(symmetric, closed, np.array(upright), pins)
     uv = np.asarray(solution[0] if isinstance(solution, tuple) else solution)
@@ -119,29 +121,6 @@ def _symmetric(points: Float, mirror: Int, lone: NDArray[np.bool_]) -> Float:
     """Mean of (V, 2 or 3) points and their mirror image about x = 0; lone points stay."""
     both = (points + points[mirror] * MIRROR[: points.shape[1]]) / 2
     return np.where(lone[:, None], points, both)
-
-
-def _mouth_cover(mean: Float, triangles: Int) -> Int:
-    """(N, 3) triangles between the lips: a strip from the left corner of the mouth to the right."""
-    import igl
-
-    loop = np.asarray(min(igl.boundary_loop_all(triangles.astype(np.int64)), key=len))
-    loop = np.roll(loop, -int(mean[loop, 0].argmin()))
-    right = int(mean[loop, 0].argmax())
-    upper, lower = loop[: right + 1], np.append(loop[:right:-1], loop[right])
-    lower = np.insert(lower, 0, loop[0])
-    # Go along both lips at once, always on with the one whose next vertex is further left.
-    following = [np.maximum.accumulate(mean[lip[1:], 0]) for lip in (upper, lower)]
-    on_upper = np.argsort(np.concatenate(following), kind="stable") < len(following[0])
-    i, j = np.cumsum(on_upper), np.cumsum(~on_upper)
-    behind = np.where(on_upper, upper[i - on_upper], lower[j - ~on_upper])
-    strip = np.where(
-        on_upper[:, None],
-        np.stack([upper[i], behind, lower[j]], axis=1),
-        np.stack([behind, lower[j], upper[i]], axis=1),
-    )
-    distinct = (strip != np.roll(strip, 1, axis=1)).all(axis=1)
-    return strip[distinct]
 
 
 def _adjacency(n_vertices: int, triangles: Int) -> sparse.csr_matrix:

@@ -7,10 +7,8 @@ given focal length sees the head as the clip shows it.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +16,16 @@ from numpy.typing import NDArray
 from backend.data_folder import atomic_path
 from backend.errors import NoFaceError
 from backend.morphable_model.model import N_SHAPE, MorphableModel
-from backend.output.mesh_files import METRES_PER_MILLIMETRE, gltf_scene
+from backend.output.gltf import GltfFile, Tree, encode_glb, textured_mesh
+from backend.output.mesh_files import METRES_PER_MILLIMETRE
 from backend.tracking.smooth_track import motion_of
 from backend.tracking.smoothing import Motion, like_signs
 from backend.tracking.track import Track, TrackedClip
 
 Array = NDArray[np.floating]
-Tree = dict[str, Any]
 
 # Of the longer side, in millimetres.
 SENSOR = 36.0
-FLOAT = 5126
-TYPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4"}
 POSE, HEAD, CAMERA = 0, 1, 2
 
 
@@ -59,20 +55,18 @@ def export_animated_glb(
     BadInputError
         The file cannot be written.
     """
-    from trimesh.exchange.gltf import export_glb
-
     if not track.present.any():
         raise NoFaceError("The face is in no frame of the clip.")
     lens = _Lens(focal_length, clip.info.width, clip.info.height)
     keys = _keys(motion_of(track, clip.times), lens)
     per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
 
-    def add_motion(buffers: MutableMapping[Any, bytes], tree: Tree) -> None:
-        _Gltf(tree, buffers).animate(keys, METRES_PER_MILLIMETRE * per_sigma, lens)
+    def complete(file: GltfFile) -> None:
+        file.close_mouth(model.mouth)
+        _Animation(file).add(keys, METRES_PER_MILLIMETRE * per_sigma, lens)
 
     neutral = METRES_PER_MILLIMETRE * model.vertices(track.alpha_shape).astype(np.float64)
-    scene = gltf_scene(neutral, model, track.texture)
-    data = export_glb(scene, include_normals=True, buffer_postprocessor=add_motion)
+    data = encode_glb(textured_mesh(neutral, model, track.texture), complete)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
@@ -134,23 +128,25 @@ def _rising(seconds: Array) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class _Gltf:
-    """A file in the making: its JSON and its buffers by name, both of trimesh."""
+class _Animation:
+    """What makes a still head's file an animated one."""
 
-    tree: Tree
-    buffers: MutableMapping[Any, bytes]
+    file: GltfFile
 
-    def animate(self, keys: _Keys, targets: Array, lens: _Lens) -> None:
+    def add(self, keys: _Keys, targets: Array, lens: _Lens) -> None:
         """Put morph targets (10, V, 3), pose, animation and camera to the mesh that is there."""
+        tree = self.file.tree
         names = [f"Expression_{index:02d}" for index in range(len(targets))]
-        mesh = self.tree["meshes"][0]
-        mesh["primitives"][0]["targets"] = [
-            {"POSITION": self._accessor(name, target)}
+        mesh = tree["meshes"][0]
+        moved = [
+            {"POSITION": self.file.accessor(name, target)}
             for name, target in zip(names, targets, strict=True)
         ]
+        for primitive in mesh["primitives"]:
+            primitive["targets"] = moved
         mesh["extras"] = {"targetNames": names}
         mesh["weights"] = keys.expression[0].tolist()
-        self.tree["cameras"] = [
+        tree["cameras"] = [
             {
                 "type": "perspective",
                 "perspective": {
@@ -160,7 +156,7 @@ class _Gltf:
                 },
             }
         ]
-        self.tree["nodes"] = [
+        tree["nodes"] = [
             {
                 "name": "pose",
                 "children": [HEAD],
@@ -170,9 +166,9 @@ class _Gltf:
             {"name": "head", "mesh": 0},
             {"name": "camera", "camera": 0, "translation": keys.camera.tolist()},
         ]
-        self.tree["scenes"][0]["nodes"] = [POSE, CAMERA]
+        tree["scenes"][0]["nodes"] = [POSE, CAMERA]
         expression = keys.expression
-        self.tree["animations"] = [
+        tree["animations"] = [
             self._animation(
                 "clip",
                 keys.seconds,
@@ -188,11 +184,11 @@ class _Gltf:
 
     def _animation(self, name: str, seconds: Array, *channels: tuple[int, str, Array]) -> Tree:
         """Of a node's property each: node, path, values."""
-        time = self._accessor(f"{name} seconds", seconds)
+        time = self.file.accessor(f"{name} seconds", seconds)
         return {
             "name": name,
             "samplers": [
-                {"input": time, "output": self._accessor(f"{name} {path}", values)}
+                {"input": time, "output": self.file.accessor(f"{name} {path}", values)}
                 for _, path, values in channels
             ],
             "channels": [
@@ -200,17 +196,3 @@ class _Gltf:
                 for number, (node, path, _) in enumerate(channels)
             ],
         }
-
-    def _accessor(self, name: str, values: Array) -> int:
-        """Index of a new accessor of (N,), (N, 3) or (N, 4) values."""
-        values = np.ascontiguousarray(values, "<f4")
-        self.buffers[name] = values.tobytes()
-        self.tree["accessors"][name] = {
-            "bufferView": len(self.buffers) - 1,
-            "componentType": FLOAT,
-            "type": TYPES[values.shape[1:]],
-            "count": len(values),
-            "min": np.atleast_1d(values.min(axis=0)).tolist(),
-            "max": np.atleast_1d(values.max(axis=0)).tolist(),
-        }
-        return len(self.tree["accessors"]) - 1

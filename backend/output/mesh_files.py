@@ -2,7 +2,8 @@
 
 Every file holds each vertex of the model once, in the model's order, in metres, +Y up and the face
 along +Z. That is the frame of glTF, and what OBJ readers take for granted; Blender's importers
-turn both to Z up with the face along -Y.
+turn both to Z up with the face along -Y. In GLB the mouth is closed, in OBJ and PLY the mesh is the
+bare model.
 """
 
 from __future__ import annotations
@@ -11,21 +12,16 @@ import io
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
-from backend.geometry.normals import vertex_normals
 from backend.morphable_model.model import MorphableModel
-
-if TYPE_CHECKING:
-    import trimesh
+from backend.output.gltf import encode_glb, head_mesh, textured_mesh
 
 METRES_PER_MILLIMETRE = 0.001
-ROUGHNESS = 0.6
 FORMATS = ("glb", "obj", "ply")
 
 OBJ_MATERIAL = """newmtl head
@@ -96,54 +92,11 @@ def _write_together(directory: Path, files: dict[str, bytes]) -> list[Path]:
     return targets
 
 
-def _mesh(vertices: NDArray[np.float64], model: MorphableModel, visual: Any) -> trimesh.Trimesh:
-    import trimesh
-
-    # Without process=False trimesh merges and reorders vertices.
-    return trimesh.Trimesh(
-        vertices,
-        model.triangles,
-        vertex_normals=vertex_normals(vertices, model.triangles),
-        visual=visual,
-        metadata={"name": "head"},
-        process=False,
-    )
-
-
 def _glb(
     vertices: NDArray[np.float64], model: MorphableModel, texture: NDArray[np.uint8]
 ) -> dict[str, bytes]:
-    from trimesh.exchange.gltf import export_glb
-
-    return {"head.glb": export_glb(gltf_scene(vertices, model, texture), include_normals=True)}
-
-
-def gltf_scene(
-    vertices: NDArray[np.float64], model: MorphableModel, texture: NDArray[np.uint8] | None
-) -> trimesh.Scene:
-    """A scene with the head in it, for glTF.
-
-    Parameters
-    ----------
-    vertices
-        (V, 3) metres.
-    texture
-        (S, S, 3) RGB, row 0 is v = 1; without one the head is white.
-    """
-    from PIL import Image
-    from trimesh.visual import TextureVisuals
-    from trimesh.visual.material import PBRMaterial
-
-    material = PBRMaterial(
-        name="head",
-        baseColorTexture=None if texture is None else Image.fromarray(texture),
-        baseColorFactor=[255, 255, 255, 255],
-        metallicFactor=0.0,
-        roughnessFactor=ROUGHNESS,
-        # The head is a shell: through an open mouth one sees its inside.
-        doubleSided=True,
-    )
-    return _mesh(vertices, model, TextureVisuals(uv=model.uv, material=material)).scene()
+    mesh = textured_mesh(vertices, model, texture)
+    return {"head.glb": encode_glb(mesh, lambda file: file.close_mouth(model.mouth))}
 
 
 def _obj(
@@ -155,7 +108,7 @@ def _obj(
     from trimesh.visual.material import SimpleMaterial
 
     visual = TextureVisuals(uv=model.uv, material=SimpleMaterial(name="head"))
-    mesh = _mesh(vertices, model, visual)
+    mesh = head_mesh(vertices, model, visual)
     text, _ = export_obj(
         mesh, include_normals=True, return_texture=True, mtl_name="head.mtl", header="SynergyFace"
     )
@@ -179,6 +132,6 @@ def _ply(
     pixel = np.clip(np.stack([row, column]).astype(int), 0, size - 1)
     opaque = np.full((len(vertices), 1), 255, np.uint8)
     colors = np.concatenate([texture[pixel[0], pixel[1]], opaque], axis=1)
-    mesh = _mesh(vertices, model, ColorVisuals(vertex_colors=colors))
+    mesh = head_mesh(vertices, model, ColorVisuals(vertex_colors=colors))
     mesh.vertex_attributes = {"s": model.uv[:, 0], "t": model.uv[:, 1]}
     return {"head.ply": export_ply(mesh, vertex_normal=True)}

@@ -12,6 +12,7 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import rotation_from_euler
 from backend.geometry.rasterizer import Fragments, interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.mouth import MOUTH_COLOR
 from backend.texture.filters import outside, resize, sample
 from backend.texture.uv_map import texel_position
 
@@ -33,8 +34,6 @@ AMBIENT = 0.62
 KEY_LIGHT, KEY_STRENGTH = (-0.35, 0.45, 0.82), 0.38
 RIM_LIGHT, RIM_STRENGTH = (0.80, 0.10, 0.30), 0.14
 INSIDE = 0.25
-# The model has no mouth interior; what shines through open lips is painted in this colour.
-MOUTH = (0.16, 0.07, 0.06)
 OVERLAY_OPACITY = 0.45
 
 
@@ -71,7 +70,7 @@ def render_head(
     fragments = rasterize(placed, model.triangles, side, side, cull=False)
 
     color = _surface_color(fragments, model, texture) * _shading(fragments, rotated, model)
-    canvas = np.where(fragments.covered[..., None], color, np.array(MOUTH, np.float32))
+    canvas = np.where(fragments.covered[..., None], color, np.array(MOUTH_COLOR, np.float32))
     canvas[outside(fragments.covered)] = BACKGROUND
     return _to_bytes(resize(canvas, size, size))
 

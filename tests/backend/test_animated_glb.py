@@ -106,7 +106,8 @@ def held(values: np.ndarray) -> np.ndarray:
 
 def test_head_and_targets_are_the_model(glb: Glb, clip: TrackedClip, model: MorphableModel) -> None:
     (mesh,) = glb.tree["meshes"]
-    (primitive,) = mesh["primitives"]
+    primitive, mouth = mesh["primitives"]
+    assert mouth["targets"] == primitive["targets"]
     shape = clip.tracks[0].alpha_shape
     neutral = model.vertices(shape)
     found = glb.values(primitive["attributes"]["POSITION"])

@@ -39,6 +39,7 @@ def a_model() -> contract.StaticModel:
     return contract.StaticModel(
         mean=RNG.standard_normal((4, 3)).astype(np.float32),
         triangles=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+        mouth=np.array([[0, 1, 3]], np.int32),
         uv=RNG.random((4, 2)).astype(np.float32),
         expression_basis=RNG.standard_normal((10, 4, 3)).astype(np.float32),
         landmark_indices=(np.arange(68) % 4).astype(np.int32),
@@ -244,6 +245,7 @@ BAD_MODELS = {
     "NaN": damaged_model(mean=np.full((4, 3), np.nan, np.float32)),
     "infinity": damaged_model(uv=np.full((4, 2), np.inf, np.float32)),
     "vertex out of range": damaged_model(triangles=np.array([[0, 1, 4]], np.int32)),
+    "mouth out of range": damaged_model(mouth=np.array([[0, 1, 4]], np.int32)),
     "negative vertex": damaged_model(triangles=np.array([[0, 1, -1]], np.int32)),
     "float triangles": damaged_model(triangles=np.zeros((2, 3), np.float32)),
     "two columns": damaged_model(mean=np.zeros((4, 2), np.float32)),

@@ -78,7 +78,7 @@ def test_glb_holds_the_model_whole(
         found = np.frombuffer(view(entry["bufferView"]), dtype, entry["count"] * width)
         return found.reshape(-1, width)
 
-    (primitive,) = tree["meshes"][0]["primitives"]
+    primitive, mouth = tree["meshes"][0]["primitives"]
     names = primitive["attributes"]
     vertices = accessor(names["POSITION"], "<f4", 3)
     np.testing.assert_allclose(vertices, model.mean / 1000, atol=1e-6)
@@ -87,6 +87,12 @@ def test_glb_holds_the_model_whole(
     triangles = accessor(primitive["indices"], "<u4", 1).reshape(-1, 3)
     np.testing.assert_array_equal(triangles, model.triangles)
     check_outward(vertices, triangles, accessor(names["NORMAL"], "<f4", 3))
+
+    assert mouth["attributes"] == names
+    lips = accessor(mouth["indices"], "<u4", 1).reshape(-1, 3)
+    np.testing.assert_array_equal(lips, model.mouth)
+    dark = tree["materials"][mouth["material"]]["pbrMetallicRoughness"]
+    assert max(dark["baseColorFactor"][:3]) < 0.05 and dark["baseColorFactor"][3] == 1
 
     material = tree["materials"][primitive["material"]]["pbrMetallicRoughness"]
     assert material["metallicFactor"] == 0

@@ -21,10 +21,14 @@ IBUG_MIRROR = [
 ]  # fmt: skip
 
 
+def edges_of(triangles: np.ndarray) -> np.ndarray:
+    """(3T, 2) edges in the direction of their triangles."""
+    return np.concatenate([triangles[:, [k, (k + 1) % 3]] for k in range(3)])
+
+
 @pytest.fixture(scope="module")
 def directed_edges(model: MorphableModel) -> np.ndarray:
-    """(3T, 2) edges in the direction of their triangles."""
-    return np.concatenate([model.triangles[:, [k, (k + 1) % 3]] for k in range(3)])
+    return edges_of(model.triangles)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,18 @@ def test_surface_is_one_oriented_manifold(
     assert vertices == len(model.mean)
     # One component with two boundary loops and no handle: an annulus.
     assert vertices - edges + len(model.triangles) == 0
+
+
+def test_the_mouths_triangles_close_it(
+    model: MorphableModel, directed_edges: np.ndarray, loops: list[np.ndarray]
+) -> None:
+    """They use the lips' border and no other vertex, and leave a disk: one border, no handle."""
+    assert set(model.mouth.ravel()) == set(loops[1])
+    edges = np.concatenate([directed_edges, edges_of(model.mouth)])
+    assert _count_distinct(edges) == len(edges)
+    undirected = _count_distinct(np.sort(edges, axis=1))
+    assert 2 * undirected - len(edges) == len(loops[0]) == 512
+    assert len(model.mean) - undirected + len(model.triangles) + len(model.mouth) == 1
 
 
 def test_triangles_face_outwards(model: MorphableModel, loops: list[np.ndarray]) -> None:

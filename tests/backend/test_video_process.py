@@ -233,8 +233,9 @@ def test_a_stream_is_answered_in_time_beside_a_long_job(
     assert numbers == [[0]] * 30
     record_property("stream_ms", np.percentile(waited, [50, 95]).round(4).tolist())
     # The first frame looks for faces with the detector.
-    assert np.mean(spent[1:]) < 0.04
-    assert np.median(waited[1:]) < 0.04 * slowness()
+    times_slower = slowness()
+    assert np.mean(spent[1:]) / times_slower < 0.04
+    assert np.median(waited[1:]) / times_slower < 0.04
 
     job = send(real_backend, long_clip, "?texture_size=0")
     watch(real_backend, job, lambda status: "frames/s" in status["stage"])

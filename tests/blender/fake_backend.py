@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 
 COLUMNS, ROWS = 24, 17
+# In the middle of the fifth row from below.
+MOUTH_CELL = 4 * (COLUMNS - 1) + COLUMNS // 2
 IMAGE_SIZE = (640, 480)
 
 
@@ -42,7 +44,7 @@ contract = load_contract()
 
 
 def dome() -> Any:
-    """Static model: half an ellipsoid that bulges towards -Y, 0.18 m wide."""
+    """Static model: half an ellipsoid that bulges towards -Y, 0.18 m wide, one cell its mouth."""
     u, v = np.meshgrid(np.linspace(0, 1, COLUMNS), np.linspace(0, 1, ROWS))
     across, up = np.pi * (u - 0.5) * 0.9, np.pi * (v - 0.5) * 0.9
     mean = np.stack(
@@ -56,10 +58,12 @@ def dome() -> Any:
     corner = (np.arange(ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS - 1)).reshape(-1)
     lower = np.stack([corner, corner + 1, corner + COLUMNS + 1], axis=1)
     upper = np.stack([corner, corner + COLUMNS + 1, corner + COLUMNS], axis=1)
+    mouth = np.arange(len(corner)) == MOUTH_CELL
     basis = 0.002 * np.random.default_rng(0).standard_normal((10, len(mean), 3))
     return contract.StaticModel(
         mean=mean.astype(np.float32),
-        triangles=np.concatenate([lower, upper]).astype(np.int32),
+        triangles=np.concatenate([lower[~mouth], upper[~mouth]]).astype(np.int32),
+        mouth=np.concatenate([lower[mouth], upper[mouth]]).astype(np.int32),
         uv=np.stack([u, v], axis=-1).reshape(-1, 2).astype(np.float32),
         expression_basis=basis.astype(np.float32),
         landmark_indices=np.linspace(0, len(mean) - 1, 68).astype(np.int32),

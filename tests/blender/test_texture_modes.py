@@ -57,7 +57,7 @@ def test_the_mode_is_switched_on_a_head_that_is_there(head: Any, tmp_path: Path)
     assert head.parent.location.x == 2
     assert head.data.shape_keys.key_blocks["Expression_03"].value == 0.5
     assert head.data.vertices[0].co == shape
-    assert len(head.data.materials) == 1
+    assert len(head.data.materials) == 2
 
     file = tmp_path / "head.blend"
     name = head.name

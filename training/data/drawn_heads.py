@@ -27,9 +27,9 @@ from backend.morphable_model.model import (
     UPPER_LIP,
     MorphableModel,
 )
+from backend.morphable_model.mouth import MOUTH_COLOR
 from backend.morphable_model.placement import posed_vertices
 from backend.morphable_model.storage import load_model
-from backend.output.preview import MOUTH
 from backend.texture.baker import TextureBaker
 from backend.texture.filters import outside, sample
 from backend.texture.uv_map import texel_position
@@ -180,7 +180,7 @@ def _picture(
     light = 1 + RELIT * rng.uniform() * (Light.drawn(rng).on(drawn[..., 2:]) - 1)
     # The model is a mask without a back and without a mouth: both show dark.
     inside = ~covered | (drawn[..., 4] < 0)
-    color = np.where(inside[..., None], MOUTH, albedo * light)
+    color = np.where(inside[..., None], MOUTH_COLOR, albedo * light)
     beside = outside(covered)[..., None]
     picture = np.where(beside, _behind(photo, side, rng), color).astype(np.float32)
     picture = cv2.resize(picture, (STORED_SIZE, STORED_SIZE), interpolation=cv2.INTER_AREA)

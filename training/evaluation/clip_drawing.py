@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
-from backend.output.preview import MOUTH
+from backend.morphable_model.mouth import MOUTH_COLOR
 from backend.texture.filters import outside, resize, sample
 from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position
@@ -129,7 +129,7 @@ class Camera:
         seen = covered & (drawn[..., 4] >= 0)
         colors = sample(skin, drawn[..., :2]) * light.on(drawn[..., 2:])
         # The model is a mask without a back and without a mouth: both show dark.
-        colors = np.where(seen[..., None], colors, MOUTH)
+        colors = np.where(seen[..., None], colors, MOUTH_COLOR)
         opacity = (~outside(covered)).astype(np.float32)[..., None]
         return resize(colors * opacity, side, side), resize(opacity, side, side)[..., None]
 

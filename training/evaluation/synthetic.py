@@ -24,7 +24,7 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
-from backend.output.preview import MOUTH
+from backend.morphable_model.mouth import MOUTH_COLOR
 from backend.texture.filters import outside, sample
 from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position
@@ -226,8 +226,8 @@ def _render(
     normals = interpolate(fragments, model.triangles, vertex_normals(turned, model.triangles))
     # The model is a mask without a back and without a mouth: both show dark, not what is behind.
     seen_from_inside = normals[..., 2:] < 0
-    color = np.where(seen_from_inside, MOUTH, albedo * Light.drawn(rng).on(normals))
-    color = np.where(fragments.covered[..., None], color, MOUTH)
+    color = np.where(seen_from_inside, MOUTH_COLOR, albedo * Light.drawn(rng).on(normals))
+    color = np.where(fragments.covered[..., None], color, MOUTH_COLOR)
     beside = outside(fragments.covered)[..., None]
     picture = np.where(beside, background(side, side, rng), color).astype(np.float32)
     picture = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
