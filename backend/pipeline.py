@@ -102,7 +102,7 @@ class FaceReconstructor:
         self.detector = detector
         self._engine = TwoSidedEngine(engine, model)
         self.quick_engine = engine
-        self._bakers: dict[int, TextureBaker] = {}
+        self._baker: TextureBaker | None = None
 
     @classmethod
     def load(cls, device: Device = "auto") -> FaceReconstructor:
@@ -253,12 +253,15 @@ class FaceReconstructor:
         MissingAssetError
             The network's weights are absent or damaged.
         """
-        if size not in self._bakers:
-            self._bakers[size] = TextureBaker.load(self.model, size)
-        baker = self._bakers[size]
+        baker, self._baker = self._baker, None
+        if baker is None or baker.size != size:
+            # The former goes before the next is made: a chart of 2048 texels takes 200 MB.
+            del baker
+            baker = TextureBaker.load(self.model, size)
         if mode in NETWORK_MODES and baker.generator is None:
-            baker = self._bakers[size] = replace(baker, generator=self._generator)
+            baker = replace(baker, generator=self._generator)
             give_back_memory()
+        self._baker = baker
         return baker
 
     def texture_from_parameters(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+import weakref
 from pathlib import Path
 
 import cv2
@@ -227,3 +228,13 @@ def test_textures_of_impossible_heads_are_refused(
     ]:  # fmt: skip
         with pytest.raises(BadInputError, match="not in the photo"):
             texture(factor, box, column)
+
+
+def test_one_chart_at_a_time_is_kept(reconstructor: FaceReconstructor) -> None:
+    """A backend that made a large texture once would hold its chart for good."""
+    large = reconstructor.baker(128, "photo")
+    assert reconstructor.baker(128, "photo+gan").uv_map is large.uv_map
+    gone = weakref.ref(large.uv_map)
+    del large
+    assert reconstructor.baker(64, "photo").size == 64
+    assert gone() is None
