@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from backend.geometry.normals import vertex_normals
 from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.regions import region_weights
 from backend.texture import skin
 from backend.texture.evidence import DEEPEST_SHADE, Evidence, Regions, continued
 from backend.texture.filters import resize, smoothstep
@@ -34,8 +35,7 @@ TIGHTER, MARGIN = np.float32(0.55), 2
 
 def sides(model: MorphableModel) -> Float:
     """(V,) how far light is evened out: 1 on temples and neck, 0 in front."""
-    chin = model.mean[model.landmark_indices[8], 1]
-    neck = smoothstep(5, 25, chin - model.mean[:, 1])
+    neck = region_weights(model)["neck"].astype(np.float32)
     return np.maximum(_beside(model) * (BEARD + (1 - BEARD) * _above_lips(model)), neck)
 
 

@@ -81,3 +81,16 @@ def test_a_beard_stays_dark(baker: TextureBaker, facing: np.ndarray) -> None:
     seen = bearded & (y > chin) & (np.abs(x) < 45) & (facing > 0.6)
     left = logarithm(baker, beard, painted(baker.model), seen)
     assert np.median(left) < -0.9
+
+
+def test_the_jaws_shade_on_the_neck_is_taken_away(baker: TextureBaker, facing: np.ndarray) -> None:
+    """Beside the chin too, where the neck begins higher up than under it."""
+    albedo = painted(baker.model)
+    x, y, z = baker.model.mean.T
+    chin, jaw = baker.model.mean[baker.model.landmark_indices[[8, 4]]]
+    # As far back and as low as nothing but the neck is.
+    shaded = (y < jaw[1]) & (z < chin[2] - 45)
+    colors = np.where(shaded[:, None], albedo * 0.6, albedo)
+    seen = shaded & (y > chin[1] - 10) & (np.abs(x) > 35) & (facing > 0.45)
+    left = logarithm(baker, colors, albedo, seen)
+    assert abs(np.median(left)) < abs(np.log(0.6)) / 2
