@@ -73,11 +73,15 @@ def set_material(
 
     Other materials on the mesh, and what the user did to ours, stay as they are.
     """
-    material = owned((slot for slot in mesh.materials if slot), identity)
+    material = owned(filter(None, mesh.materials), identity)
     if material is None:
         material = bpy.data.materials.new(name)
         material[UUID] = identity
-        mesh.materials.append(material)
+        if owned(filter(None, mesh.materials[:1]), MOUTH):
+            # The user removed the skin's slot, and the mouth moved up into its place.
+            mesh.materials[0] = material
+        else:
+            mesh.materials.append(material)
         _add_nodes(material)
     if image is not None:
         _show(node_tree(material), image)

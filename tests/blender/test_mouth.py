@@ -42,6 +42,17 @@ def test_a_mouth_of_the_users_own_colour_stays(scene: bpy.types.Scene) -> None:
     assert slots(head) == ({0}, {1})
 
 
+def test_a_skin_that_was_removed_comes_back_without_darkening_the_head(
+    scene: bpy.types.Scene,
+) -> None:
+    head = put(scene, 100)
+    head.data.materials.pop(index=0)
+    assert head.data.materials.keys() == ["Mouth"]
+    put(scene, 101)
+    assert [material.name[:8] for material in head.data.materials] == ["somebody", "Mouth"]
+    assert slots(head) == ({0}, {1})
+
+
 def test_a_mesh_that_is_built_anew_has_its_mouth_again(scene: bpy.types.Scene) -> None:
     head = put(scene, 100)
     head.data.materials.append(bpy.data.materials.new("hair"))
