@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -13,7 +14,7 @@ from backend.geometry.pose import rotation_from_euler
 from backend.geometry.rasterizer import Fragments, interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.mouth import MOUTH_COLOR
-from backend.texture.filters import outside, resize, sample
+from backend.texture.filters import resize, sample
 from backend.texture.uv_map import texel_position
 
 if TYPE_CHECKING:
@@ -67,11 +68,12 @@ def render_head(
     middle = (rotated.min(axis=0) + rotated.max(axis=0)) / 2
     placed = (rotated - middle) * np.float32(side / FIELD_OF_VIEW)
     placed = placed * np.array([1, -1, 1], np.float32) + np.float32((side - 1) / 2)
-    fragments = rasterize(placed, model.triangles, side, side, cull=False)
+    closed = replace(model, triangles=np.concatenate([model.triangles, model.mouth]))
+    fragments = rasterize(placed, closed.triangles, side, side, cull=False)
 
-    color = _surface_color(fragments, model, texture) * _shading(fragments, rotated, model)
-    canvas = np.where(fragments.covered[..., None], color, np.array(MOUTH_COLOR, np.float32))
-    canvas[outside(fragments.covered)] = BACKGROUND
+    canvas = _surface_color(fragments, closed, texture) * _shading(fragments, rotated, closed)
+    canvas[fragments.triangle >= len(model.triangles)] = MOUTH_COLOR
+    canvas[~fragments.covered] = BACKGROUND
     return _to_bytes(resize(canvas, size, size))
 
 

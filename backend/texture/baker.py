@@ -18,7 +18,7 @@ from backend.texture.completion import complete, enlarge, foreign
 from backend.texture.evidence import Evidence, Regions, extend_light, judge
 from backend.texture.filters import resize
 from backend.texture.mean_face import read_mean_texture
-from backend.texture.side_light import even_out, sides, temples
+from backend.texture.side_light import even_out, neck, sides, temples
 from backend.texture.unwrap import unwrap
 from backend.texture.uv_map import UvMap
 from backend.texture.visibility import visibility
@@ -246,7 +246,7 @@ class TextureBaker:
     @cached_property
     def _regions(self) -> Regions:
         # In the order of the attributes.
-        parts = (skin.face_core, skin.features, skin.cheeks, sides, temples)
+        parts = (skin.face_core, skin.features, skin.cheeks, sides, temples, neck)
         spread = self.uv_map.spread(np.stack([part(self.model) for part in parts], axis=1))
         return Regions(*np.moveaxis(resize(spread, MASK_SIZE, MASK_SIZE), -1, 0))
 

@@ -32,6 +32,7 @@ class Regions:
     cheeks: Float
     sides: Float
     temples: Float
+    neck: Float
 
 
 @dataclass(frozen=True)

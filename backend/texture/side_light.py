@@ -29,19 +29,23 @@ BEARD = np.float32(0.65)
 # Logarithm of light up to which it is evened out, and texels of the light that are smoothed.
 STRONGEST, SMOOTH = 0.6, 1.0
 # Skin departs less from the expected, once light is even: tolerances are this much tighter. Texels
-# that are given up around what is not skin.
-TIGHTER, MARGIN = np.float32(0.55), 2
+# that are given up around what is not skin, and around what of the neck is not seen.
+TIGHTER, MARGIN, NECK_MARGIN = np.float32(0.55), 2, 4
 
 
 def sides(model: MorphableModel) -> Float:
-    """(V,) how far light is evened out: 1 on temples and neck, 0 in front."""
-    neck = region_weights(model)["neck"].astype(np.float32)
-    return np.maximum(_beside(model) * (BEARD + (1 - BEARD) * _above_lips(model)), neck)
+    """(V,) how far light is evened out on the face: 1 on temples, 0 in front."""
+    return _beside(model) * (BEARD + (1 - BEARD) * _above_lips(model))
 
 
 def temples(model: MorphableModel) -> Float:
     """(V,) 1 beside the eyes and above the lips, where what is no plain skin is hair; else 0."""
     return _beside(model) * _above_lips(model)
+
+
+def neck(model: MorphableModel) -> Float:
+    """(V,) 1 below the jaw, where light is evened out too, else 0."""
+    return region_weights(model)["neck"].astype(np.float32)
 
 
 def even_out(difference: Float, evidence: Evidence, regions: Regions) -> tuple[Float, Evidence]:
@@ -62,13 +66,15 @@ def even_out(difference: Float, evidence: Evidence, regions: Regions) -> tuple[F
     found, _ = continued(difference - evidence.tone, evidence.plain)
     light = cv2.GaussianBlur(found, (0, 0), SMOOTH)
     even = np.clip(light.mean(axis=2, keepdims=True), -DEEPEST_SHADE, DEEPEST_SHADE)
-    where = resize(regions.sides, *light.shape[:2])[..., None]
+    where = resize(np.maximum(regions.sides, regions.neck), *light.shape[:2])[..., None]
     added = np.asarray(-where * np.clip(light - even, -STRONGEST, STRONGEST), np.float32)
 
     size = len(difference)
     remaining = difference + resize(added - even, size, size) - evidence.tone
     likelihood = skin.skin_likelihood(remaining / TIGHTER, np.zeros(3, np.float32))
     kept = 1 - regions.temples * (1 - skin.shrink_region(likelihood, MARGIN))
+    # The jaw's shade has an edge, and what the jaw hides begins there.
+    kept *= 1 - regions.neck * (1 - skin.shrink_region(evidence.believed, NECK_MARGIN))
     return added, replace(evidence, believed=evidence.believed * kept, plain=evidence.plain * kept)
 
 
