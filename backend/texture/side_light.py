@@ -35,7 +35,7 @@ TIGHTER, MARGIN, NECK_MARGIN = np.float32(0.55), 2, 4
 
 def sides(model: MorphableModel) -> Float:
     """(V,) how far light is evened out on the face: 1 on temples, 0 in front."""
-    return _beside(model) * (BEARD + (1 - BEARD) * _above_lips(model))
+    return np.asarray(_beside(model) * (BEARD + (1 - BEARD) * _above_lips(model)), np.float32)
 
 
 def temples(model: MorphableModel) -> Float:
