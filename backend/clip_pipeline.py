@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError, NoFaceError
 from backend.geometry.camera import RoiBox
+from backend.memory import give_back_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE
 from backend.morphable_model.placement import posed_vertices
 from backend.pipeline import FaceReconstructor, Progress, Which, no_progress
@@ -25,7 +26,7 @@ from backend.tracking.partial import PartialTracking
 from backend.tracking.partial import Progress as Found
 from backend.tracking.refit import parameters_of, refit
 from backend.tracking.track import Track, TrackedClip
-from backend.vision.clip import Range, open_clip
+from backend.vision.clip import Clip, Range, open_clip
 from backend.vision.image_sequence import is_image_sequence, numbered_pictures
 
 # Share of the work that is following the faces; the rest is textures.
@@ -110,6 +111,32 @@ def track_from_video(
     """
     progress(0.0, "opening the clip")
     clip = open_clip(request.source, request.frame_rate)
+    tracked, views = _tracked(clip, request, reconstructor, keep, progress)
+    give_back_memory()
+    stage = "making the texture"
+    if tracked.left_out:
+        count = len(tracked.tracks)
+        stage += f", {tracked.left_out} of {count + tracked.left_out} faces left out"
+    tracks = []
+    for track, seen in zip(tracked.tracks, views, strict=True):
+        progress(FOLLOWING + (1 - FOLLOWING) * len(tracks) / len(views), stage)
+        track = replace(track, texture=_texture(track, seen, request, reconstructor))
+        tracks.append(_in_clip_pixels(track, 1 / clip.info.decoded_scale))
+    progress(1.0, "done")
+    return replace(tracked, tracks=tuple(tracks))
+
+
+def _tracked(
+    clip: Clip,
+    request: ClipRequest,
+    reconstructor: FaceReconstructor,
+    keep: Path | None,
+    progress: Progress,
+) -> tuple[TrackedClip, list[list[View]]]:
+    """The clip without textures, in the pixels of decoded frames, and the views of each track.
+
+    What was seen in every frame is let go when this returns: textures need the memory.
+    """
     found = follow(
         clip,
         request.part,
@@ -137,20 +164,18 @@ def track_from_video(
         )
     asked = 1 if request.which == "largest" else len(everybody)
     persons = most_visible(everybody, min(asked, MAX_PEOPLE))
+    tracks = [
+        _track(number, person, len(found.times), reconstructor)
+        for number, person in enumerate(persons)
+    ]
+    views = [
+        [view for (face, _), view in found.views.items() if face in person.face]
+        for person in persons
+    ]
     left_out = asked - len(persons)
-    stage = "making the texture"
-    if left_out:
-        stage += f", {left_out} of {asked} faces left out"
-    tracks = []
-    for number, person in enumerate(persons):
-        progress(FOLLOWING + (1 - FOLLOWING) * number / len(persons), stage)
-        track = _track(number, person, len(found.times), reconstructor)
-        if request.texture_size is not None:
-            views = [view for (face, _), view in found.views.items() if face in person.face]
-            track = replace(track, texture=_texture(track, views, request, reconstructor))
-        tracks.append(_in_clip_pixels(track, 1 / clip.info.decoded_scale))
-    progress(1.0, "done")
-    return TrackedClip(clip.info, found.times, found.frames, tuple(tracks), found.skipped, left_out)
+    return TrackedClip(
+        clip.info, found.times, found.frames, tuple(tracks), found.skipped, left_out
+    ), views
 
 
 def _persons(

@@ -24,8 +24,8 @@ def sample(
     -------
     (H, W, ...) float32; 8-bit pictures keep their range 0 to 255.
     """
-    x, y = (np.ascontiguousarray(position[..., k]) for k in range(2))
-    sampled = cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore
+    where = np.ascontiguousarray(position)
+    sampled = cv2.remap(picture, where, None, interpolation, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore
     return np.asarray(sampled, np.float32)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,10 +20,8 @@ from backend.vision.detection import FaceDetector
 
 Report = Callable[[float, str], None]
 
-# Frames after which what was found is kept on disk.
-KEEP_EVERY = 250
-# Sightings after which they become rows of arrays, which take less memory.
-GATHERED = 1000
+# Frames after which sightings become rows of arrays, which take less memory, and are kept on disk.
+STRETCH = 250
 # Seconds after the last frame that was kept, where an interrupted work goes on.
 JUST_AFTER = 1e-4
 
@@ -53,7 +52,7 @@ def follow(
     following = _Following(begun or NOTHING, engine, detector)
     start = part.start if begun is None else float(begun.times[-1]) + JUST_AFTER
     if start > part.end:
-        return following.progress(clip.skipped)
+        return following.whole(clip.skipped)
     began, stage = time.perf_counter(), "following faces"
 
     def idle() -> None:
@@ -64,9 +63,11 @@ def follow(
             following.step(frame)
             stage = f"following faces, {count / (time.perf_counter() - began):.0f} frames/s"
             idle()
-            if partial and count % KEEP_EVERY == 0:
-                partial.save(following.progress(clip.skipped))
-    return following.progress(clip.skipped)
+            if count % STRETCH == 0:
+                stretch = following.stretch(clip.skipped)
+                if partial:
+                    partial.save(stretch)
+    return following.whole(clip.skipped)
 
 
 NOTHING = Progress(np.zeros(0), np.zeros(0, np.int64), History.of([]), Memory(), {}, 0)
@@ -78,41 +79,42 @@ class _Following:
     def __init__(self, begun: Progress, engine: Engine, detector: FaceDetector) -> None:
         self._tracker = FaceTracker(engine, detector, begun.memory)
         self._views = BestViews(begun.views)
-        self._stretches = [begun.history]
-        self._times = begun.times.tolist()
-        self._frames = begun.frames.tolist()
+        self._stretches = [begun]
+        self._row = len(begun.times)
+        self._times: list[float] = []
+        self._frames: list[int] = []
         self._fresh: list[tuple[int, int, Sighting]] = []
 
     @property
     def time(self) -> float:
         """Of the last frame."""
-        return self._times[-1] if self._times else 0.0
+        return max(0.0, self._tracker.memory.time)
 
     def step(self, frame: Frame) -> None:
         """Take in the next frame."""
-        row = len(self._times)
         for face, sighting in self._tracker.step(frame.image, frame.time).items():
-            self._views.offer(frame.image, row, face, sighting)
-            self._fresh.append((row, face, sighting))
+            self._views.offer(frame.image, self._row, face, sighting)
+            self._fresh.append((self._row, face, sighting))
+        self._row += 1
         self._times.append(frame.time)
         self._frames.append(frame.number)
-        if len(self._fresh) >= GATHERED:
-            self._gather()
 
-    def _gather(self) -> None:
-        self._stretches.append(History.of(self._fresh))
-        self._fresh = []
-
-    def progress(self, skipped: int) -> Progress:
-        """All of it as arrays."""
-        self._gather()
-        history = History.joined(self._stretches)
-        self._stretches = [history]
-        return Progress(
+    def stretch(self, skipped: int) -> Progress:
+        """What is new since the last stretch."""
+        new = Progress(
             np.array(self._times, np.float64),
             np.array(self._frames, np.int64),
-            history,
+            History.of(self._fresh),
             self._tracker.memory,
             dict(self._views.views),
             skipped,
         )
+        self._times, self._frames, self._fresh = [], [], []
+        # Views for which there are better ones by now are not to be held on to.
+        self._stretches.append(replace(new, views={}))
+        return new
+
+    def whole(self, skipped: int) -> Progress:
+        """All of it."""
+        last = self.stretch(skipped)
+        return Progress.joined([*self._stretches[:-1], last])

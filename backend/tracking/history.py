@@ -33,7 +33,7 @@ class History:
     confidence, sharpness
         (N,) float32.
     colors
-        (N, 192) float32.
+        (N, 192) uint8.
     """
 
     row: Int
@@ -43,7 +43,7 @@ class History:
     landmarks: Float
     confidence: Float
     sharpness: Float
-    colors: Float
+    colors: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -69,7 +69,7 @@ class History:
             np.array([s.landmarks for s in seen], np.float32).reshape(-1, 68, 3),
             np.array([s.confidence for s in seen], np.float32),
             np.array([s.sharpness for s in seen], np.float32),
-            np.array([s.colors for s in seen], np.float32).reshape(-1, 3 * SQUARES**2),
+            np.array([s.colors for s in seen], np.uint8).reshape(-1, 3 * SQUARES**2),
         )
 
     @classmethod

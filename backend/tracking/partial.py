@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +18,26 @@ from backend.tracking.history import History
 from backend.tracking.tracker import Followed, Memory
 
 # Of the files; those of another version are not read.
-VERSION = 2
+VERSION = 3
 STATE = "state.npz"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where tracking stands after some frames.
+    """What tracking has found in a stretch of frames, and where it stands after them.
 
     Attributes
     ----------
     times, frames
-        (F,) of the frames so far; see `track.TrackedClip`.
+        (F,) of the frames; see `track.TrackedClip`.
     history
         What was seen in them.
     memory
-        The tracker's.
+        The tracker's, afterwards.
     views
-        Those of `BestViews`.
+        Those of `BestViews`, of this stretch and all before.
     skipped
-        Frames that could not be decoded.
+        Frames that could not be decoded, before as well.
     """
 
     times: NDArray[np.float64]
@@ -46,6 +46,16 @@ class Progress:
     memory: Memory
     views: dict[tuple[int, int], View]
     skipped: int
+
+    @classmethod
+    def joined(cls, stretches: list[Progress]) -> Progress:
+        """One stretch after the other, at least one, as one."""
+        return replace(
+            stretches[-1],
+            times=np.concatenate([s.times for s in stretches]),
+            frames=np.concatenate([s.frames for s in stretches]),
+            history=History.joined([s.history for s in stretches]),
+        )
 
 
 class PartialTracking:
@@ -62,8 +72,6 @@ class PartialTracking:
     def __init__(self, folder: Path, key: str) -> None:
         self._folder = folder
         self._key = key
-        self._rows = 0
-        self._seen = 0
         self._stretches = 0
 
     def load(self) -> Progress | None:
@@ -82,43 +90,35 @@ class PartialTracking:
         except Exception:  # damage raises nearly anything: an empty file EOFError
             return None
         self._stretches = described["stretches"]
-        self._rows, self._seen = len(progress.times), len(progress.history)
         return progress
 
-    def save(self, progress: Progress) -> None:
-        """Keep progress; only what is new since the last time is written, and the state.
+    def save(self, stretch: Progress) -> None:
+        """Keep the stretch that follows the last one, and the state after it.
 
         Raises
         ------
         BadInputError
             The folder cannot be written to, or the disk is full.
         """
-        history = progress.history[np.arange(self._seen, len(progress.history))]
         with atomic_path(self._stretch(self._stretches)) as path:
-            np.savez(
-                path,
-                times=progress.times[self._rows :],
-                frames=progress.frames[self._rows :],
-                **vars(history),
-            )
+            np.savez(path, times=stretch.times, frames=stretch.frames, **vars(stretch.history))
         described = {
             "version": VERSION,
             "key": self._key,
             "stretches": self._stretches + 1,
-            "skipped": progress.skipped,
-            "memory": _described(progress.memory),
-            "views": [_described_view(key, view) for key, view in progress.views.items()],
+            "skipped": stretch.skipped,
+            "memory": _described(stretch.memory),
+            "views": [_described_view(key, view) for key, view in stretch.views.items()],
         }
         pictures: dict[str, Any] = {
-            f"view_{i}": view.jpeg for i, view in enumerate(progress.views.values())
+            f"view_{i}": view.jpeg for i, view in enumerate(stretch.views.values())
         }
-        if progress.memory.thumbnail is not None:
-            pictures["thumbnail"] = progress.memory.thumbnail
+        if stretch.memory.thumbnail is not None:
+            pictures["thumbnail"] = stretch.memory.thumbnail
         # Last: without it, what was written above does not count.
         with atomic_path(self._folder / STATE) as path:
             np.savez(path, described=np.array(json.dumps(described)), **pictures)
         self._stretches += 1
-        self._rows, self._seen = len(progress.times), len(progress.history)
 
     def _stretch(self, number: int) -> Path:
         return self._folder / f"frames_{number:05d}.npz"

@@ -52,7 +52,7 @@ class Sighting:
     sharpness
         Variance of the crop's second derivative, in squared grey levels.
     colors
-        (192,) float32, L*a*b* of the inner part of the crop in 8x8 squares.
+        (192,) uint8, L*a*b* as OpenCV codes it, of the inner part of the crop in 8x8 squares.
     """
 
     roi_box: RoiBox
@@ -62,7 +62,7 @@ class Sighting:
     yaw: float
     confidence: float
     sharpness: float
-    colors: Float
+    colors: NDArray[np.uint8]
 
     @property
     def upright(self) -> Float:
@@ -128,7 +128,7 @@ def _sighting(picture: Image, box: RoiBox, parameters: Float, refined: Float) ->
         yaw=yaw,
         confidence=rigidity(parameters),
         sharpness=float(cv2.Laplacian(grey, cv2.CV_32F).var()),
-        colors=np.asarray(squares, np.float32).reshape(-1),
+        colors=np.asarray(squares, np.uint8).reshape(-1),
     )
 
 

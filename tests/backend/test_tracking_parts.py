@@ -54,7 +54,7 @@ def seen(model: MorphableModel) -> tuple[History, np.ndarray]:
         landmarks=np.array(marks, np.float32),
         confidence=np.ones(N, np.float32),
         sharpness=np.ones(N, np.float32),
-        colors=np.zeros((N, 192), np.float32),
+        colors=np.zeros((N, 192), np.uint8),
     )
     return history, alpha
 
@@ -146,7 +146,7 @@ def test_the_common_shape_is_not_drawn_away(
 def appearing(history: History, faces: list[int], colors: list[float]) -> History:
     """The same sightings in equal stretches, each another face of the tracker's."""
     stretch = np.arange(N) * len(faces) // N
-    tints = np.repeat(np.array(colors, np.float32)[stretch, None], 192, axis=1)
+    tints = np.repeat(np.array(colors, np.uint8)[stretch, None], 192, axis=1)
     return History(**{**vars(history), "face": np.array(faces)[stretch], "colors": tints})
 
 

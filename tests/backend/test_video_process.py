@@ -18,7 +18,7 @@ from backend import contract
 from backend.contract import TOKEN_VARIABLE
 from backend.data_folder import data_folder
 from backend.server.clip_paths import ClipPaths
-from backend.tracking.following import KEEP_EVERY
+from backend.tracking.following import STRETCH
 from tests.backend.conftest import require_real_models
 from tests.backend_client import PROCESS_TOKEN, BackendProcess
 from tests.clips import steady, write_clip
@@ -45,7 +45,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Longer than what is kept at once."""
-    count = KEEP_EVERY + 150
+    count = STRETCH + 150
     path = tmp_path_factory.mktemp("clip") / "long.mp4"
     return write_clip(path, swaying(count), steady(count))
 
@@ -186,11 +186,11 @@ def test_a_backend_that_dies_goes_on_where_it_was(
         job = submit(second)
         begun = watch(second, job, lambda status: "frames/s" in status["stage"])
         # Of all the work following is 90 percent; without what was kept it begins near 0.
-        assert begun["progress"] > 0.89 * KEEP_EVERY / (KEEP_EVERY + 150)
+        assert begun["progress"] > 0.89 * STRETCH / (STRETCH + 150)
         video = video_of(second, job)
     finally:
         second.kill()
-    count = KEEP_EVERY + 150
+    count = STRETCH + 150
     assert video.frames.tolist() == list(range(count))
     (track,) = video.tracks
     assert (track.confidence > 0).all()
