@@ -17,6 +17,7 @@ from backend.texture.blend import mix
 from backend.texture.completion import complete, enlarge, foreign
 from backend.texture.evidence import Evidence, Regions, extend_light, judge
 from backend.texture.filters import resize
+from backend.texture.hairline import above_brows, forehead, without_hair
 from backend.texture.mean_face import read_mean_texture
 from backend.texture.side_light import even_out, neck, sides, temples
 from backend.texture.unwrap import unwrap
@@ -204,6 +205,7 @@ class TextureBaker:
             visible = visible * (1 - covered)
         difference = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE)) - self._log_mean
         evidence = judge(difference, visible, self._regions)
+        evidence = without_hair(difference, evidence, self._regions)
         added, evidence = even_out(difference, evidence, self._regions)
         sampled = _relit(sampled, added, out=sampled)
         log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
@@ -246,7 +248,11 @@ class TextureBaker:
     @cached_property
     def _regions(self) -> Regions:
         # In the order of the attributes.
-        parts = (skin.face_core, skin.features, skin.cheeks, sides, temples, neck)
+        parts = (
+            *(skin.face_core, skin.features, skin.cheeks),
+            *(sides, temples, neck),
+            *(forehead, above_brows),
+        )
         spread = self.uv_map.spread(np.stack([part(self.model) for part in parts], axis=1))
         return Regions(*np.moveaxis(resize(spread, MASK_SIZE, MASK_SIZE), -1, 0))
 

@@ -33,6 +33,8 @@ class Regions:
     sides: Float
     temples: Float
     neck: Float
+    forehead: Float
+    above_brows: Float
 
 
 @dataclass(frozen=True)

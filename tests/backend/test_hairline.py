@@ -1,0 +1,63 @@
+"""Hair that hangs into the forehead of a painted head."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend.morphable_model.model import MorphableModel
+from backend.texture.baker import TextureBaker
+from tests.backend.painted_head import painted, photograph, truth
+
+SIZE = 512
+# As light as hair can be: skin in a shadow is darker.
+FAINT = np.float32(0.72)
+
+
+@pytest.fixture(scope="module")
+def baker(model: MorphableModel) -> TextureBaker:
+    return TextureBaker.load(model, SIZE)
+
+
+@pytest.fixture(scope="module")
+def forehead(model: MorphableModel) -> np.ndarray:
+    """(V,) what a photo from in front shows in full above the eyebrows."""
+    x, y, z = model.mean.T
+    brow = model.mean[model.landmark_indices[17:27], 1].max()
+    return (y > brow + 10) & (z > 60) & (np.abs(x) < 40)
+
+
+def brightness(baker: TextureBaker, colors: np.ndarray, where: np.ndarray) -> float:
+    """Mean logarithm of a photo's texture over the painted skin, in a part of it."""
+    texture = baker.bake(*photograph(baker.model, colors, 0)) / 255
+    chosen = truth(baker, where[:, None])[..., 0] > 0.99
+    assert chosen.sum() > 30
+    bare = truth(baker, painted(baker.model))[chosen]
+    return float(np.log(texture[chosen].mean(axis=1) / bare.mean(axis=1)).mean())
+
+
+def test_a_strand_gives_way(baker: TextureBaker, forehead: np.ndarray) -> None:
+    """From above down into the forehead, and too light to be told from shaded skin by itself."""
+    x, _, z = baker.model.mean.T
+    strand = (np.abs(x - 20) < 8) & (z > 20)
+    brow = baker.model.mean[baker.model.landmark_indices[17:27], 1].max()
+    strand &= baker.model.mean[:, 1] > brow + 8
+    hair = np.where(strand[:, None], painted(baker.model) * FAINT, painted(baker.model))
+    assert brightness(baker, hair, strand & forehead) > np.log(FAINT) / 3
+
+
+def test_a_mark_on_the_skin_stays(baker: TextureBaker, forehead: np.ndarray) -> None:
+    x, y, _ = baker.model.mean.T
+    brow = baker.model.mean[baker.model.landmark_indices[17:27], 1].max()
+    mark = forehead & (np.hypot(x, y - brow - 18) < 6)
+    marked = np.where(mark[:, None], painted(baker.model) * FAINT, painted(baker.model))
+    assert brightness(baker, marked, mark) < np.log(FAINT) * 0.8
+
+
+def test_a_lamp_at_the_side_is_no_hair(baker: TextureBaker, forehead: np.ndarray) -> None:
+    """Half as bright on one side of the forehead as on the other, going over smoothly."""
+    lamp = np.exp(baker.model.mean[:, :1] / 40 * np.log(2) / 2).clip(0.5, 1.2)
+    lit = np.asarray(painted(baker.model) * lamp, np.float32)
+    for side in (forehead & (np.sign(baker.model.mean[:, 0]) == sign) for sign in (-1, 1)):
+        expected = float(np.log(lamp[side]).mean())
+        assert abs(brightness(baker, lit, side) - expected) < 0.05
