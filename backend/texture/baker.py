@@ -20,6 +20,7 @@ from backend.texture.filters import resize
 from backend.texture.hairline import above_brows, forehead, without_hair
 from backend.texture.mean_face import read_mean_texture
 from backend.texture.side_light import even_out, neck, sides, temples
+from backend.texture.spectacles import below_eyes, without_frames
 from backend.texture.unwrap import unwrap
 from backend.texture.uv_map import UvMap
 from backend.texture.visibility import visibility
@@ -206,6 +207,7 @@ class TextureBaker:
         difference = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE)) - self._log_mean
         evidence = judge(difference, visible, self._regions)
         evidence = without_hair(difference, evidence, self._regions)
+        evidence = without_frames(difference, evidence, self._regions)
         added, evidence = even_out(difference, evidence, self._regions)
         sampled = _relit(sampled, added, out=sampled)
         log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
@@ -251,7 +253,7 @@ class TextureBaker:
         parts = (
             *(skin.face_core, skin.features, skin.cheeks),
             *(sides, temples, neck),
-            *(forehead, above_brows),
+            *(forehead, above_brows, below_eyes),
         )
         spread = self.uv_map.spread(np.stack([part(self.model) for part in parts], axis=1))
         return Regions(*np.moveaxis(resize(spread, MASK_SIZE, MASK_SIZE), -1, 0))

@@ -35,6 +35,7 @@ class Regions:
     neck: Float
     forehead: Float
     above_brows: Float
+    below_eyes: Float
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def without_hair(difference: Float, evidence: Evidence, regions: Regions) -> Evi
         return evidence
     brightness = np.asarray(difference.mean(axis=2), np.float32)
     darker = cv2.GaussianBlur(_smooth_light(brightness, bare) - brightness, (0, 0), SOFT)
-    dark = smoothstep(*HAIR, np.asarray(darker)) * (regions.forehead > 0)
+    dark = smoothstep(*HAIR, np.asarray(darker, np.float32)) * (regions.forehead > 0)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SPECK + 1, 2 * SPECK + 1))
     dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_OPEN, kernel), np.float32)
     hair = dark * _hanging(dark, evidence.believed, regions.above_brows)

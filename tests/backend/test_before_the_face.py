@@ -1,4 +1,4 @@
-"""Hair that hangs into the forehead of a painted head."""
+"""Hair that hangs into the forehead of a painted head, and spectacles on its nose."""
 
 from __future__ import annotations
 
@@ -61,3 +61,24 @@ def test_a_lamp_at_the_side_is_no_hair(baker: TextureBaker, forehead: np.ndarray
     for side in (forehead & (np.sign(baker.model.mean[:, 0]) == sign) for sign in (-1, 1)):
         expected = float(np.log(lamp[side]).mean())
         assert abs(brightness(baker, lit, side) - expected) < 0.05
+
+
+def rims(model: MorphableModel, ends: float) -> np.ndarray:
+    """(V,) a thick line across the nose and below both eyes, from one end to the other."""
+    x, y, z = model.mean.T
+    landmarks = model.mean[model.landmark_indices]
+    height = (landmarks[36:48, 1].mean() + landmarks[30, 1]) / 2 - 4
+    return (np.abs(y - height) < 2.2) & (np.abs(x) < ends) & (z > 30)
+
+
+def test_thick_frames_give_way(baker: TextureBaker) -> None:
+    rim = rims(baker.model, 50)
+    worn = np.where(rim[:, None], np.float32(0.08), painted(baker.model))
+    assert brightness(baker, worn, rim) > -0.5
+    assert brightness(baker, worn, rims(baker.model, 40) & ~rims(baker.model, 10)) > -0.5
+
+
+def test_a_short_scar_stays(baker: TextureBaker) -> None:
+    scar = rims(baker.model, 30) & ~rims(baker.model, 22)
+    scarred = np.where(scar[:, None], painted(baker.model) * np.float32(0.4), painted(baker.model))
+    assert brightness(baker, scarred, scar) < -0.6
