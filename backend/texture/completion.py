@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from backend.texture import skin
 from backend.texture.blend import mix
 from backend.texture.evidence import light_at_seam
-from backend.texture.filters import resize, smoothstep
+from backend.texture.filters import disk, resize, smoothstep
 
 Float = NDArray[np.float32]
 
@@ -82,8 +82,7 @@ def foreign(sampled: Float, generated: Float, believed: Float) -> Float:
     # Closing joins what belongs together; opening lets glints and single hairs be.
     steps = ((cv2.MORPH_CLOSE, GAP), (cv2.MORPH_OPEN, SPECK), (cv2.MORPH_DILATE, MARGIN))
     for operation, radius in steps:
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-        apart = cv2.morphologyEx(apart, operation, kernel)
+        apart = cv2.morphologyEx(apart, operation, disk(radius))
     return np.asarray(cv2.GaussianBlur(apart, (0, 0), MARGIN / 2), np.float32)
 
 

@@ -41,3 +41,9 @@ def outside(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
     flooded = np.pad(covered.astype(np.uint8), 1)
     cv2.floodFill(flooded, None, (0, 0), 2)  # pyright: ignore[reportCallIssue, reportArgumentType]
     return flooded[1:-1, 1:-1] == 2
+
+
+def disk(radius: int) -> NDArray[np.uint8]:
+    """(2 radius + 1, 2 radius + 1) kernel for OpenCV's morphology."""
+    shape = 2 * radius + 1, 2 * radius + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, shape), np.uint8)

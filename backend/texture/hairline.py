@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
 from backend.texture.evidence import Evidence, Regions
-from backend.texture.filters import smoothstep
+from backend.texture.filters import disk, smoothstep
 
 Float = NDArray[np.float32]
 
@@ -24,6 +24,8 @@ SHADE, SHINE = 0.07, 0.10
 SOFT, SPECK, MARGIN = 1.2, 2, 2
 # Texels of plain skin without which a forehead tells nothing.
 ENOUGH = 300
+# Belief up to which a texel connects nothing, and texels over which belief fades around the rest.
+FAINT, SOFT_EDGE = 0.05, 5
 
 
 def above_brows(model: MorphableModel) -> Float:
@@ -40,7 +42,8 @@ def forehead(model: MorphableModel) -> Float:
 def without_hair(difference: Float, evidence: Evidence, regions: Regions) -> Evidence:
     """Give up what is darker than a forehead's skin and hangs into it from above or a side.
 
-    A mole, a wrinkle and a scar have skin all around them, and stay.
+    A mole, a wrinkle and a scar have skin all around them, and stay. What passes for skin beyond
+    the hair is hair too.
 
     Parameters
     ----------
@@ -55,10 +58,10 @@ def without_hair(difference: Float, evidence: Evidence, regions: Regions) -> Evi
     brightness = np.asarray(difference.mean(axis=2), np.float32)
     darker = cv2.GaussianBlur(_smooth_light(brightness, bare) - brightness, (0, 0), SOFT)
     dark = smoothstep(*HAIR, np.asarray(darker, np.float32)) * (regions.forehead > 0)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SPECK + 1, 2 * SPECK + 1))
-    dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_OPEN, kernel), np.float32)
+    dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_OPEN, disk(SPECK)), np.float32)
     hair = dark * _hanging(dark, evidence.believed, regions.above_brows)
     kept = 1 - regions.forehead * (1 - skin.shrink_region(1 - hair, MARGIN))
+    kept *= 1 - regions.above_brows * _cut_off(np.asarray(evidence.believed * kept, np.float32))
     return replace(evidence, believed=evidence.believed * kept, plain=evidence.plain * kept)
 
 
@@ -88,3 +91,13 @@ def _hanging(dark: Float, believed: Float, above: Float) -> NDArray[np.bool_]:
     _, label = cv2.connectedComponents(way.astype(np.uint8), connectivity=4)
     # The first row of the chart is the top of the head, which no photo of a face shows.
     return np.asarray(label == label[0, len(dark) // 2])
+
+
+def _cut_off(believed: Float) -> NDArray[np.bool_]:
+    """(M, M) what is believed, but not connected with the face."""
+    seen = believed > FAINT
+    _, label, extent, _ = cv2.connectedComponentsWithStats(seen.astype(np.uint8), connectivity=4)
+    area = np.where(np.arange(len(extent)) > 0, extent[:, cv2.CC_STAT_AREA], 0)
+    face = label == area.argmax()
+    islands = cv2.dilate((seen & ~face).astype(np.uint8), disk(SOFT_EDGE)) > 0
+    return np.asarray(islands & ~face, np.bool_)

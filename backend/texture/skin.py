@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from backend.morphable_model.model import MorphableModel
-from backend.texture.filters import smoothstep
+from backend.texture.filters import disk, smoothstep
 
 Float = NDArray[np.float32]
 
@@ -118,6 +118,5 @@ def weighted_median(values: Float, weights: Float) -> Float:
 
 def shrink_region(likelihood: Float, radius: int) -> Float:
     """Take a margin away around whatever is not skin: its edge is mixed colour."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    eroded = cv2.erode(np.ascontiguousarray(likelihood), kernel)
+    eroded = cv2.erode(np.ascontiguousarray(likelihood), disk(radius))
     return np.asarray(cv2.GaussianBlur(eroded, (0, 0), 0.8 * radius), np.float32)

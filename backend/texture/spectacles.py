@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
 from backend.texture.evidence import Evidence, Regions
-from backend.texture.filters import smoothstep
+from backend.texture.filters import disk, smoothstep
 
 Float = NDArray[np.float32]
 
@@ -44,17 +44,12 @@ def without_frames(difference: Float, evidence: Evidence, regions: Regions) -> E
         What of it is skin so far.
     """
     brightness = np.asarray(difference.mean(axis=2), np.float32)
-    closed = cv2.morphologyEx(brightness, cv2.MORPH_CLOSE, _disk(HALF_BREADTH))
+    closed = cv2.morphologyEx(brightness, cv2.MORPH_CLOSE, disk(HALF_BREADTH))
     dark = (closed - brightness > LINE) & (regions.below_eyes > 0.5) & (evidence.believed > 0.3)
     _, label, extent, _ = cv2.connectedComponentsWithStats(dark.astype(np.uint8), connectivity=8)
     long = extent[:, cv2.CC_STAT_WIDTH] >= LONG
     frames = (dark & long[np.asarray(label, np.intp)]).astype(np.float32)
     if not frames.any():
         return evidence
-    kept = 1 - cv2.GaussianBlur(cv2.dilate(frames, _disk(MARGIN)), (0, 0), MARGIN / 2)
+    kept = 1 - cv2.GaussianBlur(cv2.dilate(frames, disk(MARGIN)), (0, 0), MARGIN / 2)
     return replace(evidence, believed=evidence.believed * kept, plain=evidence.plain * kept)
-
-
-def _disk(radius: int) -> NDArray[np.uint8]:
-    shape = 2 * radius + 1, 2 * radius + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, shape), np.uint8)

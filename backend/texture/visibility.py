@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from backend.geometry.normals import vertex_normals
 from backend.geometry.rasterizer import rasterize
 from backend.morphable_model.model import MorphableModel
-from backend.texture.filters import outside, smoothstep
+from backend.texture.filters import disk, outside, smoothstep
 
 Float = NDArray[np.float32]
 
@@ -87,9 +87,8 @@ def _not_behind(local: Float, normals: Float, depth: Float) -> Float:
     behind = (_at(depth, local) - local[:, 2]) / (DEPTH_BIAS * RESOLUTION + slope)
 
     reach = round(PART_MARGIN * RESOLUTION)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     background = np.float32(np.finfo(np.float32).min)
-    nearest = np.asarray(cv2.dilate(np.maximum(depth, background), kernel))
+    nearest = np.asarray(cv2.dilate(np.maximum(depth, background), disk(reach)))
     allowed = OTHER_PART * RESOLUTION + (reach + 1) * slope
     beside = (_at(nearest, local) - local[:, 2]) / allowed
     return 1 - smoothstep(1.0, 1.5, np.maximum(behind, beside))

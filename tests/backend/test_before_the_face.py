@@ -46,6 +46,19 @@ def test_a_strand_gives_way(baker: TextureBaker, forehead: np.ndarray) -> None:
     assert brightness(baker, hair, strand & forehead) > np.log(FAINT) / 3
 
 
+def test_what_shines_through_a_fringe_gives_way(baker: TextureBaker, forehead: np.ndarray) -> None:
+    """Hair in the light is as bright as skin, and has hair around it."""
+    x, y, z = baker.model.mean.T
+    brow = baker.model.mean[baker.model.landmark_indices[17:27], 1].max()
+    fringe = (y > brow + 10) & (z > 0)
+    gloss = fringe & (y > brow + 18) & (np.sin(x / 2) > 0)
+    hair = np.where(fringe[:, None], painted(baker.model) * FAINT, painted(baker.model))
+    hair = np.where(gloss[:, None], painted(baker.model) * [1.0, 0.95, 0.9], hair)
+    assert brightness(baker, hair, fringe & forehead) > np.log(FAINT) / 2
+    seen = baker.observe(*photograph(baker.model, hair, 0)).believed
+    assert seen[truth(baker, (fringe & forehead)[:, None])[..., 0] > 0.99].mean() < 0.2
+
+
 def test_a_mark_on_the_skin_stays(baker: TextureBaker, forehead: np.ndarray) -> None:
     x, y, _ = baker.model.mean.T
     brow = baker.model.mean[baker.model.landmark_indices[17:27], 1].max()
