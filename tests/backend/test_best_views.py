@@ -24,7 +24,9 @@ def sighting(opening: float = 4, sharpness: float = 200, yaw: float = 0) -> Sigh
     """A face in the middle of the picture."""
     box = RoiBox(100, 100, 100)
     nothing = np.zeros(62, np.float32)
-    return Sighting(box, nothing, landmarks(opening), box, yaw, 0.95, sharpness, nothing)
+    return Sighting(
+        box, nothing, landmarks(opening), box, yaw, 0.95, sharpness, np.zeros(192, np.uint8)
+    )
 
 
 def rows(*sightings: Sighting) -> list[int]:
