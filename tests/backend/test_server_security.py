@@ -152,14 +152,17 @@ LIMIT = 100_000
 
 
 def converse(backend: Any, head: str, *pieces: bytes, close: bool = False) -> bytes:
-    """Send a POST by hand; returns everything that comes back."""
+    """Send a POST by hand; returns everything that comes back.
+
+    The first piece goes with the head: one that came after the answer would reset the connection.
+    """
     request = (
         f"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         f"Authorization: Bearer {backend.token}\r\n{head}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", backend.port), timeout=10) as connection:
-        connection.sendall(request.encode())
-        for piece in pieces:
+        connection.sendall(request.encode() + b"".join(pieces[:1]))
+        for piece in pieces[1:]:
             connection.sendall(piece)
         if close:
             connection.shutdown(socket.SHUT_WR)
