@@ -5,6 +5,7 @@ The sample is scikit-image's portrait of Eileen Collins (NASA, public domain).
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tracemalloc
@@ -298,6 +299,7 @@ class Endless:
     def frames(self, part: Range) -> Generator[Frame]:
         for number in range(self._measured[-1] + 1):
             if number in self._measured:
+                gc.collect()
                 self.taken.append(tracemalloc.get_traced_memory()[0])
             yield Frame(number, number / 25, self._pictures[number % len(self._pictures)])
 
@@ -305,16 +307,16 @@ class Endless:
 def test_following_keeps_little_of_every_frame(
     reconstructor: FaceReconstructor, pictures: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The 62 numbers, the landmarks and the colours as bytes take 1.3 kB."""
+    """The 62 numbers, the landmarks and the colours as bytes take 1.4 kB; as floats 1.9."""
     monkeypatch.setattr(following, "STRETCH", 20)
-    clip = Endless(pictures[:4], (100, 400))
+    clip = Endless(pictures[:4], (100, 600))
     tracemalloc.start()
     engine, detector = reconstructor.quick_engine, reconstructor.detector
     found = following.follow(clip, Range(), engine, detector, None, no_progress)
     tracemalloc.stop()
-    assert len(found.history) == 401
+    assert len(found.history) == 601
     begin, end = clip.taken
-    assert end - begin < 300 * 1_500
+    assert end - begin < 500 * 1_800
 
 
 @pytest.mark.parametrize("harm", ["damaged", "empty", "of another clip", "of another network"])
