@@ -164,10 +164,10 @@ def _tracked(
         )
     asked = 1 if request.which == "largest" else len(everybody)
     persons = most_visible(everybody, min(asked, MAX_PEOPLE))
-    tracks = [
-        _track(number, person, len(found.times), reconstructor)
-        for number, person in enumerate(persons)
-    ]
+    tracks = []
+    for number, person in enumerate(persons):
+        progress(FOLLOWING, "solving for every frame")
+        tracks.append(_track(number, person, len(found.times), reconstructor))
     views = [
         [view for (face, _), view in found.views.items() if face in person.face]
         for person in persons
