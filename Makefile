@@ -23,11 +23,12 @@ test: lint test-python addon test-blender
 
 test-long: test-python-long test-blender-long
 
-lint: $(VENV)/.installed-dev .venvs/stubs-4.2
+lint: $(VENV)/.installed-dev .venvs/stubs-4.2 .venvs/stubs-5.0
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/basedpyright
 	$(VENV)/bin/basedpyright -p tests/blender/pyright-4.2.json
+	$(VENV)/bin/basedpyright -p tests/blender/pyright-5.0.json
 
 docs: $(VENV)/.installed-dev
 	$(VENV)/bin/python build_docs.py

@@ -134,7 +134,9 @@ def install_options(context: bpy.types.Context) -> Options:
 
 
 def _preferences(context: bpy.types.Context) -> SYNERGYFACE_preferences:
-    preferences = context.preferences.addons[str(__package__)].preferences
+    everything = context.preferences
+    assert everything is not None
+    preferences = everything.addons[str(__package__)].preferences
     assert isinstance(preferences, SYNERGYFACE_preferences)
     return preferences
 

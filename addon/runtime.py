@@ -9,6 +9,7 @@ import bpy
 
 from .connection.connection import Connection
 from .diagnostics import Diagnostics
+from .scene.opened import window_manager_of
 from .tasks import Task
 
 JOIN_SECONDS = 2.0
@@ -33,7 +34,7 @@ class Runtime:
         """End the ticks of the modal operator that looks after the task."""
         timer, self.timer = self.timer, None
         if timer is not None:
-            bpy.context.window_manager.event_timer_remove(timer)
+            window_manager_of(bpy.context).event_timer_remove(timer)
 
     def close(self) -> None:
         """Stop everything."""

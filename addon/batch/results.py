@@ -12,6 +12,7 @@ import bpy
 from ..problems import Problem
 from ..scene import identity
 from ..scene.animation import head_of_take
+from ..scene.opened import scene_of
 from ..scene.result_table import DONE, Row
 from ..scene.separate import separate_scene, write_scene
 from ..scene.workplace import Workplace
@@ -61,7 +62,7 @@ class InThisFile:
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
         """An earlier batch has done the file, and the scene still has what it gave."""
         row = rows.get(str(path))
-        return row is not None and row.state == DONE and _in_scene(context.scene, path)
+        return row is not None and row.state == DONE and _in_scene(scene_of(context), path)
 
     def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
         """At the end of the row."""

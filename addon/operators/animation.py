@@ -21,6 +21,7 @@ from ..runtime import runtime
 from ..scene import identity
 from ..scene.animation import animate_again, check_animatable, present_action, style_of
 from ..scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
+from ..scene.opened import scene_of
 from ..scene.performance import perform
 from ..scene.workplace import workplace
 from ..settings.animation import (
@@ -112,7 +113,7 @@ class SYNERGYFACE_OT_animate_from_video(
                 block = blocks.get(name)
                 if block is None:
                     raise Problem(f"This file has no {name!r}.", "Choose a clip that it has.")
-                return clip_of_data_block(block, context.scene)
+                return clip_of_data_block(block, scene_of(context))
         return clip_of_file(self.filepath)
 
 
@@ -147,7 +148,7 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
         """What is not given stays as its keys were made."""
         options = self._over(smoothing_of(head))
-        animate_again(head, strengths_of(options), options.gain, frame_rate(context.scene))
+        animate_again(head, strengths_of(options), options.gain, frame_rate(scene_of(context)))
 
     def _begin(self, context: bpy.types.Context) -> Outcome:
         for name, value in vars(self._over(smoothing_of(chosen_heads(context)[-1]))).items():

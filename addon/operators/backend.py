@@ -13,6 +13,7 @@ import bpy
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
+from ..scene.opened import window_manager_of
 from ..tasks import Reporter
 from .base import Outcome, ReportingOperator, TaskOperator
 
@@ -77,7 +78,7 @@ class SYNERGYFACE_OT_copy_diagnostics(ReportingOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> Outcome:
         """Copy."""
         current = runtime()
-        context.window_manager.clipboard = current.diagnostics.report(current.connection)
+        window_manager_of(context).clipboard = current.diagnostics.report(current.connection)
         self.report({"INFO"}, "The diagnostics are in the clipboard")
         return {"FINISHED"}
 

@@ -15,6 +15,7 @@ import bpy
 from ..connection.client import BackendError
 from ..problems import NotNow, Problem
 from ..runtime import runtime
+from ..scene.opened import window_manager_of
 from ..tasks import CancelledError, Reporter, Task
 
 TIMER_SECONDS = 0.1
@@ -178,7 +179,7 @@ def _show(context: bpy.types.Context, text: str | None) -> None:
     """Status bar, and the panels that show the progress."""
     if context.workspace is not None:
         context.workspace.status_text_set(text)
-    for window in context.window_manager.windows:
+    for window in window_manager_of(context).windows:
         for area in window.screen.areas:
             for region in area.regions:
                 if region.type == "UI" or area.type == "PREFERENCES":

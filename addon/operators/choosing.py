@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..scene.opened import window_manager_of
 from .base import Outcome, ReportingOperator, WhenIdle
 
 
@@ -12,7 +13,7 @@ class Chooser(WhenIdle, ReportingOperator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Open the file browser, which calls `execute`."""
-        context.window_manager.fileselect_add(self)  # pyright: ignore[reportArgumentType]
+        window_manager_of(context).fileselect_add(self)  # pyright: ignore[reportArgumentType]
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> Outcome:

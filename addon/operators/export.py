@@ -13,6 +13,7 @@ import bpy
 from ..problems import Problem
 from ..scene.export import export_head
 from ..scene.motion_table import motion_table, write_motion
+from ..scene.opened import scene_of
 from .base import Outcome, ReportingOperator
 from .selection import NeedsHead, chosen_head
 
@@ -121,7 +122,7 @@ class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> Outcome:
         """Export."""
         head, path = chosen_head(context), self.target()
-        write_motion(motion_table(head, context.scene), path)
+        write_motion(motion_table(head, scene_of(context)), path)
         self.report({"INFO"}, f"Wrote {path}")
         return {"FINISHED"}
 

@@ -9,6 +9,7 @@ import bpy
 
 from ..scene import modifiers
 from ..scene.landmarks import add_landmarks, landmarks_of, remove_landmarks
+from ..scene.opened import scene_of
 from ..scene.pose import apply_photo_pose, is_applied, reset_photo_pose
 from ..settings.heads import MAX_SUBDIVISION
 from .selection import EachHead
@@ -35,7 +36,7 @@ class SYNERGYFACE_OT_apply_photo_pose(EachHead, bpy.types.Operator):
         """Apply or reset."""
         toggled = "RESET" if is_applied(head) else "APPLY"
         if (toggled if self.action == "TOGGLE" else self.action) == "APPLY":
-            apply_photo_pose(head, context.scene)
+            apply_photo_pose(head, scene_of(context))
         else:
             reset_photo_pose(head)
 

@@ -20,6 +20,7 @@ from ..installer.plan import BFM_LICENCE, Options, Plan, make_plan
 from ..preferences import install_options
 from ..problems import Problem
 from ..runtime import runtime
+from ..scene.opened import window_manager_of
 from ..tasks import Reporter
 from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
 
@@ -67,7 +68,7 @@ class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Opera
 
     def _ask(self, context: bpy.types.Context) -> Outcome:
         self._lines = planned(install_options(context)).lines()
-        return context.window_manager.invoke_props_dialog(
+        return window_manager_of(context).invoke_props_dialog(
             self, width=DIALOG_WIDTH, title=self.bl_label, confirm_text="Install"
         )
 

@@ -16,6 +16,7 @@ from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene.build import put_faces
+from ..scene.opened import scene_of
 from ..scene.photo import Photo, photo_of_file, photo_of_image
 from ..scene.workplace import workplace
 from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
@@ -161,7 +162,7 @@ class SYNERGYFACE_OT_face_from_active_image(WhenIdle, PhotoOperator, bpy.types.O
         image = bpy.data.images.get(self.image) if self.image else open_image(context)
         if image is None:
             raise Problem("No image is open.", "Open a photo in an image editor, and try again.")
-        return photo_of_image(image, context.scene)
+        return photo_of_image(image, scene_of(context))
 
 
 class SYNERGYFACE_OT_cancel(ReportingOperator, bpy.types.Operator):

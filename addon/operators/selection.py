@@ -8,13 +8,17 @@ import bpy
 
 from ..problems import Problem
 from ..scene import identity
+from ..scene.opened import view_layer_of
 from .base import Outcome, ReportingOperator
 
 
 def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
     """Heads that are active or selected, or whose Empties are; the active one last."""
-    active = context.view_layer.objects.active
-    chosen = [*context.view_layer.objects.selected, *([active] if active else [])]
+    layer = context.view_layer
+    if layer is None:
+        return []
+    active = layer.objects.active
+    chosen = [*layer.objects.selected, *([active] if active else [])]
     # By number: one that is linked may have the name of another.
     heads: dict[int, bpy.types.Object] = {}
     for object in chosen:
@@ -45,8 +49,9 @@ def present(context: bpy.types.Context, heads: Sequence[bpy.types.Object]) -> No
     In a mode that belongs to the active object nothing is done.
     """
     # Until then it does not know objects that were just made.
-    context.view_layer.update()
-    layer = context.view_layer.objects
+    view_layer = view_layer_of(context)
+    view_layer.update()
+    layer = view_layer.objects
     shown = [head for head in heads if layer.get(head.name) == head]
     if context.mode != "OBJECT" or not shown:
         return

@@ -17,6 +17,7 @@ from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity, material
+from ..scene.opened import scene_of
 from ..scene.photo import photo_of_source
 from ..settings.heads import TEXTURE_MODES, TEXTURE_SIZES
 from ..tasks import Reporter
@@ -50,7 +51,7 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
         """Collect photos, parameters and connection."""
         heads = chosen_heads(context)
         self._heads = [head.session_uid for head in heads]
-        known = [self._known(head, context.scene) for head in heads]
+        known = [self._known(head, scene_of(context)) for head in heads]
         connection, location = runtime().connection, backend_location(context)
         return lambda report: retexture(connection, location, known, report)
 

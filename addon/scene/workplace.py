@@ -8,6 +8,7 @@ import bpy
 
 from ..problems import Problem
 from . import identity
+from .opened import scene_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Workplace:
 
     def scene(self, context: bpy.types.Context) -> bpy.types.Scene:
         """That scene; if it was removed, the open one, so that the result is not lost."""
-        return identity.of_session(bpy.data.scenes, self.scene_uid) or context.scene
+        return identity.of_session(bpy.data.scenes, self.scene_uid) or scene_of(context)
 
     def collection(self, context: bpy.types.Context) -> bpy.types.Collection:
         """Takes new objects: that collection, or the scene's own if it cannot."""
@@ -52,10 +53,11 @@ def workplace(context: bpy.types.Context) -> Workplace:
     Problem
         Nothing can be put into the scene: said before minutes of work, not after.
     """
-    scene = context.scene
+    scene = scene_of(context)
     if not scene.is_editable:
         raise Problem(
             f"The scene {scene.name!r} is linked from another file.",
             "Open a scene of this file, and try again.",
         )
-    return Workplace(scene.session_uid, context.collection.session_uid, scene.name)
+    collection = context.collection or scene.collection
+    return Workplace(scene.session_uid, collection.session_uid, scene.name)

@@ -2,10 +2,10 @@
 
 BLENDER_VERSIONS ?= 4.2.23 4.5.15 5.0.1
 
-# Type stubs of the oldest Blender; the virtual environment has those of the newest.
-.venvs/stubs-4.2: constraints.txt | $(VENV)/.installed-dev
+# Type stubs of the oldest Blender and of 5.0; the virtual environment has those of the newest.
+.venvs/stubs-%: constraints.txt | $(VENV)/.installed-dev
 	rm -rf $@
-	$(PIP) --no-deps --target $@ fake-bpy-module-4.2
+	$(PIP) --no-deps --target $@ fake-bpy-module-$*
 
 .PHONY: blender-envs test-blender test-blender-long
 
