@@ -34,7 +34,8 @@ docs: $(VENV)/.installed-dev
 	$(VENV)/bin/python build_docs.py
 
 test-python: $(VENV)/.installed-dev
-	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(SYNERGYFACE) assets fetch --accept-bfm-license
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
 test-python-long: export SYNERGYFACE_SOAK_SECONDS = 3600
 test-python-long: export SYNERGYFACE_FUZZ_SECONDS = 1800

@@ -96,16 +96,14 @@ def backend_python(*arguments: str, **options: Any) -> subprocess.CompletedProce
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of files that do not depend on Blender: made once for all of its versions."""
-    shared = os.environ.get("SYNERGYFACE_TEST_FILES")
-    return Path(shared) if shared else tmp_path_factory.mktemp("files")
+    """Folder of files that are made once."""
+    return tmp_path_factory.mktemp("files")
 
 
 @pytest.fixture(scope="session")
 def addon(files: Path) -> Iterator[ModuleType]:
     """The extension, built, installed from its zip and switched on."""
-    if not list(files.glob("*.zip")):
-        backend_python(str(ROOT / "build_addon.py"), "--output", str(files))
+    backend_python(str(ROOT / "build_addon.py"), "--output", str(files))
     [package] = files.glob("*.zip")
     bpy.ops.extensions.package_install_files(
         filepath=str(package), repo="user_default", enable_on_install=True
@@ -123,8 +121,7 @@ def photo(files: Path) -> Path:
         "import sys; from PIL import Image; from skimage.data import astronaut; "
         "Image.fromarray(astronaut()).save(sys.argv[1])"
     )
-    if not path.exists():
-        backend_python("-c", code, str(path))
+    backend_python("-c", code, str(path))
     return path
 
 
@@ -132,8 +129,7 @@ def photo(files: Path) -> Path:
 def exported(files: Path, photo: Path) -> Path:
     """Folder of what the command line makes of the photo."""
     folder = files / photo.stem
-    if not folder.exists():
-        backend_python("-m", "backend.cli", "face", str(photo), "-o", str(files), cwd=files)
+    backend_python("-m", "backend.cli", "face", str(photo), "-o", str(files), cwd=files)
     return folder
 
 

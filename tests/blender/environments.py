@@ -2,8 +2,8 @@
 
 ``python environments.py make|test VERSION...``: ``make`` creates ``.venvs/bpy-<version>`` where
 it does not exist yet, and says which system libraries are missing; ``test`` runs the tests in
-each. Blender's modules need Python 3.11: without it both say so and do nothing, but fail where
-``$CI`` is set.
+each, two versions at a time. Blender's modules need Python 3.11: without it both say so and do
+nothing, but fail where ``$CI`` is set.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 ENVIRONMENTS = ROOT / ".venvs"
+PYTHON = str(ROOT / ".venv/bin/python")
+# Each of them has Blender in one process and the backend in another.
+AT_A_TIME = 2
 # What the module does not bring itself, and Debian's and Ubuntu's package of it.
 LIBRARIES = {
     "libGL.so.1": "libgl1",
@@ -63,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 make(python, version)
             check_libraries(python)
             return 0
-        with tempfile.TemporaryDirectory(prefix="synergyface-tests-") as files:
-            return max(run_tests(version, files) for version in options.versions)
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            return max(pool.map(run_tests, options.versions))
     except EnvironmentProblem as problem:
         print(f"tests/blender: {problem}", file=sys.stderr)
         return 1
@@ -126,13 +129,22 @@ def check_libraries(python: str) -> None:
         )
 
 
-def run_tests(version: str, files: str) -> int:
-    """Exit code of the tests in one Blender version; `files` is shared by all versions."""
-    print(f"\nBlender {version}", flush=True)
-    variables = {"SYNERGYFACE_PYTHON": str(ROOT / ".venv/bin/python")} | os.environ
-    variables["SYNERGYFACE_TEST_FILES"] = files
+def run_tests(version: str) -> int:
+    """Exit code of the tests in one Blender version; what they say is printed when they end."""
+    variables = {"SYNERGYFACE_PYTHON": PYTHON} | os.environ
     command = [str(interpreter(version)), "-m", "pytest", str(HERE), "-q"]
-    return subprocess.run(command, env=variables, check=False, cwd=HERE).returncode
+    run = subprocess.run(
+        command,
+        env=variables,
+        check=False,
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    print(f"\nBlender {version}\n{run.stdout}", flush=True)
+    return run.returncode
 
 
 def environment(version: str) -> Path:
