@@ -15,6 +15,7 @@ from training.evaluation.annotations import Annotations
 from training.evaluation.nme import (
     YAW_BINS,
     aflw_error,
+    common_error,
     mean_of_bins,
     mean_offset,
     means_by_yaw,
@@ -22,6 +23,7 @@ from training.evaluation.nme import (
     yaw_bins,
 )
 from training.evaluation.predictions import COARSE, REFINED, Predictions
+from training.evaluation.seen_jaw import SUFFIX
 from training.evaluation.tables import Table
 
 Array = NDArray[np.floating]
@@ -50,6 +52,8 @@ class Alignment:
     offsets
         By row, (2,) how far right and down of the annotated inner points the answers lie on
         average, in percent.
+    common
+        By peer, which part of the squared error of the first row's inner points the peer has too.
     refinement
         (M, 68) squared distance between refined and coarse landmarks in crop pixels,
         |L_r - L_c|^2, where both are known.
@@ -63,6 +67,7 @@ class Alignment:
     errors: Mapping[str, Array]
     inner: Mapping[str, Array]
     offsets: Mapping[str, Array]
+    common: Mapping[str, float]
     refinement: Array | None
 
 
@@ -108,8 +113,18 @@ def measure_alignment(
         errors=errors,
         inner=inner,
         offsets={name: mean_offset(row, truth) for name, row in chosen.items() if measured.any()},
+        common=_common(chosen, peers, truth) if inner else {},
         refinement=_refinement(predictions, measured),
     )
+
+
+def _common(
+    rows: Mapping[str, Array], peers: Mapping[str, Predictions], truth: Array
+) -> dict[str, float]:
+    first = next(iter(rows.values()))
+    own = [name for name in peers if not name.endswith(SUFFIX)]  # only the jaw is another
+    shares = {name: common_error(first, rows[name], truth) for name in own}
+    return {name: share for name, share in shares.items() if np.isfinite(share)}
 
 
 def _refinement(predictions: Predictions, measured: NDArray[np.bool_]) -> Array | None:
@@ -130,7 +145,8 @@ def alignment_report(alignment: Alignment) -> dict[str, Any]:
     ``yaw_from``; ``count`` by yaw bin; ``nme`` by row, in percent: ``all`` (the plain mean over
     photos of the error of all points), ``inner``, ``yaw`` (mean of each bin), ``mean_of_bins``
     (their unweighted mean, which the literature's tables call All); ``offset`` by row, percent
-    right and down of the annotations. None where there is nothing.
+    right and down of the annotations; ``common`` by peer, see `Alignment`. None where there is
+    nothing.
     """
     bins = yaw_bins(alignment.yaw)
     report: dict[str, Any] = {
@@ -147,6 +163,7 @@ def alignment_report(alignment: Alignment) -> dict[str, Any]:
         },
     }
     report["offset"] = {row: offset.tolist() for row, offset in alignment.offsets.items()}
+    report["common"] = dict(alignment.common)
     if alignment.refinement is not None and len(alignment.yaw):
         report["refinement_px2"] = float(np.median(alignment.refinement))
     return report
@@ -184,6 +201,11 @@ def alignment_notes(report: dict[str, Any]) -> list[str]:
     notes += [
         f"{row}: inner points {x:+.2f} % right and {y:+.2f} % down of the annotated ones on average"
         for row, (x, y) in report["offset"].items()
+    ]
+    notes += [
+        f"{share:.0%} of the squared error of our inner points is {name}'s too: of networks that "
+        "have nothing in common, that is mostly the annotations' own"
+        for name, share in report["common"].items()
     ]
     if report["undetected"]:
         notes.append("no answer for: " + ", ".join(report["undetected"]))
