@@ -31,8 +31,8 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="limits and sign
 def data(tmp_path: Path) -> Path:
     """A data folder of the test's own, with copies of all that was fetched."""
     require_real_models()
-    # What a running backend leaves there is none of the test's business.
-    ignored = shutil.ignore_patterns("uploads", "server.json")
+    # What other processes write there meanwhile is none of the test's business.
+    ignored = shutil.ignore_patterns(".*", "uploads", "unfinished", "server.json")
     return Path(shutil.copytree(data_folder(), tmp_path / "data", ignore=ignored))
 
 

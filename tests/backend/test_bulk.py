@@ -1,0 +1,148 @@
+"""Many faces at once say the same as one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from backend.bulk.faces import BulkFaces
+from backend.bulk.frames import FoundFaces, FrameBatch
+from backend.bulk.geometry import crops
+from backend.engines import load_engine
+from backend.errors import BadInputError
+from backend.geometry.camera import RoiBox, image_from_crop_frame
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.placement import posed_vertices
+from backend.vision.crop import crop
+
+# The astronaut's face; leaning; the other way and smaller; a part that leaves the picture.
+BOXES = (
+    RoiBox(225, 130, 180),
+    RoiBox(225, 130, 170, 20),
+    RoiBox(228, 128, 200, -10),
+    RoiBox(225, 40, 150),
+)
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return np.asarray(data.astronaut(), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def bulk(model: MorphableModel) -> BulkFaces:
+    return BulkFaces.load("cpu", dense=True, model=model)
+
+
+@pytest.mark.parametrize(
+    "box", [*BOXES, RoiBox(224, 130, 120), RoiBox(230, 140, 420, -10), RoiBox(250, 250, 900, 33)]
+)
+def test_crops_are_those_of_opencv(photo: np.ndarray, box: RoiBox) -> None:
+    """Two implementations; where the picture is reduced, their filters differ a little."""
+    batch = FrameBatch.of(photo[None], [[box]])
+    ours = crops(
+        torch.from_numpy(batch.pictures), torch.from_numpy(batch.image_from_crop), batch.places
+    )
+    expected = crop(photo, box).astype(float)
+    difference = np.abs(ours[0].permute(1, 2, 0).numpy() - expected)
+    reduced = box.side >= 1.5 * 120
+    assert difference.mean() < (3 if reduced else 0.5)
+    assert np.corrcoef(ours[0].permute(1, 2, 0).numpy().ravel(), expected.ravel())[0, 1] > 0.995
+
+
+def test_answers_are_those_of_the_engine(
+    bulk: BulkFaces, model: MorphableModel, photo: np.ndarray
+) -> None:
+    """Here onnxruntime, OpenCV's crops and NumPy's mesh; there tensors from end to end."""
+    batch = FrameBatch.of(np.stack([photo] * 4), [[box] for box in BOXES])
+    (found,) = bulk.find([batch])
+    expected = load_engine(model, "cpu").run(np.stack([crop(photo, box) for box in BOXES]))
+    assert found.picture.tolist() == [0, 1, 2, 3]
+    assert found.vertices is not None
+    for index, box in enumerate(BOXES):
+        landmarks = image_from_crop_frame(expected.refined[index], box)
+        assert np.abs(found.landmarks[index].T - landmarks).max() < 0.004 * box.side, index
+        # The mesh against the plain formula, from the parameters that were found.
+        parameters = found.parameters[index]
+        head = model.vertices(parameters[12:52], parameters[52:])
+        mesh = posed_vertices(head, parameters, box)
+        assert np.abs(found.vertices[index].T - mesh).max() < 1e-3, index
+
+
+def test_crops_alike_give_answers_alike(
+    bulk: BulkFaces, model: MorphableModel, photo: np.ndarray
+) -> None:
+    """Without a difference between the crops only rounding is left."""
+    pictures = np.stack([crop(photo, box) for box in BOXES])
+    expected = load_engine(model, "cpu").run(pictures)
+    whole = RoiBox(60, 60, 120)
+    (found,) = bulk.find([FrameBatch.of(pictures, [[whole]] * 4)])
+    assert found.parameters == pytest.approx(expected.parameters, rel=1e-3, abs=1e-2)
+    for index in range(4):
+        landmarks = image_from_crop_frame(expected.refined[index], whole)
+        assert np.abs(found.landmarks[index].T - landmarks).max() < 0.01
+
+
+def test_several_faces_in_a_picture_and_batches_that_are_not_full(
+    bulk: BulkFaces, photo: np.ndarray
+) -> None:
+    dark = (photo // 2).astype(np.uint8)
+
+    def batches() -> Iterator[FrameBatch]:
+        yield FrameBatch.of(np.stack([photo, dark]), [BOXES[:2], BOXES[1:2]])
+        yield FrameBatch.of(photo[None], [[BOXES[0], BOXES[3]]])
+
+    first, second = (kept(found) for found in bulk.find(batches()))
+    assert first.picture.tolist() == [0, 0, 1]
+    assert second.picture.tolist() == [0, 0]
+    (alone,) = bulk.find([FrameBatch.of(photo[None], [BOXES[:1]])])
+    assert first.landmarks[0] == pytest.approx(alone.landmarks[0], abs=0.02)
+    assert second.landmarks[0] == pytest.approx(alone.landmarks[0], abs=0.02)
+    assert np.abs(first.landmarks[2] - first.landmarks[1]).max() > 0.05
+
+
+@pytest.mark.parametrize("fault", ["size", "faces", "number"])
+def test_batches_must_be_alike(bulk: BulkFaces, photo: np.ndarray, fault: str) -> None:
+    usual = FrameBatch.of(photo[None], [BOXES[:1]])
+    other = {
+        "size": FrameBatch.of(photo[None, :200], [BOXES[:1]]),
+        "faces": FrameBatch.of(photo[None], [BOXES[:2]]),
+        "number": FrameBatch.of(np.stack([photo, photo]), [BOXES[:1], BOXES[:1]]),
+    }[fault]
+    with pytest.raises(BadInputError, match="follows one of"):
+        list(bulk.find([usual, other]))
+
+
+def test_without_faces_there_is_nothing_to_do(photo: np.ndarray) -> None:
+    with pytest.raises(BadInputError, match="regions"):
+        FrameBatch.of(photo[None], [[]])
+
+
+def test_landmarks_alone_build_no_mesh(model: MorphableModel, photo: np.ndarray) -> None:
+    (found,) = BulkFaces.load("cpu", model=model).find([FrameBatch.of(photo[None], [BOXES[:1]])])
+    assert found.vertices is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_recorded_graphs_say_what_the_processor_says(
+    model: MorphableModel, bulk: BulkFaces, photo: np.ndarray
+) -> None:
+    """Half precision, streams and graphs on the card; five batches through two slots."""
+    pictures = [np.roll(photo, shift, axis=1) for shift in range(5)]
+    batches = [FrameBatch.of(p[None], [BOXES[:2]]) for p in pictures]
+    expected = [kept(found) for found in bulk.find(batches)]
+    on_card = BulkFaces.load("cuda", dense=True, model=model)
+    for ours, theirs in zip(map(kept, on_card.find(batches)), expected, strict=True):
+        assert np.abs(ours.landmarks - theirs.landmarks).max() < 1
+        assert ours.vertices is not None and theirs.vertices is not None
+        assert np.abs(ours.vertices - theirs.vertices).max() < 2
+
+
+def kept(found: FoundFaces) -> FoundFaces:
+    """A copy, whose arrays stay what they are."""
+    vertices = None if found.vertices is None else found.vertices.copy()
+    return FoundFaces(found.picture, found.parameters.copy(), found.landmarks.copy(), vertices)
