@@ -9,7 +9,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 HELP = "time the stages of a photo on this computer"
-SUBJECTS = {"video": "backend.commands.bench_video"}
+SUBJECTS = {
+    "video": "backend.commands.bench_video",
+    "bulk": "backend.commands.bench_bulk",
+}
 ENTRY_POINT_GROUP = "synergyface.benches"
 
 
