@@ -18,8 +18,8 @@ from backend.synergynet.network import SynergyNet
 class Answering(nn.Module):
     """Crops, network and decoding on one device.
 
-    On CUDA the image network and the refinement compute in half precision, with the channels of a
-    pixel side by side. Parameters, landmarks and vertices are in single precision everywhere.
+    The channels of a pixel lie side by side. In half precision compute the image network and the
+    refinement; parameters, landmarks and vertices are in single precision always.
 
     Parameters
     ----------
@@ -31,17 +31,24 @@ class Answering(nn.Module):
         ``cpu``, ``cuda`` or ``mps``.
     dense
         Whether vertices are made too.
+    half
+        Whether to use half precision; by default on CUDA.
     """
 
     def __init__(
-        self, network: SynergyNet, model: MorphableModel, device: str, dense: bool
+        self,
+        network: SynergyNet,
+        model: MorphableModel,
+        device: str,
+        dense: bool,
+        half: bool | None = None,
     ) -> None:
         super().__init__()
         network = copy.deepcopy(network).eval()
         network.attach(model)
         fold_convolutions(network)
         self.device = torch.device(device)
-        self._in_half = self.device.type == "cuda"
+        self._in_half = self.device.type == "cuda" if half is None else half
         if self._in_half:
             network.backbone.half()
             if network.refinement is not None:

@@ -29,11 +29,13 @@ def crops(pictures: Tensor, image_from_crop: Tensor, places: int) -> Tensor:
     (F * K, 3, 120, 120) float32, 0 to 255.
     """
     count, height, width, _ = pictures.shape
-    grid = _sampled_places(image_from_crop, places)
-    size = grid.new_tensor([width - 1, height - 1]).clamp(min=1)
+    x, y = _sampled_places(image_from_crop, places).unbind(dim=-1)
+    # From -1 to 1 over the picture. No tensor is made of these numbers: a graph of the card's work
+    # can hold no copy from here.
+    grid = torch.stack([x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1], dim=-1)
     sampled = functional.grid_sample(
         pictures.permute(0, 3, 1, 2).float(),
-        (2 * grid / size - 1).reshape(count, -1, CROP_SIZE * places, 2),
+        grid.reshape(count, -1, CROP_SIZE * places, 2),
         mode="bilinear",
         padding_mode="zeros",
         align_corners=True,

@@ -170,7 +170,8 @@ class SynergyNet(nn.Module):
     def _in_crop_frame(self, residual: Tensor) -> Tensor:
         """The authors' residual points down, ours up."""
         if self.architecture.variant == "official":
-            return residual * residual.new_tensor([1.0, -1.0, 1.0])[:, None]
+            x, y, z = residual.unbind(dim=1)
+            return torch.stack([x, -y, z], dim=1)
         return residual
 
 

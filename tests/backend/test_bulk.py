@@ -12,15 +12,17 @@ import torch
 from skimage import data
 from torch.utils.flop_counter import FlopCounterMode
 
+from backend.bulk.answering import Answering
 from backend.bulk.faces import BulkFaces
 from backend.bulk.frames import FoundFaces, FrameBatch
 from backend.bulk.geometry import crops
 from backend.cli import main
-from backend.engines import load_engine
+from backend.engines import load_engine, load_folded
 from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox, image_from_crop_frame
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.placement import posed_vertices
+from backend.synergynet.weights import SHIPPED_WEIGHTS
 from backend.vision.crop import crop
 
 # The astronaut's face; leaning; the other way and smaller; a part that leaves the picture.
@@ -89,6 +91,19 @@ def test_crops_alike_give_answers_alike(
     for index in range(4):
         landmarks = image_from_crop_frame(expected.refined[index], whole)
         assert np.abs(found.landmarks[index].T - landmarks).max() < 0.01
+
+
+def test_half_precision_is_precise_enough(
+    bulk: BulkFaces, model: MorphableModel, photo: np.ndarray
+) -> None:
+    """What a graphics card computes in, here on the processor."""
+    batch = FrameBatch.of(photo[None], [BOXES])
+    in_half = BulkFaces(Answering(load_folded(SHIPPED_WEIGHTS), model, "cpu", True, half=True))
+    (ours,), (exact,) = (list(map(kept, faces.find([batch]))) for faces in (in_half, bulk))
+    assert ours.landmarks.dtype == np.float32
+    assert ours.vertices is not None and exact.vertices is not None
+    assert 0 < np.abs(ours.landmarks - exact.landmarks)[:, :2].max() < 0.5
+    assert np.abs(ours.vertices - exact.vertices)[:, :2].max() < 0.8
 
 
 def test_several_faces_in_a_picture_and_batches_that_are_not_full(
