@@ -12,8 +12,6 @@ from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
 from training.data.fitted_photos import FittedPhotos
 from training.data.pack import pack
-from training.data.profiling.mouth import MouthInside
-from training.data.profiling.turn import PhotoFace, photo_face
 
 
 def random_parameters(model: MorphableModel, n: int, seed: int) -> np.ndarray:
@@ -69,24 +67,3 @@ def small_pack(model: MorphableModel, tmp_path_factory: pytest.TempPathFactory) 
     target = tmp_path_factory.mktemp("pack")
     assert pack([photos], target, faces_per_shard=16) == 40
     return target
-
-
-@pytest.fixture(scope="session")
-def mouth(model: MorphableModel) -> MouthInside:
-    return MouthInside.of(model)
-
-
-@pytest.fixture(scope="session")
-def face(model: MorphableModel) -> PhotoFace:
-    """The mean face, turned a little, in a photo whose colours say where they are."""
-    from tests.training.coded_photo import BOX, coded_photo, parameters_at
-
-    return photo_face(model, coded_photo(), parameters_at(model, 5, -4, 8), BOX)
-
-
-@pytest.fixture
-def photos(model: MorphableModel, tmp_path: Path) -> FittedPhotos:
-    """Three photos of two people: a coded one, and two of one colour."""
-    from tests.training.coded_photo import coded_set
-
-    return coded_set(model, tmp_path / "photos")

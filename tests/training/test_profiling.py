@@ -10,20 +10,46 @@ import pytest
 
 from backend.geometry import rasterizer
 from backend.geometry.camera import RoiBox, image_from_crop_frame, roi_box_around
-from backend.geometry.pose import euler_angles, pose_from_parameters
+from backend.geometry.pose import euler_angles, pose_from_parameters, rotation_from_euler
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
-from tests.training.coded_photo import BOX, SIZE, coded_photo, parameters_at
 from tests.training.conftest import landmarks_of
 from training.data.face_swap import SwapRenderer
 from training.data.fitted_photos import FittedPhotos, read_fitted_photos
 from training.data.held_out import is_held_out
 from training.data.profiling.mouth import MouthInside
-from training.data.profiling.turn import PhotoFace, turn
+from training.data.profiling.turn import PhotoFace, photo_face, turn
 from training.data.profiling.views import ProfileRenderer
 from training.data.profiling.zbuffer import draw
 from training.data.rendered_views import render_views
 from training.data.shards import CONTEXT, STORED_SIZE
+
+SIZE = 240
+BOX = RoiBox(120, 118, 150)
+
+
+def parameters_at(
+    model: MorphableModel, yaw: float, pitch: float = 0, roll: float = 0
+) -> np.ndarray:
+    """(62,) of the mean face in the crop frame."""
+    matrix = np.column_stack([rotation_from_euler(yaw, pitch, roll) * 5e-4, [61, 70, -66.67]])
+    return np.concatenate([matrix.reshape(-1), model.parameter_mean[12:]]).astype(np.float32)
+
+
+def coded_photo() -> np.ndarray:
+    """Every pixel's colour says where it is: red is x, green is y."""
+    y, x = np.mgrid[:SIZE, :SIZE]
+    return np.stack([x, y, np.full_like(x, 60)], axis=2).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def mouth(model: MorphableModel) -> MouthInside:
+    return MouthInside.of(model)
+
+
+@pytest.fixture(scope="module")
+def face(model: MorphableModel) -> PhotoFace:
+    return photo_face(model, coded_photo(), parameters_at(model, 5, -4, 8), BOX)
 
 
 def test_compiled_and_numpy_rasterisers_agree(model: MorphableModel, face: PhotoFace) -> None:
@@ -116,6 +142,32 @@ def test_views_go_further_to_the_same_side(model: MorphableModel) -> None:
     assert (np.abs(turned[:, 1]) <= 45).all()
     assert np.array_equal(turned, renderer.angles("a.jpg", parameters_at(model, -30)))
     assert not np.array_equal(turned, renderer.angles("b.jpg", parameters_at(model, -30)))
+
+
+@pytest.fixture
+def photos(model: MorphableModel, tmp_path: Path) -> FittedPhotos:
+    """Three photos of two people: a coded one, and two of one colour."""
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pictures = [coded_photo(), np.full((SIZE, SIZE, 3), 90, np.uint8)]
+    pictures.append((coded_photo() // 2 + 100).astype(np.uint8))
+    names = np.array(["one_0.png", "one_1.png", "two_0.png"])
+    for name, picture in zip(names, pictures, strict=True):
+        Image.fromarray(picture).save(folder / name)
+    parameters = np.stack([parameters_at(model, yaw) for yaw in (2.0, 3.0, -1.0)])
+    landmarks = np.stack([image_from_crop_frame(landmarks_of(model, p), BOX) for p in parameters])
+    boxes = np.tile(np.array(BOX.corners, np.float32), (3, 1))
+    return FittedPhotos(
+        "coded",
+        folder,
+        names,
+        np.array(["one", "one", "two"]),
+        boxes,
+        parameters,
+        landmarks.astype(np.float32),
+    )
 
 
 def test_views_are_a_set_again_and_not_made_twice(photos: FittedPhotos, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def root(model: MorphableModel, tmp_path: Path) -> Path:
 RECIPE = r"""
 sets:
   - {name: fitted, photos: photos, fits: fits.npz, identity: '^(.*)_', views: 2, swaps: 1,
-     reshaped: 2, heads: 2}
+     heads: 2}
   - {name: pointed, photos: photos, points: points.npz, one_based: true, identity: '^(.*)_'}
 """
 
@@ -55,8 +55,7 @@ def test_a_recipe_makes_a_pack_once(model: MorphableModel, root: Path) -> None:
     assert main([*command, "--workers", "1"]) == 0
     labels = read_index(target / "pack").labels
     assert Counter(labels.sources.tolist()) == {
-        "fitted": 3, "fitted_views": 6, "fitted_swap": 3, "fitted_reshaped": 6,
-        "fitted_heads": 6, "pointed": 3,
+        "fitted": 3, "fitted_views": 6, "fitted_swap": 3, "fitted_heads": 6, "pointed": 3,
     }  # fmt: skip
     assert set(labels.identities) == {"ann", "bob"}
     # The fits of the second set come from its points, and agree with the first set's.

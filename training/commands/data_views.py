@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``profile``, ``swap``, ``reshape``, ``heads``, ``build``, ``unwrap`` and ``sheet``."""
+    """Add ``profile``, ``swap``, ``heads``, ``build``, ``unwrap`` and ``sheet``."""
     profile = steps.add_parser("profile", help="turn the faces of fitted photos out of the plane")
     _add_common(profile)
     profile.add_argument("--views", type=int, default=8, help="pictures per photo (default: 8)")
@@ -22,11 +22,6 @@ def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     swap.add_argument("--views", type=int, default=1, help="pictures per photo (default: 1)")
     _add_one_in(swap)
     swap.set_defaults(run_step=_swap)
-    reshape = steps.add_parser("reshape", help="give the faces of photos each other's shapes")
-    _add_common(reshape)
-    reshape.add_argument("--views", type=int, default=4, help="pictures per photo (default: 4)")
-    _add_one_in(reshape)
-    reshape.set_defaults(run_step=_reshape)
     heads = steps.add_parser("heads", help="draw heads with the photos' skin and shape")
     _add_common(heads)
     heads.add_argument("--views", type=int, default=3, help="pictures per photo (default: 3)")
@@ -86,8 +81,8 @@ def _add_one_in(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=10,
         metavar="N",
-        help="one person in N is held out of the training, as its --data.one_in says; they and the "
-        "others lend each other neither skin nor shape (default: 10)",
+        help="one person in N is held out of the training, as its --data.one_in says; their faces "
+        "and the others' are not swapped with each other (default: 10)",
     )
 
 
@@ -124,13 +119,6 @@ def _swap(args: argparse.Namespace) -> int:
     from training.data.face_swap import SwapRenderer
 
     return _render(args, SwapRenderer(args.views, args.seed, args.one_in), "swap")
-
-
-def _reshape(args: argparse.Namespace) -> int:
-    from training.data.profiling.reshaping import ReshapeRenderer
-
-    renderer = ReshapeRenderer(args.views, seed=args.seed, one_in=args.one_in)
-    return _render(args, renderer, "reshape")
 
 
 def _heads(args: argparse.Namespace) -> int:

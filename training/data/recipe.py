@@ -1,4 +1,4 @@
-"""A data set from photos to what is packed, by one recipe: fit, profile, swap, reshape, draw heads.
+"""A data set from photos to what is packed, by one recipe: fit, profile, swap, draw heads.
 
 A recipe is a YAML file, a list of sets under ``sets``; see ``training/configs/data/``.
 """
@@ -22,8 +22,8 @@ class PhotoSet:
     Attributes
     ----------
     name
-        Of the source in the pack; the made pictures are called ``NAME_views``, ``NAME_swap``,
-        ``NAME_reshaped`` and ``NAME_heads``.
+        Of the source in the pack; the made pictures are called ``NAME_views``, ``NAME_swap`` and
+        ``NAME_heads``.
     photos
         Folder of images, relative to the recipe's root.
     fits
@@ -38,8 +38,6 @@ class PhotoSet:
         Profiled pictures of each photo.
     swaps
         Pictures of each photo with somebody else's skin.
-    reshaped
-        Pictures of each photo in somebody else's shape.
     heads
         Heads drawn with each photo's skin and shape.
     keep_outliers
@@ -54,7 +52,6 @@ class PhotoSet:
     identity: str = r"^(.*)\.[^.]+$"
     views: int = 0
     swaps: int = 0
-    reshaped: int = 0
     heads: int = 0
     keep_outliers: bool = False
 
@@ -104,7 +101,6 @@ def _made(entry: PhotoSet, target: Path, workers: int, one_in: int) -> Iterator[
     """The photos of a set, then the pictures rendered from them."""
     from training.data.drawn_heads import HeadRenderer
     from training.data.face_swap import SwapRenderer
-    from training.data.profiling.reshaping import ReshapeRenderer
     from training.data.profiling.views import ProfileRenderer
     from training.data.rendered_views import render_views
 
@@ -113,12 +109,6 @@ def _made(entry: PhotoSet, target: Path, workers: int, one_in: int) -> Iterator[
     jobs = (
         ("views", "profile", entry.views, ProfileRenderer(entry.views)),
         ("swap", "swap", entry.swaps, SwapRenderer(entry.swaps, one_in=one_in)),
-        (
-            "reshaped",
-            "reshape",
-            entry.reshaped,
-            ReshapeRenderer(entry.reshaped, one_in=one_in),
-        ),
         ("heads", "heads", entry.heads, HeadRenderer(entry.heads)),
     )
     for suffix, step, count, renderer in jobs:

@@ -52,8 +52,6 @@ class View:
         (68, 3) image frame of the picture.
     angles
         Yaw, pitch, roll in degrees.
-    points
-        (68, 2) where annotated points of the photo have gone, NaN where that is not known; or None.
     """
 
     suffix: str
@@ -62,7 +60,6 @@ class View:
     parameters: Float
     landmarks: Float
     angles: tuple[float, float, float]
-    points: Float | None = None
 
 
 Renderer = Callable[[FittedPhotos, int], list[View]]
@@ -145,24 +142,17 @@ def _render_part(
                 [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY],
             )
         names.append(name)
-    arrays: dict[str, NDArray] = {
-        "names": np.array(names, dtype=np.str_),
-        "photo": np.array([index for index, _ in views], np.int64),
-        "boxes": np.array([v.box.corners for _, v in views], np.float32).reshape(-1, 4),
-        "params": np.array([v.parameters for _, v in views], np.float32).reshape(-1, 62),
-        "lm68_3d": np.array([v.landmarks for _, v in views], np.float32).reshape(-1, 68, 3),
-        "ypr": np.array([v.angles for _, v in views], np.float32).reshape(-1, 3),
-        **_points([v for _, v in views]),
-    }
     with atomic_path(path) as temporary:
-        np.savez(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+        np.savez(
+            temporary,
+            names=np.array(names, dtype=np.str_),
+            photo=np.array([index for index, _ in views], np.int64),
+            boxes=np.array([v.box.corners for _, v in views], np.float32).reshape(-1, 4),
+            params=np.array([v.parameters for _, v in views], np.float32).reshape(-1, 62),
+            lm68_3d=np.array([v.landmarks for _, v in views], np.float32).reshape(-1, 68, 3),
+            ypr=np.array([v.angles for _, v in views], np.float32).reshape(-1, 3),
+        )
     return len(chosen)
-
-
-def _points(views: list[View]) -> dict[str, Float]:
-    """What a part says of annotated points: nothing, unless all of its views do."""
-    points = [view.points for view in views if view.points is not None]
-    return {"pts": np.stack(points)} if views and len(points) == len(views) else {}
 
 
 def _join(photos: FittedPhotos, paths: list[Path], target: Path) -> int:
@@ -170,9 +160,7 @@ def _join(photos: FittedPhotos, paths: list[Path], target: Path) -> int:
     for path in paths:
         with np.load(path, allow_pickle=False) as stored:
             parts.append({name: stored[name] for name in stored.files})
-    # Parts without views do not say whether there are points.
-    stored = set.intersection(*(set(part) for part in parts if len(part["names"])))
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in stored}
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     views = FittedPhotos(
         photos.source,
         target,
@@ -181,7 +169,6 @@ def _join(photos: FittedPhotos, paths: list[Path], target: Path) -> int:
         joined["boxes"],
         joined["params"],
         joined["lm68_3d"],
-        joined.get("pts"),
     )
     write_fits(views, ypr=joined["ypr"])
     return len(views)

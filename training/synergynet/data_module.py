@@ -77,8 +77,7 @@ class PackedFacesModule(L.LightningDataModule):
     view_sources
         Sources whose pictures are made (profiled): they validate apart.
     drawn_sources
-        Sources whose heads are drawn or reshaped: their shapes are exact and not those of the
-        people in the photos, and `share_shape` leaves them alone.
+        Sources whose heads are drawn: their shapes are exact, and `share_shape` leaves them alone.
     share_shape
         How far each face's alpha_shape is moved to the mean of its person's, 0 to 1. Fits of single
         photos scatter; a person's shape does not.

@@ -1,4 +1,4 @@
-"""Where the surroundings of a head go when it turns or changes: anchors on rings around it.
+"""Where the surroundings of a head go when it turns: anchors on rings around it.
 
 Zhu et al. 2016 estimate a depth for anchors around the face and turn them with it, while the
 picture's border stays. Here the rings are copies of the head's outline, each further out and
@@ -7,7 +7,7 @@ further back. A ring follows the turn of the head the less, the further out it l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +33,12 @@ class Surroundings:
         (R * D, 3) float32, image frame of the photo.
     stays
         (R * D,) share of each anchor that does not follow the head.
-    outline
-        (R * D,) the vertex of the head's outline that each anchor continues.
     triangles
         (T, 3) int32 between neighbouring rings.
     """
 
     anchors: Float
     stays: Float
-    outline: NDArray[np.intp]
     triangles: Int
 
 
@@ -66,7 +63,6 @@ def surroundings(head: Float) -> Surroundings:
     return Surroundings(
         (rings + centre).reshape(-1, 3).astype(np.float32),
         np.repeat(STAYS, DIRECTIONS),
-        np.tile(outline, len(SIZES)),
         _ring_triangles(len(SIZES)),
     )
 
@@ -76,13 +72,6 @@ def turned(around: Surroundings, rotation: Float, centre: Float) -> Float:
     moved = (around.anchors - centre) @ rotation.T.astype(np.float32) + centre
     still = around.stays[:, None]
     return ((1 - still) * moved + still * around.anchors).astype(np.float32)
-
-
-def reshaped(around: Surroundings, displacement: Float) -> Surroundings:
-    """The surroundings after the head's vertices have moved by (V, 3)."""
-    follows = 1 - around.stays[:, None]
-    anchors = around.anchors + follows * displacement[around.outline]
-    return replace(around, anchors=anchors.astype(np.float32))
 
 
 def _smooth(ring: Float, reach: int = 4) -> Float:

@@ -1,8 +1,8 @@
-"""One photo, another pose or shape: parameters and picture of a face turned and reshaped."""
+"""One photo, another pose: parameters and picture of a face turned out of the plane."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -36,7 +36,7 @@ SHRINK_BELOW = 0.8
 
 @dataclass(frozen=True)
 class PhotoFace:
-    """A face in a photo, ready to be turned: a geometry, and which pixels it wears.
+    """A face in a photo, ready to be turned.
 
     Attributes
     ----------
@@ -48,14 +48,10 @@ class PhotoFace:
         Upright roi box.
     vertices
         (V, 3) image frame.
-    around
-        What moves with the head.
     samples
         (V, 2) image pixels from which the vertices take their colour.
-    around_samples
-        (R * D, 2) the same for what is around the head.
-    pictured
-        (V, 3) the vertices as they are in the photo, image frame.
+    around
+        What moves with the head.
     size
         Side of the views in pixels.
     """
@@ -64,10 +60,8 @@ class PhotoFace:
     parameters: Float
     box: RoiBox
     vertices: Float
-    around: background.Surroundings
     samples: Float
-    around_samples: Float
-    pictured: Float
+    around: background.Surroundings
     size: int
 
 
@@ -116,31 +110,15 @@ def photo_face(
     inwards = vertices[:, :2].mean(axis=0) - vertices[:, :2]
     inwards /= np.maximum(np.linalg.norm(inwards, axis=1, keepdims=True), 1e-6)
     samples = vertices[:, :2] + edge_on * inwards * np.float32(INWARD * box.side)
-    around = background.surroundings(vertices)
     return PhotoFace(
         image,
         parameters,
         box,
         vertices,
-        around,
         samples.astype(np.float32),
-        around.anchors[:, :2],
-        vertices,
+        background.surroundings(vertices),
         size,
     )
-
-
-def reshape(model: MorphableModel, face: PhotoFace, alpha_shape: Float) -> PhotoFace:
-    """The face with another (40,) shape in the same pose, wearing the same pixels.
-
-    What is around the head makes room or follows, the less the further out.
-    """
-    parameters = face.parameters.copy()
-    parameters[N_POSE : N_POSE + N_SHAPE] = alpha_shape
-    head = model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
-    vertices = posed_vertices(head, parameters, face.box)
-    around = background.reshaped(face.around, vertices - face.vertices)
-    return replace(face, parameters=parameters, vertices=vertices, around=around)
 
 
 def turn(
@@ -204,12 +182,12 @@ def _source_map(
 ) -> Float:
     """(S, S, 2) where in the photo each pixel of the view comes from."""
     around, size = face.around, face.size
-    behind, _ = zbuffer.draw(anchors, around.triangles, face.around_samples, size, cull=False)
+    behind, _ = zbuffer.draw(anchors, around.triangles, around.anchors[:, :2], size, cull=False)
     nothing = np.full((size, size), zbuffer.EMPTY, np.float32)
     drawn = zbuffer.draw(
         mouth.with_middle(vertices),
         mouth.triangles,
-        mouth.with_middle(face.pictured)[:, :2],
+        mouth.with_middle(face.vertices)[:, :2],
         size,
         cull=False,
         onto=(behind, nothing),
