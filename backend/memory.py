@@ -1,10 +1,26 @@
-"""Memory that was freed, back to the system."""
+"""Memory that was freed, for others of this program's threads and for other programs."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from contextlib import suppress
+
+# glibc's name for the most pools that threads allocate from, and how many we allow.
+M_ARENA_MAX, ARENAS = -8, 2
+ENVIRONMENT_VARIABLE = "MALLOC_ARENA_MAX"
+
+
+def share_memory() -> None:
+    """Let threads use what others have freed: glibc gives each thread a pool of its own.
+
+    On two cores that saves a film 30 MB of 590. What the user has set himself stays. Other systems
+    do by themselves.
+    """
+    if sys.platform == "linux" and ENVIRONMENT_VARIABLE not in os.environ:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
 
 
 def give_back_memory() -> None:

@@ -14,7 +14,7 @@ from backend.engines import Device, Engine, load_engine, network_digest
 from backend.errors import BadInputError, NoFaceError
 from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import Pose
-from backend.memory import give_back_memory
+from backend.memory import give_back_memory, share_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.placement import pose_in_image, posed_vertices
 from backend.morphable_model.sources import detector_path
@@ -115,6 +115,7 @@ class FaceReconstructor:
         BadInputError
             The device is not there.
         """
+        share_memory()
         model = load_model()
         detector = FaceDetector(detector_path())
         weights = active_weights()
