@@ -35,7 +35,7 @@ docs: $(VENV)/.installed-dev
 
 test-python: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(SYNERGYFACE) assets fetch --accept-bfm-license
-	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-python-long: export SYNERGYFACE_SOAK_SECONDS = 3600
 test-python-long: export SYNERGYFACE_FUZZ_SECONDS = 1800

@@ -1,6 +1,6 @@
 # Included by the Makefile: the tests in real Blender modules, each in a venv of its own.
 
-BLENDER_VERSIONS ?= 4.2.23 4.5.15 5.0.1
+BLENDER_VERSIONS ?= 5.0.1 4.2.23 4.5.15
 
 # Type stubs of the oldest Blender and of 5.0; the virtual environment has those of the newest.
 .venvs/stubs-%: constraints.txt | $(VENV)/.installed-dev
