@@ -16,9 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from backend.bulk.answering import Answering
 from backend.bulk.faces import BulkFaces
 from backend.bulk.frames import FrameBatch
-from backend.engines import Device, available_device
+from backend.engines import Device
 from backend.geometry.camera import RoiBox
-from backend.synergynet.weights import active_weights, load_weights
 
 FLOAT_BYTES = 4
 # A product of matrices this large keeps a device busy; a copy of this many bytes as well.
@@ -46,7 +45,7 @@ class Limits:
 
     @property
     def lowest(self) -> float:
-        """Which no implementation of these layers exceeds."""
+        """Which these layers do not exceed, unless several are made one."""
         ways = [way for way in (self.way_in, self.way_out) if way is not None]
         return min(*ways, self.memory, self.arithmetic)
 
@@ -106,11 +105,10 @@ def benchmark_bulk(
     picture = np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     scaled = RoiBox(box.x * factor, box.y * factor, box.side * factor, box.roll)
     one = FrameBatch.of(np.repeat(picture[None], batch, axis=0), [[scaled]] * batch)
-    chosen = available_device(device)
     landmarks, meshes = BulkFaces.load(device), BulkFaces.load(device, dense=True)
-    plain, refined, reversed_too = _network_seconds(chosen, batch, batches)
+    plain, refined, reversed_too = _network_seconds(landmarks.answering, batch, batches)
     return BulkSpeed(
-        device=chosen,
+        device=landmarks.answering.device.type,
         landmarks=_speed(landmarks, one, batches),
         meshes=_speed(meshes, one, batches),
         landmark_limits=_limits(landmarks.answering, one),
@@ -177,12 +175,11 @@ def _bytes_moved(
     return float(moved), found
 
 
-def _network_seconds(device: str, batch: int, repeat: int) -> tuple[float, float, float]:
+def _network_seconds(answering: Answering, batch: int, repeat: int) -> tuple[float, float, float]:
     """Seconds of a batch: of the image network, with MAFA, and with the reverse direction too."""
-    network = load_weights(active_weights()).eval().to(device)
-    images = torch.randn(batch, 3, 120, 120, device=device)
-
-    with torch.inference_mode():
+    network, device = answering.network, answering.device.type
+    images = answering.as_taken(torch.randn(batch, 3, 120, 120, device=device))
+    with torch.inference_mode(), answering.precision():
         return (
             _seconds(lambda: network.regress(images), device, repeat),
             _seconds(lambda: network(images), device, repeat),

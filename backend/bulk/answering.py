@@ -77,20 +77,21 @@ class Answering(nn.Module):
         points are in the image frame.
         """
         images = (crops(pictures, image_from_crop, places) - 127.5) / 128.0
-        return self.of_images(images, image_from_crop.flatten(0, 1))
-
-    def of_images(self, images: Tensor, image_from_crop: Tensor) -> tuple[Tensor, ...]:
-        """The same of (N, 3, 120, 120) crops in [-1, 1] and (N, 2, 3) maps."""
-        images = images.contiguous(memory_format=torch.channels_last)
-        with self._precision():
-            found = self.network(images.half() if self._in_half else images)
-        turn, shift = image_from_crop_frame(image_from_crop)
+        with self.precision():
+            found = self.network(self.as_taken(images))
+        turn, shift = image_from_crop_frame(image_from_crop.flatten(0, 1))
         landmarks = turn @ found.refined.float() + shift[..., None]
         if self.decoder is None:
             return found.parameters, landmarks
         return found.parameters, landmarks, self.decoder(found.parameters, turn, shift)
 
-    def _precision(self) -> AbstractContextManager[object]:
+    def as_taken(self, images: Tensor) -> Tensor:
+        """(N, 3, 120, 120) images in the layout and precision that the network takes."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        return images.half() if self._in_half else images
+
+    def precision(self) -> AbstractContextManager[object]:
+        """Within it the network computes."""
         if not self._in_half:
             return nullcontext()
         # Weights are in half precision already; a cache must not be recorded in a graph.
