@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines import Device, Engine, load_engine, network_digest
+from backend.engines.devices import PROCESSOR, Device, Runtime, find_runtime
+from backend.engines.engine import Engine, load_engine, network_digest
 from backend.errors import BadInputError, NoFaceError
 from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import Pose
@@ -92,10 +93,17 @@ class FaceReconstructor:
         Runs the network.
     network
         Names the network: results of networks with other names are not mixed with its own.
+    runtime
+        What computes the texture network.
     """
 
     def __init__(
-        self, model: MorphableModel, detector: FaceDetector, engine: Engine, network: str = ""
+        self,
+        model: MorphableModel,
+        detector: FaceDetector,
+        engine: Engine,
+        network: str = "",
+        runtime: Runtime = PROCESSOR,
     ) -> None:
         self.model = model
         self.network = network
@@ -103,6 +111,7 @@ class FaceReconstructor:
         self._engine = TwoSidedEngine(engine, model)
         self.quick_engine = engine
         self._baker: TextureBaker | None = None
+        self._runtime = runtime
 
     @classmethod
     def load(cls, device: Device = "auto") -> FaceReconstructor:
@@ -118,10 +127,10 @@ class FaceReconstructor:
         share_memory()
         model = load_model()
         detector = FaceDetector(detector_path())
-        weights = active_weights()
-        engine = load_engine(model, device, weights)
+        weights, runtime = active_weights(), find_runtime(device)
+        engine = load_engine(model, runtime, weights)
         give_back_memory()
-        return cls(model, detector, engine, network_digest(weights, model))
+        return cls(model, detector, engine, network_digest(weights, model), runtime)
 
     @property
     def device(self) -> str:
@@ -296,7 +305,7 @@ class FaceReconstructor:
     def _generator(self) -> TextureGenerator:
         from backend.texture.generator import load_texture_generator
 
-        return load_texture_generator(self.device)
+        return load_texture_generator(self._runtime)
 
 
 def _in_picture(vertices_image: Float, image: Image) -> bool:

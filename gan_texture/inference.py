@@ -1,19 +1,25 @@
-"""The generator at work: onnxruntime on the CPU, PyTorch on other devices, behind one call."""
+"""The generator at work: onnxruntime or PyTorch, behind one call."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from torch import nn
+
+    from gan_texture.generator import Generator
 
 Float = NDArray[np.float32]
 
 SIZE = 256
 INPUTS = ("photo", "filled", "believed")
 OUTPUT = "texture"
-CPU_THREADS = 2
+TEMPLATE = "template"
 
 
 class TextureGenerator(Protocol):
@@ -39,25 +45,16 @@ class TextureGenerator(Protocol):
 
 
 class OnnxGenerator:
-    """onnxruntime on the CPU.
+    """onnxruntime on any of its devices.
 
     Parameters
     ----------
-    exported
-        A generator made by `export_onnx`: the file, or its content, of which a copy is kept.
+    session
+        An ``onnxruntime.InferenceSession`` of a generator's graph, with its weights and template.
     """
 
-    def __init__(self, exported: Path | bytes) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = CPU_THREADS
-        options.log_severity_level = 3
-        # Once a photo it needs 27 MB for a moment, which others may have meanwhile.
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-        self._session = onnxruntime.InferenceSession(
-            exported, options, providers=["CPUExecutionProvider"]
-        )
+    def __init__(self, session: InferenceSession) -> None:
+        self._session = session
         self._wanted = {entry.name for entry in self._session.get_inputs()}
 
     def make(self, photo: Float, filled: Float, believed: Float) -> Float:
@@ -83,9 +80,12 @@ class TorchGenerator:
     def __init__(self, weights: Path, template: Float, device: str) -> None:
         import torch
 
+        from gan_texture.weights import load_generator
+
         self._torch = torch
         self._device = device
-        self._network = _inference_module(weights, template).to(device)
+        self._network = inference_module(load_generator(weights)).to(device)
+        self._template = torch.from_numpy(np.ascontiguousarray(template)).to(device)
 
     def make(self, photo: Float, filled: Float, believed: Float) -> Float:
         """See `TextureGenerator.make`."""
@@ -93,61 +93,40 @@ class TorchGenerator:
         narrow = self._device == "cuda"
         arrays = (torch.from_numpy(a[None]).to(self._device) for a in (photo, filled, believed))
         with torch.inference_mode(), torch.autocast(self._device, torch.float16, enabled=narrow):
-            return self._network(*arrays)[0].float().cpu().numpy()
+            return self._network(*arrays, self._template)[0].float().cpu().numpy()
 
 
-def export_onnx(weights: Path, template: Float) -> bytes:
-    """A generator with its template as an ONNX file's content.
+def inference_module(generator: Generator) -> nn.Module:
+    """Wrap a generator: pictures with the channels last and in [0, 1], in and out.
 
-    Raises
-    ------
-    ValueError
-        The weights are absent or damaged.
+    Returns
+    -------
+    A module that takes photo, filled and believed as `TextureGenerator.make` does, but N of them,
+    and the template (256, 256, 3) in [0, 1], the texture of the mean face.
     """
-    import io
-    import warnings
-
-    import torch
-
-    content: Any = io.BytesIO()  # which its types leave out
-    example = (torch.zeros(1, SIZE, SIZE, 3), torch.zeros(1, SIZE, SIZE, 3))
-    with warnings.catch_warnings():
-        # As in `backend.engines`: the exporter by tracing is quick and needs no further packages.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _inference_module(weights, template),
-            (*example, torch.zeros(1, SIZE, SIZE)),
-            content,
-            input_names=list(INPUTS),
-            output_names=[OUTPUT],
-            dynamo=False,
-        )
-    return content.getvalue()
-
-
-def _inference_module(weights: Path, template: Float):
     import torch
 
     from gan_texture.generator import generator_input
-    from gan_texture.weights import load_generator
 
     class Inference(torch.nn.Module):
-        """Pictures with the channels last and in [0, 1], in and out."""
-
         def __init__(self) -> None:
             super().__init__()
-            self.generator = load_generator(weights)
-            mean = torch.from_numpy(np.ascontiguousarray(template)).permute(2, 0, 1)
-            self.register_buffer("template", 2 * mean - 1)
-
-        template: torch.Tensor
+            self.generator = generator
 
         def forward(
-            self, photo: torch.Tensor, filled: torch.Tensor, believed: torch.Tensor
+            self,
+            photo: torch.Tensor,
+            filled: torch.Tensor,
+            believed: torch.Tensor,
+            template: torch.Tensor,
         ) -> torch.Tensor:
             photo, filled = (2 * p.permute(0, 3, 1, 2) - 1 for p in (photo, filled))
             condition, base = generator_input(
-                self.generator.architecture, photo, filled, believed[:, None], self.template
+                self.generator.architecture,
+                photo,
+                filled,
+                believed[:, None],
+                2 * template.permute(2, 0, 1) - 1,
             )
             return (self.generator(condition, base).permute(0, 2, 3, 1) + 1) / 2
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from gan_texture.generator import Architecture, Generator
+if TYPE_CHECKING:
+    from gan_texture.generator import Generator
 
 ARCHITECTURE_KEY = "architecture"
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def save_generator(generator: Generator, path: Path, half: bool = True) -> None:
@@ -22,6 +27,9 @@ def save_generator(generator: Generator, path: Path, half: bool = True) -> None:
     half
         Store float16.
     """
+    import torch
+    from safetensors.torch import save_file
+
     tensors = {}
     for name, tensor in generator.state_dict().items():
         narrow = half and tensor.is_floating_point()
@@ -30,8 +38,8 @@ def save_generator(generator: Generator, path: Path, half: bool = True) -> None:
     save_file(tensors, path, {ARCHITECTURE_KEY: json.dumps(generator.architecture.as_dict())})
 
 
-def load_generator(path: Path) -> Generator:
-    """Read weights into a generator in evaluation mode.
+def read_generator(path: Path) -> tuple[Mapping[str, Any], Arrays]:
+    """Read the fields of a generator's architecture, and its arrays in single precision.
 
     Raises
     ------
@@ -39,13 +47,27 @@ def load_generator(path: Path) -> Generator:
         The file is absent, damaged, or holds no generator; the text says which.
     """
     try:
-        with safe_open(path, framework="pt") as stored:
-            architecture = Architecture(**json.loads(stored.metadata()[ARCHITECTURE_KEY]))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        generator = Generator(architecture)
-        generator.load_state_dict(
-            {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
-        )
-    except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        with safe_open(path, framework="np") as stored:
+            architecture = json.loads(stored.metadata()[ARCHITECTURE_KEY])
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+    return architecture, {
+        name: a.astype(np.float32) if np.issubdtype(a.dtype, np.floating) else a
+        for name, a in arrays.items()
+    }
+
+
+def load_generator(path: Path) -> Generator:
+    """Read weights into a generator in evaluation mode; see `read_generator` for what it raises."""
+    import torch
+
+    from gan_texture.generator import Architecture, Generator
+
+    architecture, arrays = read_generator(path)
+    try:
+        generator = Generator(Architecture(**architecture))
+        generator.load_state_dict({n: torch.from_numpy(a) for n, a in arrays.items()})
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ValueError(str(error).splitlines()[0]) from error
     return generator.eval()

@@ -58,7 +58,7 @@ def detector_file() -> Path:
 @pytest.fixture(scope="session")
 def reconstructor(model: MorphableModel, detector_file: Path) -> FaceReconstructor:
     """The real pipeline on the CPU, with the weights that we ship."""
-    from backend.engines import load_engine
+    from backend.engines.engine import load_engine
     from backend.pipeline import FaceReconstructor
     from backend.synergynet.weights import SHIPPED_WEIGHTS
     from backend.vision.detection import FaceDetector

@@ -15,7 +15,7 @@ from backend.errors import BadInputError
 from backend.version import VERSION
 
 if TYPE_CHECKING:
-    from backend.engines import Device
+    from backend.engines.devices import Device
     from backend.texture.baker import Mode
 
 PHOTO_SUFFIXES = frozenset(

@@ -7,7 +7,7 @@ import time
 from functools import cache
 
 from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome, record_done
-from backend.engines import Device
+from backend.engines.devices import Device
 from backend.errors import BadInputError, SynergyFaceError
 from backend.pipeline import FaceReconstructor
 

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from backend.bulk.answering import Answering
 from backend.bulk.faces import BulkFaces
 from backend.bulk.frames import FrameBatch
-from backend.engines import Device
+from backend.engines.devices import Device
 from backend.geometry.camera import RoiBox
 
 FLOAT_BYTES = 4

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from backend.engines import CPU_THREADS
+from backend.engines.sessions import THREADS
 from backend.errors import BadInputError
 from backend.geometry.camera import CROP_SIZE
 
@@ -70,7 +70,7 @@ class Mb05:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = CPU_THREADS
+        options.intra_op_num_threads = THREADS
         options.log_severity_level = 3
         content = _exported(path)
         self._session = onnxruntime.InferenceSession(

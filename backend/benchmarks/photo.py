@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend import contract
-from backend.engines import Device
+from backend.engines.devices import Device
 from backend.geometry.rasterizer import rasterize
 from backend.morphable_model.sources import detector_path
 from backend.pipeline import FaceReconstructor

@@ -16,7 +16,8 @@ import torch
 from backend.bulk.answering import Answering
 from backend.bulk.frames import FoundFaces, FrameBatch
 from backend.bulk.running import Arrays, CudaRunner, PlainRunner, Runner
-from backend.engines import Device, available_device, load_folded
+from backend.engines.devices import Device, find_torch_device
+from backend.engines.torch_engine import load_folded
 from backend.errors import BadInputError, OutOfMemoryError
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.storage import load_model
@@ -65,7 +66,7 @@ class BulkFaces:
         """
         network = load_folded(weights or active_weights())
         model = model or load_model()
-        return cls(Answering(network, model, available_device(device), dense))
+        return cls(Answering(network, model, find_torch_device(device), dense))
 
     def find(self, batches: Iterable[FrameBatch]) -> Iterator[FoundFaces]:
         """Answers to batches, in their order.

@@ -1,11 +1,11 @@
-"""`synergyface info`: the networks and their sizes."""
+"""`synergyface info`: the network in use and its size."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-HELP = "show the networks and their parameter counts"
+HELP = "show the network in use and its parameter counts"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,21 +13,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from backend.synergynet.network import Architecture, SynergyNet, parameter_counts
-    from backend.synergynet.weights import active_weights
+    from backend.synergynet.weights import active_weights, parameter_counts, read_architecture
 
     weights = active_weights()
-    counts = {
-        variant: parameter_counts(SynergyNet(Architecture(variant)))
-        for variant in ("paper", "official")
-    }
+    architecture, counts = read_architecture(weights), parameter_counts(weights)
     if args.json:
-        print(json.dumps({"weights": str(weights), "parameters": counts}))
+        described = {"weights": str(weights), "architecture": architecture, "parameters": counts}
+        print(json.dumps(described))
         return 0
-    print(f"weights: {weights}{'' if weights.is_file() else ' (missing)'}")
-    for variant, parts in counts.items():
-        print(f"\nSynergyNet, variant {variant}")
-        for part, count in parts.items():
-            print(f"  {part:<18}{count:>12,}")
-        print(f"  {'total':<18}{sum(parts.values()):>12,}")
+    print(f"weights: {weights}")
+    print(f"\nSynergyNet, variant {architecture['variant']}")
+    for part, count in counts.items():
+        print(f"  {part:<18}{count:>12,}")
+    print(f"  {'total':<18}{sum(counts.values()):>12,}")
     return 0

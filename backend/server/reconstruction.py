@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backend import contract
 from backend.clip_pipeline import ClipRequest, track_from_video
-from backend.engines import Device
+from backend.engines.devices import Device
 from backend.geometry.camera import RoiBox
 from backend.pipeline import FaceReconstructor
 from backend.server.reconstructor import ClipOrder, Progress, TextureMode, Which

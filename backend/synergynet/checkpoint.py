@@ -18,7 +18,7 @@ from backend.errors import BadInputError
 from backend.morphable_model.model import N_PARAMETERS
 from backend.synergynet.network import Architecture, SynergyNet
 from backend.synergynet.refinement import LOW_LEVEL
-from backend.synergynet.weights import imported_weights_path, save_weights
+from backend.synergynet.weights import imported_weights_path, keep_graph_of, save_weights
 
 PREFIX = "module."
 HEADS = {"pose": "ori", "shape": "shape", "expression": "exp"}
@@ -57,6 +57,7 @@ def import_checkpoint(path: Path, target: Path | None = None) -> Path:
     network.load_state_dict(convert_state_dict(_read_state_dict(path), path))
     target = target or imported_weights_path(data_folder())
     save_weights(network, target, half=False)
+    keep_graph_of(target)
     return target
 
 

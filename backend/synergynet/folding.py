@@ -9,67 +9,103 @@ convolutions' normalisations onnxruntime folds by itself.)
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from backend.synergynet.network import SynergyNet
 from backend.synergynet.point_mlp import PointLayer
-from backend.synergynet.refinement import HOLISTIC, LandmarkRefinement
+from backend.synergynet.refinement import HOLISTIC
+
+REFINEMENT = "refinement"
+EPSILON = nn.BatchNorm1d(1).eps
+
+Weights = dict[str, Tensor]
 
 
 def folded(network: SynergyNet) -> SynergyNet:
-    """A copy of a network in evaluation mode that computes the same, up to rounding."""
+    """Copy a network in evaluation mode to one that computes the same, up to rounding."""
+    smaller = without_folded(network)
+    with torch.no_grad():
+        smaller.load_state_dict(fold(network.state_dict()))
+    return smaller
+
+
+def without_folded(network: SynergyNet) -> SynergyNet:
+    """Copy a network without the layers that `fold` folds; it then needs other weights."""
     network = copy.deepcopy(network).eval()
-    if network.refinement is not None:
-        with torch.no_grad():
-            _fold_adaptation(network.refinement)
-            _fold_joint(network.refinement)
-            for layer in network.refinement.modules():
-                if isinstance(layer, PointLayer):
-                    _fold_point_layer(layer)
+    refinement = network.refinement
+    if refinement is not None:
+        joint = refinement.joint_face
+        refinement.adapt = nn.ModuleList(nn.Identity() for _ in refinement.adapt)
+        refinement.joint_face = nn.Linear(joint.in_features, joint.out_features).to(joint.weight)
+        refinement.joint_bn = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
+        for layer in refinement.modules():
+            if isinstance(layer, PointLayer):
+                layer.bn = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
     return network
 
 
-def _fold_adaptation(refinement: LandmarkRefinement) -> None:
+def fold(weights: Mapping[str, Tensor]) -> Weights:
+    """Turn a network's weights into those of the network without the folded layers.
+
+    Parameters
+    ----------
+    weights
+        By the names of a `SynergyNet`'s state.
+
+    Returns
+    -------
+    By the names of the state of `without_folded`.
+    """
+    done = dict(weights)
+    if f"{REFINEMENT}.joint_face.weight" in done:
+        _fold_adaptation(done)
+        _fold_joint(done)
+        ending = ".bn.weight"
+        for name in [n for n in done if n.startswith(REFINEMENT) and n.endswith(ending)]:
+            _fold_point_layer(done, name.removesuffix(ending))
+    return done
+
+
+def _fold_adaptation(weights: Weights) -> None:
     """The layer before each attribute, into the one that joins the attributes."""
-    joint = refinement.joint_face
-    weight, bias = joint.weight.clone(), joint.weight.new_zeros(joint.out_features)
-    start = HOLISTIC
-    for layer in refinement.adapt:
-        if isinstance(layer, nn.Linear):
-            columns = slice(start, start + layer.in_features)
-            weight[:, columns] = joint.weight[:, columns] @ layer.weight
-            bias += joint.weight[:, columns] @ layer.bias
-            start += layer.in_features
-    refinement.adapt = nn.ModuleList(nn.Identity() for _ in refinement.adapt)
-    refinement.joint_face = nn.Linear(joint.in_features, joint.out_features).to(weight)
-    refinement.joint_face.weight.copy_(weight)
-    refinement.joint_face.bias.copy_(bias)
+    layers = [n for n in weights if n.startswith(f"{REFINEMENT}.adapt.") and n.endswith("weight")]
+    if not layers:
+        return
+    joint = weights[f"{REFINEMENT}.joint_face.weight"]
+    columns, shifts, start = [joint[:, :HOLISTIC]], [], HOLISTIC
+    for name in sorted(layers):
+        layer, shift = weights.pop(name), weights.pop(name.replace("weight", "bias"))
+        part = joint[:, start : start + layer.shape[1]]
+        columns.append(part @ layer)
+        shifts.append(part @ shift)
+        start += layer.shape[1]
+    weights[f"{REFINEMENT}.joint_face.weight"] = torch.cat(columns, dim=1)
+    weights[f"{REFINEMENT}.joint_face.bias"] = torch.stack(shifts).sum(dim=0)
 
 
-def _fold_joint(refinement: LandmarkRefinement) -> None:
+def _fold_joint(weights: Weights) -> None:
     """The normalisation of the sum of the points' and the face's part, into both."""
-    scale, shift = _scale_and_shift(refinement.joint_bn)
-    points, face = refinement.joint_points, refinement.joint_face
-    assert points.bias is not None
-    points.weight.mul_(scale[:, None, None])
-    points.bias.mul_(scale)
-    face.weight.mul_(scale[:, None])
-    face.bias.mul_(scale).add_(shift)
-    refinement.joint_bn = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
+    scale, shift = _pop_norm(weights, f"{REFINEMENT}.joint_bn")
+    points, face = f"{REFINEMENT}.joint_points", f"{REFINEMENT}.joint_face"
+    weights[f"{points}.weight"] = weights[f"{points}.weight"] * scale[:, None, None]
+    weights[f"{points}.bias"] = weights[f"{points}.bias"] * scale
+    weights[f"{face}.weight"] = weights[f"{face}.weight"] * scale[:, None]
+    bias = weights.get(f"{face}.bias")
+    weights[f"{face}.bias"] = shift if bias is None else bias * scale + shift
 
 
-def _fold_point_layer(layer: PointLayer) -> None:
-    scale, shift = _scale_and_shift(layer.bn)
-    assert layer.conv.bias is not None
-    layer.conv.weight.mul_(scale[:, None, None])
-    layer.conv.bias.mul_(scale).add_(shift)
-    layer.bn = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
+def _fold_point_layer(weights: Weights, layer: str) -> None:
+    scale, shift = _pop_norm(weights, f"{layer}.bn")
+    weights[f"{layer}.conv.weight"] = weights[f"{layer}.conv.weight"] * scale[:, None, None]
+    weights[f"{layer}.conv.bias"] = weights[f"{layer}.conv.bias"] * scale + shift
 
 
-def _scale_and_shift(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+def _pop_norm(weights: Weights, name: str) -> tuple[Tensor, Tensor]:
     """What a normalisation with fixed statistics multiplies by, and then adds."""
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    return scale, norm.bias - norm.running_mean * scale
+    weights.pop(f"{name}.num_batches_tracked", None)
+    mean, variance = weights.pop(f"{name}.running_mean"), weights.pop(f"{name}.running_var")
+    scale = weights.pop(f"{name}.weight") / torch.sqrt(variance + EPSILON)
+    return scale, weights.pop(f"{name}.bias") - mean * scale

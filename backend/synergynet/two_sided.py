@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines import Engine, NetworkOutput
+from backend.engines.engine import Engine, NetworkOutput
 from backend.geometry.camera import CROP_SIZE
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
 from backend.morphable_model.mirror_image import MIRROR, MIRRORED_LANDMARKS, mirror_coefficients

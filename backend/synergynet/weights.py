@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path, data_folder
+from backend.engines.graph_files import Graph, find_graph, keep_graph
 from backend.errors import BadInputError, MissingAssetError
 
 if TYPE_CHECKING:
     from backend.synergynet.network import SynergyNet
 
+Arrays = dict[str, NDArray[Any]]
+
 SHIPPED_WEIGHTS = Path(__file__).with_name("synergynet.safetensors")
+# What networks of the shipped weights' architecture compute; see `backend.engines.sessions`.
+SHIPPED_GRAPH = SHIPPED_WEIGHTS.with_suffix(".onnx")
 ARCHITECTURE_KEY = "architecture"
 REMEDY = "Reinstall SynergyFace, or import weights with `synergyface assets import`."
 
@@ -44,13 +51,89 @@ def import_weights(path: Path) -> Path:
         The file is damaged, or not a SynergyNet of ours.
     """
     try:
-        load_weights(path)
+        read_inference(path)
+        target = imported_weights_path(data_folder())
+        with atomic_path(target) as temporary:
+            shutil.copyfile(path, temporary)
+        keep_graph_of(target)
     except MissingAssetError as error:
         raise BadInputError(error.problem, "Give the file that a training exported.") from error
-    target = imported_weights_path(data_folder())
-    with atomic_path(target) as temporary:
-        shutil.copyfile(path, temporary)
     return target
+
+
+def read_inference(weights: Path) -> tuple[Graph, Arrays]:
+    """Read what onnxruntime needs of a network; see `backend.engines.sessions`.
+
+    Returns
+    -------
+    The graph, and the weights by the names that it gives them.
+
+    Raises
+    ------
+    MissingAssetError
+        The file is absent, damaged, not a SynergyNet, or of an architecture whose graph only
+        PyTorch can make, which is not installed.
+    """
+    architecture, arrays = _read(weights)
+    unused = ["landmark_to_3dmm."] + ["refinement."] * (architecture.get("variant") == "official")
+    used = {
+        name: array
+        for name, array in arrays.items()
+        if not name.startswith(tuple(unused)) and not name.endswith("num_batches_tracked")
+    }
+    return _graph_of(weights, architecture), used
+
+
+def _graph_of(weights: Path, architecture: dict[str, Any]) -> Graph:
+    def export() -> bytes:
+        from backend.synergynet.architecture import Architecture
+        from backend.synergynet.inference import export_synergynet
+
+        return export_synergynet(Architecture(**architecture))
+
+    shipped = architecture == read_architecture(SHIPPED_WEIGHTS)
+    try:
+        return find_graph(weights, SHIPPED_GRAPH if shipped else None, export)
+    except (ValueError, TypeError) as error:
+        raise unusable_weights(weights, error) from error
+
+
+def keep_graph_of(weights: Path) -> None:
+    """Keep the graph of imported weights; raises as `read_inference`."""
+    keep_graph(weights, lambda: read_inference(weights)[0])
+
+
+def read_architecture(path: Path) -> dict[str, Any]:
+    """Read the fields of a network's architecture; see `load_weights` for what it raises."""
+    return _read(path)[0]
+
+
+def parameter_counts(path: Path) -> dict[str, int]:
+    """Count the numbers that training learns, by the parts of a network."""
+    counts: dict[str, int] = {}
+    for name, array in _read(path)[1].items():
+        if name.endswith((".weight", ".bias")):
+            part = name.partition(".")[0]
+            counts[part] = counts.get(part, 0) + array.size
+    return counts
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    from safetensors import safe_open
+
+    require_weights(path)
+    try:
+        with safe_open(path, framework="np") as stored:
+            architecture = json.loads(stored.metadata()[ARCHITECTURE_KEY])
+            return architecture, {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except Exception as error:  # damage shows anywhere between the header and the last tensor
+        raise unusable_weights(path, error) from error
+
+
+def unusable_weights(path: Path, error: Exception) -> MissingAssetError:
+    """Say that weights cannot be used, and why."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return MissingAssetError(f"The weights {path} cannot be used: {reason}.", REMEDY)
 
 
 def save_weights(network: SynergyNet, path: Path, half: bool = True) -> None:
@@ -86,20 +169,17 @@ def load_weights(path: Path) -> SynergyNet:
     MissingAssetError
         The file is absent, damaged, or not a SynergyNet.
     """
-    from safetensors import safe_open
+    import torch
 
     from backend.synergynet.network import Architecture, SynergyNet
 
-    require_weights(path)
+    architecture, arrays = _read(path)
     try:
-        with safe_open(path, framework="pt") as stored:
-            architecture = Architecture(**json.loads(stored.metadata()[ARCHITECTURE_KEY]))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        network = SynergyNet(architecture)
+        network = SynergyNet(Architecture(**architecture))
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         network.load_state_dict(
             {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
         )
-    except Exception as error:  # damage shows anywhere between the header and the last tensor
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise MissingAssetError(f"The weights {path} are damaged: {reason}.", REMEDY) from error
+    except Exception as error:  # any part may be missing, odd, or of another shape
+        raise unusable_weights(path, error) from error
     return network.eval()

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from backend.engines import Engine
+from backend.engines.engine import Engine
 from backend.tracking.best_views import BestViews
 from backend.tracking.history import History
 from backend.tracking.partial import PartialTracking, Progress

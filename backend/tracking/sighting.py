@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines import Engine
+from backend.engines.engine import Engine
 from backend.geometry.camera import CROP_SIZE, RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import euler_angles, pose_from_parameters
 from backend.vision.crop import crop

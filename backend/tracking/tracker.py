@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines import Engine
+from backend.engines.engine import Engine
 from backend.geometry.camera import RoiBox
 from backend.tracking.sighting import Sighting, look, overlap
 from backend.vision.detection import FaceDetector

@@ -17,7 +17,8 @@ from backend.bulk.faces import BulkFaces
 from backend.bulk.frames import FoundFaces, FrameBatch
 from backend.bulk.geometry import crops
 from backend.cli import main
-from backend.engines import load_engine, load_folded
+from backend.engines.engine import load_engine
+from backend.engines.torch_engine import load_folded
 from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox, image_from_crop_frame
 from backend.morphable_model.model import MorphableModel

@@ -206,13 +206,13 @@ def test_help_imports_no_heavy_library() -> None:
 
 def test_info_counts_the_parts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json"]) == 0
-    counts = json.loads(capsys.readouterr().out)["parameters"]
-    # The paper's backbone with heads has 2.30 M, MAFA as in the published code 1.56 M.
-    paper, official = counts["paper"], counts["official"]
-    assert round((paper["backbone"] + paper["heads"]) / 1e6, 2) == 2.30
-    assert round(official["refinement"] / 1e6, 2) == 1.56
-    assert round(paper["refinement"] / 1e6, 2) == 3.20
-    assert round(paper["landmark_to_3dmm"] / 1e6, 1) == 0.2
+    described = json.loads(capsys.readouterr().out)
+    assert described["architecture"]["variant"] == "paper"
+    # The paper's backbone with heads has 2.30 M; MAFA with its layers of adaptation 3.20 M.
+    parts = described["parameters"]
+    assert round((parts["backbone"] + parts["heads"]) / 1e6, 2) == 2.30
+    assert round(parts["refinement"] / 1e6, 2) == 3.20
+    assert round(parts["landmark_to_3dmm"] / 1e6, 1) == 0.2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a read-only folder is a POSIX notion")

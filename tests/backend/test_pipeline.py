@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backend.cli import main
-from backend.engines import network_digest
+from backend.engines.engine import network_digest
 from backend.errors import BadInputError, CancelledError, NoFaceError
 from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import rasterize

@@ -10,13 +10,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from backend.engines import OnnxEngine, TorchEngine, export_onnx
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import BadInputError, MissingAssetError
 from backend.morphable_model.model import MorphableModel
+from backend.synergynet import weights
 from backend.synergynet.checkpoint import import_checkpoint
 from backend.synergynet.folding import folded
 from backend.synergynet.network import Architecture, SynergyNet, parameter_counts
 from backend.synergynet.weights import SHIPPED_WEIGHTS, load_weights, save_weights
+from tests.backend.onnxruntime_engine import with_onnxruntime
 
 # Stages of MobileNetV2 (Sandler et al. 2018, Table 2): expansion, channels, repeats, stride.
 TABLE_2 = [
@@ -240,7 +242,7 @@ def test_checkpoints_that_execute_code_or_are_of_another_network_are_refused(
     assert not (tmp_path / "out.safetensors").exists()
 
 
-def test_parameter_counts() -> None:
+def test_parameter_counts(tmp_path: Path) -> None:
     """MobileNetV2 without classifier has 2,223,872 (torchvision's 3,504,872 less 1280x1000+1000).
 
     The heads and the point networks are counted by hand from the widths in the paper; a layer of
@@ -253,6 +255,9 @@ def test_parameter_counts() -> None:
 
     mafa = layers(3, 64, 64, 64, 128, 1024) + layers(2418, 512, 256, 128) + 128 * 3 + 3
     adaptation = sum(width * width + width for width in (1280, 40, 10))
+    save_weights(SynergyNet(), tmp_path / "w.safetensors")
+    stored = weights.parameter_counts(tmp_path / "w.safetensors")
+    assert stored | {"decoder": 0} == parameter_counts(SynergyNet())
     assert parameter_counts(SynergyNet()) == {
         "backbone": 3_504_872 - 1_281_000,
         "heads": 1280 * 62 + 62,
@@ -275,7 +280,7 @@ def test_onnx_and_torch_agree(model: MorphableModel, tmp_path: Path) -> None:
     network.decoder.parameter_mean.copy_(torch.from_numpy(model.parameter_mean))
     network.decoder.parameter_std.copy_(torch.from_numpy(model.parameter_std))
     crops = np.random.default_rng(0).integers(0, 256, (3, 120, 120, 3), np.uint8)
-    onnx = OnnxEngine(export_onnx(network.eval(), model)).run(crops)
+    onnx = with_onnxruntime(network.eval(), model, tmp_path).run(crops)
     reference = TorchEngine(network, model, "cpu").run(crops)
     whitened = (onnx.parameters - reference.parameters) / model.parameter_std
     assert np.abs(whitened).max() < 1e-4

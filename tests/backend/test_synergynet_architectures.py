@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backend.engines import OnnxEngine, TorchEngine, export_onnx
+from backend.engines.torch_engine import TorchEngine
 from backend.errors import BadInputError, MissingAssetError
 from backend.morphable_model.model import MorphableModel
 from backend.synergynet.architecture import Architecture, Refinement, Reverse
@@ -21,6 +21,7 @@ from backend.synergynet.network import SynergyNet, normalise_image, parameter_co
 from backend.synergynet.resnest import SplitAttentionBottleneck
 from backend.synergynet.resnet import Bottleneck
 from backend.synergynet.weights import load_weights, save_weights
+from tests.backend.onnxruntime_engine import with_onnxruntime
 
 # Parameters with a classifier of 1000 classes, as published with the networks.
 PUBLISHED = {
@@ -286,7 +287,7 @@ def test_onnx_and_torch_agree(
     with torch.no_grad():
         network(normalise_image(torch.from_numpy(crops)))
     network.eval()
-    onnx = OnnxEngine(export_onnx(network, model)).run(crops)
+    onnx = with_onnxruntime(network, model, tmp_path).run(crops)
     reference = TorchEngine(network, model, "cpu").run(crops)
     for name in ("coarse", "refined"):
         assert np.abs(getattr(onnx, name) - getattr(reference, name)).max() < 120e-4

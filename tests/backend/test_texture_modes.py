@@ -108,7 +108,7 @@ def test_damaged_weights_are_named(tmp_path: Path, damage: str):
     elif damage == "not safetensors":
         weights.write_bytes(b"\x80\x04not safetensors")
     with pytest.raises(MissingAssetError, match=r"generator\.safetensors"):
-        generator.load_texture_generator("cpu", weights)
+        generator.load_texture_generator(weights=weights)
 
 
 def test_weights_of_a_training_are_imported_and_used(tmp_path: Path, monkeypatch):
@@ -127,7 +127,7 @@ def test_weights_of_a_training_are_imported_and_used(tmp_path: Path, monkeypatch
     assert main(["assets", "import", str(weights)]) == 0
     assert generator.active_weights().parent == tmp_path / "data"
     grey = np.full((256, 256, 3), 0.25, np.float32)
-    made = generator.load_texture_generator("cpu").make(grey, grey, np.ones((256, 256), np.float32))
+    made = generator.load_texture_generator().make(grey, grey, np.ones((256, 256), np.float32))
     # Half of the range from -1 to 1 is a quarter of that from 0 to 1.
     np.testing.assert_allclose(made, 0.5, atol=1e-3)
 
@@ -145,7 +145,7 @@ def test_onnx_and_torch_agree():
     random = np.random.default_rng(0)
     photo, filled = random.uniform(size=(2, 256, 256, 3)).astype(np.float32)
     believed = random.uniform(size=(256, 256)).astype(np.float32)
-    onnx = generator.load_texture_generator("cpu")
+    onnx = generator.load_texture_generator()
     torch = generator.TorchGenerator(
         generator.SHIPPED_WEIGHTS, generator.read_mean_texture(256), "cpu"
     )

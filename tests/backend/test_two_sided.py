@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.commands.demo import sample_image
-from backend.engines import Engine, NetworkOutput, load_engine
+from backend.engines.engine import Engine, NetworkOutput, load_engine
 from backend.geometry.camera import RoiBox
 from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS
 from backend.morphable_model.model import MorphableModel

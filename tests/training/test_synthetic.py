@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from backend.cli import main
-from backend.engines import load_engine
+from backend.engines.engine import load_engine
 from backend.geometry.camera import image_from_crop_frame
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop

@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from backend.engines import load_engine
+    from backend.engines.engine import load_engine
     from backend.errors import BadInputError
     from backend.morphable_model.sources import detector_path
     from backend.morphable_model.storage import load_model

@@ -134,11 +134,11 @@ def _weights(args: argparse.Namespace) -> dict[str, Path]:
 
 def _generators(args: argparse.Namespace, size: int) -> dict[str, TextureGenerator]:
     """Networks by name, ours first, for pictures of a size."""
-    from backend.engines import available_device
+    from backend.engines.devices import find_torch_device
     from backend.texture.mean_face import read_mean_texture
     from gan_texture.inference import TorchGenerator
 
-    template, device = read_mean_texture(size), available_device(args.device)
+    template, device = read_mean_texture(size), find_torch_device(args.device)
     made = {}
     for name, path in _weights(args).items():
         try:

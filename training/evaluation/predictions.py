@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.data_folder import atomic_path
-from backend.engines import Device, Engine, load_engine
+from backend.engines.devices import Device
+from backend.engines.engine import Engine, load_engine
 from backend.errors import BadInputError
 from backend.geometry.camera import (
     CROP_SIZE,

@@ -1,0 +1,1 @@
+"""Where the networks run: onnxruntime, or PyTorch on graphics cards."""
