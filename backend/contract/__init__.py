@@ -25,7 +25,7 @@ from .faces import (
     encode_faces,
     encode_model,
 )
-from .names import numbered, result_names, same_name
+from .names import numbered, result_names, same_name, usable_name
 from .protocol import (
     MAX_PHOTO_BYTES,
     MEDIA_TYPE,
@@ -89,4 +89,5 @@ __all__ = [
     "numbered",
     "result_names",
     "same_name",
+    "usable_name",
 ]
