@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,12 +22,11 @@ from backend.data_folder import TEMPORARY, flush, unwritable
 from backend.errors import BadInputError
 from backend.output.result_record import ResultRecord, Source, digests_in
 
-# Of a batch, inside of the folder of results, where it also says that they are whole.
-BATCH_RECORD = "batch.json"
-# Of other commands, beside the folder of results, which holds nothing else; and of results that
-# share a folder.
+# Beside the folder of results, which holds nothing else; and of results that share a folder.
 RECORD = ".{}.synergyface.json"
 SHARED_RECORD = ".{}.synergyface-files.json"
+# Of a batch, in the folder of results: where it is, they are whole, and it takes the other's place.
+BATCH_RECORD = "batch.json"
 # What a run that was killed has left is swept after a day.
 STALE_SECONDS = 24 * 3600.0
 LEFT_BEHIND = re.compile(re.escape(TEMPORARY) + r"[a-z0-9_]{8}(\.\w+)?")
@@ -58,10 +57,9 @@ class ResultFolder:
     endings: tuple[str, ...] = ()
 
     @classmethod
-    def own(cls, home: Path, source: Source, *, batch: bool = False) -> ResultFolder:
+    def own(cls, home: Path, source: Source) -> ResultFolder:
         """A folder for one source alone."""
-        records = home.with_name(RECORD.format(home.name)), home / BATCH_RECORD
-        return cls(home, source, records[::-1] if batch else records)
+        return cls(home, source, (home.with_name(RECORD.format(home.name)), home / BATCH_RECORD))
 
     @classmethod
     def shared(
@@ -125,6 +123,19 @@ class ResultFolder:
         except OSError as error:
             raise unwritable(self.home, error) from error
 
+    def seal(self, **facts: object) -> None:
+        """Say of results that are in place that they are whole, by a record with more in it.
+
+        Raises
+        ------
+        BadInputError
+            It cannot be written.
+        """
+        beside, inside = self.records
+        record = ResultRecord.read(beside) or ResultRecord.of(self.source, {})
+        replace(record, more=facts).write(inside)
+        beside.unlink(missing_ok=True)
+
     def _occupied(self) -> bool:
         if not os.path.lexists(self.home):
             return False
@@ -181,6 +192,8 @@ class ResultFolder:
         both = {name: (*earlier.get(name, ()), *digest) for name, digest in new.items()}
         ours = ResultRecord.of(self.source, earlier | both)
         ours.write(self.records[0])
+        for path in self.records[1:]:
+            path.unlink(missing_ok=True)  # whose results are not whole any more
         for name in new:
             for path in self._ways(name):
                 if self._foreign(path, ours):
@@ -193,8 +206,6 @@ class ResultFolder:
         for folder in {(self.home / name).parent for name in new} | {self.home, self.home.parent}:
             flush(folder)
         ResultRecord.of(self.source, new).write(self.records[0])
-        for path in self.records[1:]:
-            path.unlink(missing_ok=True)
 
     def _ways(self, name: str) -> list[Path]:
         """Folders in `home` that lead to a file, from the outermost on, and the file."""
@@ -210,7 +221,7 @@ class ResultFolder:
 
 
 def result_folders(
-    output: Path, sources: Sequence[Source], taken: Iterable[str] = (), *, batch: bool = False
+    output: Path, sources: Sequence[Source], taken: Iterable[str] = ()
 ) -> list[ResultFolder]:
     """Choose a folder in `output` for each source: that of its earlier results, or a free one.
 
@@ -221,7 +232,7 @@ def result_folders(
     """
 
     def make(name: str, source: Source) -> ResultFolder:
-        return ResultFolder.own(output / name, source, batch=batch)
+        return ResultFolder.own(output / name, source)
 
     used = {same_name(name) for name in taken}
     names = result_names([source.name for source in sources], taken)
