@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from backend.errors import BadInputError, MissingAssetError, SynergyFaceError
+from backend.interrupts import interruptible
+from backend.standard_streams import OutputError, make_usable, output_told
 from backend.version import VERSION
 
 COMMANDS = {
@@ -23,7 +25,8 @@ COMMANDS = {
 }
 ENTRY_POINT_GROUP = "synergyface.commands"
 
-EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_FAILED, EXIT_BAD_INPUT = 1, 2
+BAD_INPUT = (BadInputError, MissingAssetError)
 
 
 def command_modules() -> dict[str, str]:
@@ -52,24 +55,30 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns
     -------
-    0 ok, 1 a job failed, 2 bad input or something missing, 130 interrupted.
+    0 ok, 1 a job failed, 2 bad input or something missing, 128 and the number of the signal that
+    ended it (130: Ctrl-C).
     """
-    args = build_parser().parse_args(arguments)
-    try:
-        return args.run(args)
-    except (BadInputError, MissingAssetError) as error:
-        return _report(error, EXIT_BAD_INPUT)
-    except SynergyFaceError as error:
-        return _report(error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return EXIT_FAILED
+    make_usable()
+    with interruptible() as interruption:
+        try:
+            with output_told():
+                args = build_parser().parse_args(arguments)
+                return args.run(args)
+        except BaseException as error:
+            interruption.end()
+            # Libraries may have made something else of the interrupt on its way up.
+            if interruption.signal is not None or isinstance(error, KeyboardInterrupt):
+                return interruption.exit_code
+            return _report(error)
 
 
-def _report(error: SynergyFaceError, exit_code: int) -> int:
-    print(f"synergyface: {error}", file=sys.stderr)
-    return exit_code
+def _report(error: BaseException) -> int:
+    """Say what went wrong; returns the exit code of it."""
+    if not isinstance(error, (SynergyFaceError, OSError)):
+        raise error
+    if not (isinstance(error, OutputError) and error.unread):
+        print(f"synergyface: {error}", file=sys.stderr)
+    return EXIT_BAD_INPUT if isinstance(error, BAD_INPUT) else EXIT_FAILED
 
 
 if __name__ == "__main__":

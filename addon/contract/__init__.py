@@ -1,8 +1,9 @@
 """What crosses the wire between the Blender add-on and the backend.
 
-`container` says how a body is laid out, the other modules what may be in it. The
-package needs the standard library and numpy only, because the add-on carries a copy of it
-(``addon/contract``; a test asserts that both are equal).
+`container` says how a body is laid out, the other modules what may be in it; `suffixes` and `names`
+say which files both sides take, and what they call what they make of them. The package needs the
+standard library and numpy only, because the add-on carries a copy of it (``addon/contract``; a test
+asserts that both are equal).
 """
 
 from .container import (
@@ -24,6 +25,7 @@ from .faces import (
     encode_faces,
     encode_model,
 )
+from .names import numbered, result_names, same_name, usable_name
 from .protocol import (
     MAX_PHOTO_BYTES,
     MEDIA_TYPE,
@@ -34,6 +36,7 @@ from .protocol import (
     TOKEN_VARIABLE,
 )
 from .stream import FrameResult, decode_frame, encode_frame
+from .suffixes import FILM_SUFFIXES, PHOTO_SUFFIXES, kind_of
 from .texture import (
     TEXTURE_MODES,
     TextureOrder,
@@ -46,6 +49,7 @@ from .video import VideoResult, VideoTrack, decode_video, encode_video
 
 __all__ = [
     "DTYPES",
+    "FILM_SUFFIXES",
     "MAGIC",
     "MAX_HEADER_BYTES",
     "MAX_PAYLOAD_BYTES",
@@ -54,6 +58,7 @@ __all__ = [
     "N_EXPRESSIONS",
     "N_LANDMARKS",
     "N_PARAMETERS",
+    "PHOTO_SUFFIXES",
     "PROTOCOL",
     "TEXTURE_MODES",
     "TOKEN_VARIABLE",
@@ -80,4 +85,9 @@ __all__ = [
     "encode_texture",
     "encode_texture_order",
     "encode_video",
+    "kind_of",
+    "numbered",
+    "result_names",
+    "same_name",
+    "usable_name",
 ]

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from backend.data_folder import atomic_path
+from backend.contract import FILM_SUFFIXES, PHOTO_SUFFIXES, kind_of
 from backend.errors import BadInputError
+from backend.output.overwriting import same_file
+from backend.output.result_folder import BATCH_RECORD, ResultFolder, result_folders
+from backend.output.result_record import ResultRecord, Source
 from backend.version import VERSION
 
 if TYPE_CHECKING:
     from backend.engines.devices import Device
     from backend.texture.baker import Mode
 
-PHOTO_SUFFIXES = frozenset(
-    ".jpg .jpeg .png .webp .tif .tiff .bmp .gif .ppm .jp2 .avif".split()  # noqa: SIM905
-)
-CLIP_SUFFIXES = frozenset(
-    ".mp4 .mov .m4v .mkv .webm .avi .mpg .mpeg .mts .m2ts .wmv .3gp".split()  # noqa: SIM905
-)
-# Written last into the folder of an item's results: where it is, they are whole.
-RECORD = "batch.json"
+TABLE = "results.csv"
 
-Kind = Literal["photo", "clip"]
+Kind = Literal["photo", "clip", "other"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class Item:
-    """One photo or clip.
+    """One file.
 
     Attributes
     ----------
@@ -75,6 +71,11 @@ class Item:
     source: Path
     kind: Kind
     directory: Path
+
+    @property
+    def folder(self) -> ResultFolder:
+        """The folder of its results, by its place and its source."""
+        return ResultFolder.own(self.directory, Source.of(self.source))
 
     def key(self, options: BatchOptions) -> str:
         """Changes whenever the results would: with file, options, weights and version."""
@@ -92,19 +93,20 @@ class Outcome:
     item
         Which.
     state
-        ``done``; ``kept``: an earlier run has done it; or ``failed``.
+        ``done``; ``kept``: an earlier run has done it; ``failed``; or ``skipped``: it is nothing
+        that a batch does.
     faces
         How many were written.
     seconds
         How long it took.
     problem
-        Why it failed, and what to do about it.
+        Why it was not done, and what to do about it; or else what is to be said of its results.
     bad_input
         Whether it failed because of the item itself.
     """
 
     item: Item
-    state: Literal["done", "kept", "failed"]
+    state: Literal["done", "kept", "failed", "skipped"]
     faces: int = 0
     seconds: float = 0.0
     problem: str = ""
@@ -115,24 +117,44 @@ Work = Callable[[Item], Outcome]
 
 
 def find_items(folder: Path, output: Path) -> list[Item]:
-    """Photos and clips of a folder, by name; folders in it are not looked into.
+    """List the photos and clips of a folder, by name; folders in it are not looked into.
 
-    Two files that differ in their suffix only keep it in the names of their results.
+    Each has a folder of its own in `output`: that of its earlier results, or a free one, called
+    after the file. Two files that differ in their suffix only keep it in the names of these.
 
     Raises
     ------
     BadInputError
-        There is no such folder, or nothing in it.
+        There is no such folder, or nothing in it, or it is `output`.
     """
-    if not folder.is_dir():
-        raise BadInputError(f"There is no folder {folder}.", "Name a folder of photos or clips.")
-    sources = sorted(path for path in folder.resolve().iterdir() if _kind(path) and path.is_file())
+    sources = [path for path in _entries(folder) if not _why_skipped(path)]
     if not sources:
         raise BadInputError(
-            f"There are no photos or clips in {folder}.",
-            f"Files that count end in {', '.join(sorted(PHOTO_SUFFIXES | CLIP_SUFFIXES))}.",
+            f"There are no photos or clips in {folder}, apart from its folders.",
+            f"Files that count end in {', '.join(sorted(PHOTO_SUFFIXES + FILM_SUFFIXES))}.",
         )
-    return list(_named(sources, output.resolve()))
+    if same_file(folder, output):
+        raise BadInputError(
+            f"{output} is the folder of the photos and clips themselves.",
+            "Name another folder for the results: one in it will do.",
+            code="overwrites-input",
+        )
+    home = _absolute(output)
+    folders = result_folders(home, [Source.of(path) for path in sources], [TABLE])
+    return [
+        Item(path, "photo" if kind_of(path.name) == "photo" else "clip", folder.home)
+        for path, folder in zip(sources, folders, strict=True)
+    ]
+
+
+def find_others(folder: Path, output: Path) -> list[Outcome]:
+    """Everything else in a folder that is no folder, and why it is not done."""
+    reasons = ((path, _why_skipped(path)) for path in _entries(folder))
+    return [
+        Outcome(Item(path, "other", _absolute(output)), "skipped", problem=reason)
+        for path, reason in reasons
+        if reason
+    ]
 
 
 def record_done(outcome: Outcome, options: BatchOptions) -> None:
@@ -143,32 +165,43 @@ def record_done(outcome: Outcome, options: BatchOptions) -> None:
     BadInputError
         The folder cannot be written to.
     """
-    record = {"key": outcome.item.key(options), "faces": outcome.faces, "seconds": outcome.seconds}
-    with atomic_path(outcome.item.directory / RECORD) as path:
-        path.write_text(json.dumps(record), encoding="utf-8")
+    item = outcome.item
+    item.folder.seal(key=item.key(options), faces=outcome.faces, seconds=outcome.seconds)
 
 
 def earlier_outcome(item: Item, options: BatchOptions) -> Outcome | None:
     """What an earlier run with the same options has done of this very file; None if nothing."""
+    record = ResultRecord.read(item.directory / BATCH_RECORD)
     try:
-        record: dict[str, Any] = json.loads((item.directory / RECORD).read_text(encoding="utf-8"))
-        if record["key"] != item.key(options):
+        if record is None or record.more["key"] != item.key(options):
             return None
-        return Outcome(item, "kept", int(record["faces"]), float(record["seconds"]))
+        return Outcome(item, "kept", int(record.more["faces"]), float(record.more["seconds"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _kind(path: Path) -> Kind | None:
-    suffix = path.suffix.lower()
-    return "photo" if suffix in PHOTO_SUFFIXES else "clip" if suffix in CLIP_SUFFIXES else None
+def _entries(folder: Path) -> Sequence[Path]:
+    """What is in a folder and is no folder, by name."""
+    if not folder.is_dir():
+        raise BadInputError(f"There is no folder {folder}.", "Name a folder of photos or clips.")
+    try:
+        return sorted(path for path in _absolute(folder).iterdir() if not path.is_dir())
+    except OSError as error:
+        raise BadInputError(
+            f"Cannot look into {folder}: {error.strerror or error}.",
+            "Check that you may open it.",
+            code="unreadable",
+        ) from error
 
 
-def _named(sources: list[Path], output: Path) -> Iterator[Item]:
-    # Without case, for file systems that do not tell it.
-    shared = Counter(path.stem.casefold() for path in sources)
-    for path in sources:
-        name = path.stem if shared[path.stem.casefold()] == 1 else path.name
-        kind = _kind(path)
-        assert kind
-        yield Item(path, kind, output / name)
+def _why_skipped(path: Path) -> str:
+    """Why a file is nothing for a batch; empty if it is a photo or clip."""
+    if kind_of(path.name) is None:
+        return "It is no photo and no clip, by the ending of its name."
+    if not path.exists():
+        return "It is a link that leads nowhere."
+    return "" if path.is_file() else "It is no file with a content of its own."
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.realpath(path))

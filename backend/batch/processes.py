@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.batch.items import Item, Outcome, Work
 from backend.errors import CancelledError
+from backend.worker_process import follow_parent
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -167,9 +168,7 @@ class _Lane(threading.Thread):
 
 def _serve(connection: Any, work: Work) -> None:
     """A process's whole life; it ends when the other end of the connection is closed."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Ctrl-C is the parent's business.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
@@ -195,14 +194,6 @@ def _interrupts_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_with_parent() -> None:
-    """End at once if the parent is gone, even if it was killed, whatever is being done."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ def run_batch(
     runner: Runner,
     table: Path,
     watch: Callable[[Outcome], object],
+    others: Sequence[Outcome] = (),
 ) -> list[Outcome]:
     """Do what earlier runs have not done; the table is written even if this one is stopped.
 
@@ -31,10 +32,12 @@ def run_batch(
         CSV file of the outcomes.
     watch
         Called with each of them.
+    others
+        Files that are not to be done, for the table.
 
     Returns
     -------
-    Outcomes in the order of `items`.
+    Outcomes of all files, in the order of their names.
 
     Raises
     ------
@@ -54,5 +57,6 @@ def run_batch(
         # What was done in the moment of an interruption has its record, but was not told.
         known = [outcome or earlier_outcome(item, options) for item, outcome in outcomes.items()]
         finished = [outcome for outcome in known if outcome is not None]
+        finished = sorted([*finished, *others], key=lambda outcome: outcome.item.source)
         write_table(table, finished)
     return finished

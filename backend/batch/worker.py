@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import cache
 
 from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome, record_done
 from backend.engines.devices import Device
-from backend.errors import BadInputError, SynergyFaceError
+from backend.errors import BadInputError, NoFaceError, SynergyFaceError
 from backend.pipeline import FaceReconstructor
+
+Tell = Callable[[str], object]
 
 # Of a clip that was cut off: what was found so far.
 UNFINISHED = ".partial"
@@ -27,10 +30,13 @@ def process_item(item: Item, options: BatchOptions) -> Outcome:
     earlier = earlier_outcome(item, options)
     if earlier is not None:
         return earlier
+    remarks: list[str] = []
     try:
-        faces = _write_results(item, options, _reconstructor(options.device))
-        outcome = Outcome(item, "done", faces, time.monotonic() - started)
-        record_done(outcome, options)
+        with item.folder.claimed():
+            faces = _write_results(item, options, _reconstructor(options.device), remarks.append)
+            seconds = time.monotonic() - started
+            outcome = Outcome(item, "done", faces, seconds, " ".join(remarks))
+            record_done(outcome, options)
     except SynergyFaceError as error:
         return _failed(item, started, str(error), isinstance(error, BadInputError))
     except Exception as error:
@@ -46,13 +52,17 @@ def _reconstructor(device: Device) -> FaceReconstructor:
     return FaceReconstructor.load(device)
 
 
-def _write_results(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
+def _write_results(
+    item: Item, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
+) -> int:
     """Returns the number of faces."""
     write = _write_heads if item.kind == "photo" else _write_animations
-    return write(item, options, reconstructor)
+    return write(item, options, reconstructor, tell)
 
 
-def _write_heads(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
+def _write_heads(
+    item: Item, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
+) -> int:
     from backend.output.faces import write_faces
     from backend.vision.images import read_image
 
@@ -63,11 +73,14 @@ def _write_heads(item: Item, options: BatchOptions, reconstructor: FaceReconstru
         texture_size=options.texture_size,
         texture_mode=options.texture_mode,
     )
-    write_faces(item.directory, faces, image, reconstructor.model, preview=options.preview)
+    with item.folder.filled(tell) as home:
+        write_faces(home, faces, image, reconstructor.model, options.preview, item.directory)
     return len(faces)
 
 
-def _write_animations(item: Item, options: BatchOptions, reconstructor: FaceReconstructor) -> int:
+def _write_animations(
+    item: Item, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
+) -> int:
     from backend.clip_pipeline import ClipRequest, track_from_video
     from backend.output.clip_preview import write_overlay
     from backend.output.clips import write_clip
@@ -81,11 +94,16 @@ def _write_animations(item: Item, options: BatchOptions, reconstructor: FaceReco
         texture_mode=options.texture_mode,
     )
     unfinished = item.directory / UNFINISHED
-    tracked = track_from_video(request, reconstructor, keep=unfinished)
-    write_clip(item.directory, tracked, reconstructor.model)
-    if options.preview:
-        overlay = item.directory / "preview.mp4"
-        write_overlay(overlay, open_clip(item.source), tracked, reconstructor.model)
+    try:
+        tracked = track_from_video(request, reconstructor, keep=unfinished)
+    except NoFaceError:
+        discard(unfinished)  # nothing in it is worth going on from
+        raise
+    with item.folder.filled(tell) as home:
+        write_clip(home, tracked, reconstructor.model, shown=item.directory)
+        if options.preview:
+            clip = open_clip(item.source)
+            write_overlay(home / "preview.mp4", clip, tracked, reconstructor.model)
     discard(unfinished)
     return len(tracked.tracks)
 

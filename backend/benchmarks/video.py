@@ -22,6 +22,7 @@ from backend.morphable_model.sources import detector_path
 from backend.pipeline import FaceReconstructor
 from backend.vision.clip import Clip, Range, open_clip, read_ahead
 from backend.vision.film_colors import bt709_frame, tag_bt709
+from backend.worker_process import follow_parent
 
 Image = NDArray[np.uint8]
 
@@ -148,7 +149,7 @@ def moving_photo(photo: Image, frames: int) -> Iterator[Image]:
 def write_moving_photo(path: Path, photo: Image, frames: int) -> None:
     """Write a clip of `moving_photo`, H.264, by another process: an encoder's memory is large."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as pool:
+    with ProcessPoolExecutor(1, context, follow_parent) as pool:
         pool.submit(_encode, path, photo, frames).result()
 
 

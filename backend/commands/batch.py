@@ -49,15 +49,17 @@ def run(args: argparse.Namespace) -> int:
     """Do the items that no earlier run has done; bad ones are told in the table."""
     from tqdm import tqdm
 
-    from backend.batch.items import BatchOptions, find_items
+    from backend.batch.items import TABLE, BatchOptions, find_items, find_others
     from backend.batch.run import run_batch
-    from backend.batch.table import row, text_table
-    from backend.data_folder import require_writable
+    from backend.batch.table import require_table, row, text_table
+    from backend.output.result_folder import sweep
 
     if args.jobs is not None and args.jobs < 1:
         raise BadInputError(f"--jobs is {args.jobs}.", "Give a number of at least 1.")
-    items = find_items(args.input, args.output)
-    require_writable(args.output)
+    items, others = find_items(args.input, args.output), find_others(args.input, args.output)
+    table = args.output / TABLE
+    require_table(table)
+    sweep(args.output)
     options = BatchOptions(
         args.which,
         args.texture_size,
@@ -71,8 +73,9 @@ def run(args: argparse.Namespace) -> int:
             items,
             options,
             _runner(args, options),
-            args.output / "results.csv",
+            table,
             watch=lambda outcome: bar.update(),
+            others=others,
         )
     print(json.dumps([row(outcome) for outcome in outcomes]) if args.json else text_table(outcomes))
     return _exit_code(outcomes)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.errors import MissingAssetError
+from backend.errors import BadInputError, MissingAssetError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,13 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from backend.cli import main
+    from backend.commands import face
 
     photo = args.photo or _write_sample(args.output)
-    code = main(["face", str(photo), "-o", str(args.output), "--preview"])
-    for preview in sorted((args.output / photo.stem).rglob("preview.png")):
-        print(f"Look at {preview}")
-    return code
+    parser = argparse.ArgumentParser()
+    face.add_arguments(parser)
+    order = parser.parse_args(["-o", str(args.output), "--preview", "--", str(photo)])
+    results, exit_code = face.reconstruct(order)
+    for result in results:
+        for record in result["faces"]:
+            directory = Path(record["directory"])
+            print(directory)
+            print(f"Look at {directory / 'preview.png'}")
+    return exit_code
 
 
 def sample_image() -> NDArray[np.uint8]:
@@ -50,11 +56,28 @@ def sample_image() -> NDArray[np.uint8]:
 
 
 def _write_sample(folder: Path) -> Path:
+    """The sample as a file; another picture that has its name stays as it is."""
     from PIL import Image
 
+    from backend.contract import numbered
     from backend.data_folder import atomic_path
 
-    target = folder / f"{SAMPLE}.png"
+    used: set[str] = set()
+    while (target := folder / f"{numbered(SAMPLE, used)}.png").exists():
+        if _is_sample(target):
+            return target
+        used.add(target.stem)
     with atomic_path(target) as path:
         Image.fromarray(sample_image()).save(path)
     return target
+
+
+def _is_sample(path: Path) -> bool:
+    import numpy as np
+
+    from backend.vision.images import read_image
+
+    try:
+        return np.array_equal(read_image(path), sample_image())
+    except BadInputError:
+        return False

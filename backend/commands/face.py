@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.commands.inputs import Photo, input_path, photos_of
 from backend.errors import BadInputError, SynergyFaceError
 
 if TYPE_CHECKING:
+    from backend.output.result_folder import ResultFolder
     from backend.pipeline import FaceReconstructor
 
 HELP = "turn photos into textured heads"
@@ -20,7 +22,9 @@ MODE_HELP = "what fills the parts that the photo does not show (default: photo+g
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    parser.add_argument(
+        "photos", nargs="+", type=input_path, metavar="PHOTO", help="- reads standard input"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--which", choices=("all", "largest"), default="all", help="which faces")
     parser.add_argument(
@@ -36,59 +40,71 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Reconstruct every photo; bad ones are reported, and the others done all the same."""
-    from tqdm import tqdm
-
-    from backend.data_folder import require_writable
-    from backend.pipeline import FaceReconstructor
-
-    _check_names(args.photos)
-    require_writable(args.output)
-    reconstructor = FaceReconstructor.load(args.device)
-    results: list[dict[str, Any]] = []
-    failures: list[SynergyFaceError] = []
-    for photo in tqdm(args.photos, unit="photo", disable=True if len(args.photos) == 1 else None):
-        try:
-            results.append(_reconstruct(photo, args, reconstructor))
-        except SynergyFaceError as error:
-            failures.append(error)
-            print(f"synergyface: {photo}: {error}", file=sys.stderr)
+    results, exit_code = reconstruct(args)
     if args.json:
         print(json.dumps(results))
     else:
         for result in results:
             for face in result["faces"]:
                 print(face["directory"])
+    return exit_code
+
+
+def reconstruct(args: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
+    """Write the heads of every photo that can be used.
+
+    Returns
+    -------
+    What was written, as JSON knows it, and the exit code.
+    """
+    from tqdm import tqdm
+
+    from backend.data_folder import require_room
+    from backend.output.result_folder import result_folders, sweep
+    from backend.pipeline import FaceReconstructor
+
+    require_room(args.output)
+    photos = photos_of(args.photos)
+    folders = result_folders(args.output, [photo.source for photo in photos])
+    sweep(args.output)
+    reconstructor = FaceReconstructor.load(args.device)
+    results: list[dict[str, Any]] = []
+    failures: list[SynergyFaceError] = []
+    pairs = list(zip(photos, folders, strict=True))
+    for photo, folder in tqdm(pairs, unit="photo", disable=True if len(pairs) == 1 else None):
+        try:
+            results.append(_reconstruct(photo, folder, args, reconstructor))
+        except SynergyFaceError as error:
+            failures.append(error)
+            print(f"synergyface: {photo.path}: {error}", file=sys.stderr)
     if not failures:
-        return 0
-    return 2 if all(isinstance(error, BadInputError) for error in failures) else 1
-
-
-def _check_names(photos: list[Path]) -> None:
-    """Photos of one stem would overwrite each other's results."""
-    stems: dict[str, Path] = {}
-    for photo in photos:
-        other = stems.setdefault(photo.stem, photo)
-        if other is not photo:
-            raise BadInputError(
-                f"{other} and {photo} would both be written to a folder {photo.stem}.",
-                "Rename one of them, or give them one at a time with different -o.",
-            )
+        return results, 0
+    return results, 2 if all(isinstance(error, BadInputError) for error in failures) else 1
 
 
 def _reconstruct(
-    photo: Path, args: argparse.Namespace, reconstructor: FaceReconstructor
+    photo: Photo,
+    folder: ResultFolder,
+    args: argparse.Namespace,
+    reconstructor: FaceReconstructor,
 ) -> dict[str, Any]:
     from backend.output.faces import write_faces
-    from backend.vision.images import read_image
 
-    image = read_image(photo)
-    faces = reconstructor.faces_from_image(
-        image,
-        which=args.which,
-        texture_size=args.texture_size,
-        texture_mode=args.texture_mode,
-    )
-    records = write_faces(
-        args.output / photo.stem, faces, image, reconstructor.model, preview=args.preview
-    )
-    return {"source": str(photo), "faces": records}
+    with folder.claimed():
+        image = photo.read()
+        faces = reconstructor.faces_from_image(
+            image,
+            which=args.which,
+            texture_size=args.texture_size,
+            texture_mode=args.texture_mode,
+        )
+        with folder.filled(tell) as home:
+            records = write_faces(
+                home, faces, image, reconstructor.model, preview=args.preview, shown=folder.home
+            )
+    return {"source": str(photo.path), "faces": records}
+
+
+def tell(remark: str) -> None:
+    """Say something that is no result."""
+    print(f"synergyface: {remark}", file=sys.stderr)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.commands.face import MODE_HELP, TEXTURE_MODES
+from backend.commands.face import MODE_HELP, TEXTURE_MODES, tell
+from backend.commands.inputs import clip_file, input_path
+from backend.errors import BadInputError, NoFaceError
+from backend.output.result_record import Source
 
 if TYPE_CHECKING:
     from backend.clip_pipeline import ClipRequest
+    from backend.output.result_folder import ResultFolder
     from backend.pipeline import FaceReconstructor
+    from backend.tracking.smoothing import Strengths
     from backend.tracking.track import TrackedClip
 
 HELP = "turn a clip into animated heads"
@@ -25,9 +30,10 @@ PARTIAL = ".partial"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "clip",
-        type=Path,
+        type=input_path,
         metavar="CLIP",
-        help="a video; a folder of pictures, or a pattern like shot_%%04d.png, with --fps",
+        help="a video; a folder of pictures, or a pattern like shot_%%04d.png, with --fps; "
+        "- reads a video from standard input",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="in point")
@@ -55,7 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["npz", "json", "csv", "glb"],
         help="files of each face",
     )
-    parser.add_argument("--preview", type=Path, metavar="MP4", help="also write this overlay video")
+    parser.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE",
+        help="also write this overlay video: .mp4, .mov, .mkv, .webm or .gif",
+    )
     parser.add_argument(
         "--no-resume",
         dest="resume",
@@ -68,36 +79,105 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Track the clip and write its faces; what an interrupted run has found is kept."""
-    from backend.clip_pipeline import ClipRequest, track_from_video
-    from backend.data_folder import require_writable
-    from backend.output.clips import write_clip
+    with clip_file(args.clip, args.output) as (clip, source):
+        return _run(args, clip, source)
+
+
+def _run(args: argparse.Namespace, clip: Path, source: Source) -> int:
+    from backend.clip_pipeline import ClipRequest
+    from backend.output.result_folder import result_folders, sweep
     from backend.pipeline import FaceReconstructor
     from backend.tracking.partial import discard
-    from backend.vision.clip import Range, open_clip
+    from backend.vision.clip import Range
 
     strengths = _strengths(args.smooth)
     request = ClipRequest(
-        args.clip, Range(args.start, args.end), args.fps, args.which,
+        clip, Range(args.start, args.end), args.fps, args.which,
         args.texture_size or None, args.texture_mode,
     )  # fmt: skip
     # Before the models are loaded: a wrong name should not take seconds.
-    open_clip(request.source, request.frame_rate)
-    home = args.output / args.clip.stem
-    require_writable(args.output)
-    keep = home / PARTIAL
-    if not args.resume:
+    _check(request, args)
+    (folder,) = result_folders(args.output, [source])
+    sweep(args.output)
+    with folder.claimed():
+        keep = folder.home / PARTIAL
+        if not args.resume:
+            discard(keep)
+        reconstructor = FaceReconstructor.load(args.device)
+        tracked, records = _write(request, args, folder, reconstructor, strengths)
         discard(keep)
-    reconstructor = FaceReconstructor.load(args.device)
-    with _progress_bar() as progress:
-        tracked = track_from_video(request, reconstructor, keep=keep, progress=progress)
-        records = write_clip(home, tracked, reconstructor.model, args.format, strengths)
-        if args.preview is not None:
-            _write_preview(args.preview, request, tracked, reconstructor, progress)
-    discard(keep)
     for remark in _remarks(tracked):
-        print(f"synergyface: {args.clip}: {remark}", file=sys.stderr)
+        tell(f"{args.clip}: {remark}")
     _print(args, tracked, records)
     return 0
+
+
+def _check(request: ClipRequest, args: argparse.Namespace) -> None:
+    """Refuse a clip that cannot be read, and outputs that cannot be written or are inputs."""
+    from backend.data_folder import require_room
+    from backend.output.film_file import require_film
+    from backend.output.overwriting import refuse_overwriting
+    from backend.vision.clip import open_clip
+
+    open_clip(request.source, request.frame_rate)
+    require_room(args.output)
+    if args.preview is not None:
+        require_film(args.preview)
+        refuse_overwriting([args.preview], _files(request.source))
+        if _is_picture_of(args.preview, request.source):
+            raise BadInputError(
+                f"{args.preview} would become one of the pictures {request.source}.",
+                "Name a file in another folder.",
+                code="overwrites-input",
+            )
+
+
+def _files(clip: Path) -> list[Path]:
+    from backend.vision.image_sequence import is_image_sequence, numbered_pictures
+
+    if is_image_sequence(clip):
+        return [picture for _, picture in numbered_pictures(clip)]
+    return [clip]
+
+
+def _is_picture_of(path: Path, clip: Path) -> bool:
+    """Whether a file, once it is there, counts as a picture of an image sequence."""
+    from backend.contract import kind_of
+    from backend.output.overwriting import same_file
+    from backend.vision.image_sequence import is_image_sequence
+
+    folder = clip if clip.is_dir() else clip.parent
+    return (
+        is_image_sequence(clip) and kind_of(path.name) == "photo" and same_file(path.parent, folder)
+    )
+
+
+def _write(
+    request: ClipRequest,
+    args: argparse.Namespace,
+    folder: ResultFolder,
+    reconstructor: FaceReconstructor,
+    strengths: Strengths,
+) -> tuple[TrackedClip, list[dict[str, Any]]]:
+    """Track the clip, and write its faces and the preview."""
+    from backend.clip_pipeline import track_from_video
+    from backend.output.clips import write_clip
+    from backend.tracking.partial import discard
+
+    with _progress_bar() as progress:
+        keep = folder.home / PARTIAL
+        try:
+            tracked = track_from_video(request, reconstructor, keep=keep, progress=progress)
+        except NoFaceError:
+            discard(keep)  # nothing in it is worth going on from
+            raise
+        tracked = replace(tracked, info=replace(tracked.info, source=str(args.clip)))
+        with folder.filled(tell) as home:
+            model = reconstructor.model
+            records = write_clip(home, tracked, model, args.format, strengths, folder.home)
+        if args.preview is not None:
+            _write_preview(args.preview, request, tracked, reconstructor, progress)
+    return tracked, records
 
 
 def _remarks(tracked: TrackedClip) -> Iterator[str]:
@@ -110,8 +190,7 @@ def _remarks(tracked: TrackedClip) -> Iterator[str]:
         )
 
 
-def _strengths(given: list[float] | None) -> Any:
-    from backend.errors import BadInputError
+def _strengths(given: list[float] | None) -> Strengths:
     from backend.tracking.smoothing import Strengths
 
     if given is None:

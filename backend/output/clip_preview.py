@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data_folder import atomic_path
 from backend.geometry.normals import vertex_normals
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
+from backend.output.film_file import written_film
 from backend.pipeline import Progress, no_progress
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range, read_ahead
-from backend.vision.film_colors import bt709_frame, tag_bt709
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.video.stream import VideoStream
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -35,8 +28,6 @@ LIGHT = np.array([-0.3, 0.4, 0.87], np.float32)
 AMBIENT = np.float32(0.35)
 IMAGE_FROM_MODEL = np.array([1, -1, 1], np.float32)
 HALF = np.array([0.5, 0.5, 0], np.float32)
-# A clock in which all usual frame rates come out whole.
-TIME_BASE = Fraction(1, 90_000)
 
 
 def write_overlay(
@@ -46,10 +37,12 @@ def write_overlay(
     model: MorphableModel,
     progress: Progress = no_progress,
 ) -> None:
-    """Write an MP4 of the clip with every head over its face, frames at their own times.
+    """Write a film of the clip with every head over its face, frames at their own times.
 
     Parameters
     ----------
+    path
+        Its ending is one of `film_file.ENCODINGS`.
     clip
         The clip that was tracked; it is decoded once more.
     progress
@@ -60,38 +53,23 @@ def write_overlay(
     BadInputError
         The clip can no longer be read, or the file not be written.
     """
-    import av
-
     heads = [_Head(track, model) for track in tracked.tracks]
     rows = {number: row for row, number in enumerate(tracked.frames.tolist())}
     part = Range(max(0.0, float(tracked.times[0])), float(tracked.times[-1]))
-    with atomic_path(path) as temporary, av.open(str(temporary), "w") as container:
-        rate = Fraction(tracked.info.frame_rate).limit_denominator(1001)
-        stream = container.add_stream("libx264", rate=rate)
-        # H.264 halves colours, so sides are even.
-        stream.width, stream.height = (side // 2 * 2 for side in tracked.info.decoded_size)
-        tag_bt709(stream)
-        # The encoder would round times to the average rate, and two frames to one time.
-        stream.codec_context.time_base = TIME_BASE
-        with closing(read_ahead(clip.frames(part))) as frames:
-            for frame in frames:
-                row = rows.get(frame.number)
-                if row is None:
-                    continue
-                progress(row / len(tracked.times), "drawing the preview")
-                picture = frame.image
-                for head in heads:
-                    picture = head.over(picture, row, tracked.info.decoded_scale)
-                _encode(container, stream, picture, frame.time - part.start)
-        container.mux(stream.encode(None))
-
-
-def _encode(
-    container: OutputContainer, stream: VideoStream, picture: Image, seconds: float
-) -> None:
-    frame = bt709_frame(picture[: stream.height, : stream.width])
-    frame.pts, frame.time_base = round(seconds / TIME_BASE), TIME_BASE
-    container.mux(stream.encode(frame))
+    info = tracked.info
+    with (
+        written_film(path, info.decoded_size, info.frame_rate) as write,
+        closing(read_ahead(clip.frames(part))) as frames,
+    ):
+        for frame in frames:
+            row = rows.get(frame.number)
+            if row is None:
+                continue
+            progress(row / len(tracked.times), "drawing the preview")
+            picture = frame.image
+            for head in heads:
+                picture = head.over(picture, row, info.decoded_scale)
+            write(picture, frame.time - part.start)
 
 
 class _Head:

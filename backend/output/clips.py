@@ -32,6 +32,7 @@ def write_clip(
     model: MorphableModel,
     formats: Sequence[str] = FORMATS,
     strengths: Strengths | None = None,
+    shown: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Write the faces of a clip into ``home/face_0`` and so on.
 
@@ -46,6 +47,8 @@ def write_clip(
         Of `FORMATS`.
     strengths
         Of the smoothing; None takes the usual ones.
+    shown
+        Where the records say that the faces are; None says `home`.
 
     Returns
     -------
@@ -60,10 +63,12 @@ def write_clip(
     if unknown:
         raise BadInputError(f"Unknown format {unknown[0]!r}.", f"Choose of {', '.join(FORMATS)}.")
     strengths = strengths or Strengths()
-    return [
-        _write_face(home / f"face_{track.number}", clip, track, model, formats, strengths)
-        for track in clip.tracks
-    ]
+    records = []
+    for track in clip.tracks:
+        name = f"face_{track.number}"
+        record = _write_face(home / name, clip, track, model, formats, strengths)
+        records.append({"directory": str((shown or home) / name), **record})
+    return records
 
 
 def _write_face(
@@ -92,7 +97,6 @@ def _write_face(
             Image.fromarray(track.texture).save(path)
     present = np.flatnonzero(track.present)
     return {
-        "directory": str(directory),
         "number": track.number,
         "frames": len(present),
         "first_time": float(clip.times[present[0]]),

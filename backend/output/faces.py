@@ -49,18 +49,26 @@ def write_faces(
     photo: NDArray[np.uint8],
     model: MorphableModel,
     preview: bool = False,
+    shown: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Write the faces of a photo: one into `home`, several into folders in it.
+
+    Parameters
+    ----------
+    preview
+        Whether to draw pictures of them, too.
+    shown
+        Where the records say that they are; None says `home`.
 
     Raises
     ------
     BadInputError
         A folder cannot be written to.
     """
-    directories = [home] if len(faces) == 1 else [home / f"face_{i}" for i in range(len(faces))]
+    names = ["."] if len(faces) == 1 else [f"face_{number}" for number in range(len(faces))]
     return [
-        write_face(directory, face, photo, model, preview)
-        for directory, face in zip(directories, faces, strict=True)
+        write_face(home / name, face, photo, model, preview, (shown or home) / name)
+        for name, face in zip(names, faces, strict=True)
     ]
 
 
@@ -70,6 +78,7 @@ def write_face(
     photo: NDArray[np.uint8],
     model: MorphableModel,
     preview: bool = False,
+    shown: Path | None = None,
 ) -> dict[str, Any]:
     """Write head, texture and parameters; returns the record.
 
@@ -80,7 +89,7 @@ def write_face(
     """
     if face.texture is None:
         raise ValueError("The face has no texture to write.")
-    record = face_record(face, directory)
+    record = face_record(face, shown or directory)
     export_head(directory, face.head, model, face.texture)
     if preview:
         from PIL import Image

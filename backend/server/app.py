@@ -24,6 +24,7 @@ from backend.server.reconstructor import Reconstructor, TextureMode, TextureSize
 from backend.server.security import Guard, body_length, read_body
 from backend.server.streams import Streams, stream_routes
 from backend.server.textures import texture_routes
+from backend.server.unfinished import forget_old_work
 from backend.server.videos import video_routes
 from backend.version import VERSION
 
@@ -63,6 +64,7 @@ def create_app(
     models = Models(load_reconstructor, device)
 
     def work() -> None:
+        forget_old_work()
         models.load()
         jobs.run()
 

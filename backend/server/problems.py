@@ -40,15 +40,20 @@ class Problem:
     remedy: str = ""
 
     def document(self) -> dict[str, Any]:
-        """The members of RFC 9457, and our two."""
+        """The members of RFC 9457, and our two; text that every encoding has."""
         return {
             "type": f"urn:synergyface:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
-            "detail": self.detail,
+            "detail": _whole(self.detail),
             "code": self.code,
-            "remedy": self.remedy,
+            "remedy": _whole(self.remedy),
         }
+
+
+def _whole(text: str) -> str:
+    """Show halves of surrogate pairs, as names of files may hold them, by their numbers."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class ProblemError(Exception):

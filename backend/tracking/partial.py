@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data_folder import atomic_path
+from backend.data_folder import TEMPORARY, atomic_path
 from backend.geometry.camera import RoiBox
 from backend.tracking.best_views import View
 from backend.tracking.history import History
@@ -20,6 +20,7 @@ from backend.tracking.tracker import Followed, Memory
 # Of the files; those of another version are not read.
 VERSION = 3
 STATE = "state.npz"
+FRAMES = "frames_{}.npz"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Progress:
 class PartialTracking:
     """Keeps progress in a folder: a file for each stretch of frames, and one for the rest.
 
+    They hold pictures of faces, and are their owner's alone.
+
     Parameters
     ----------
     folder
@@ -100,7 +103,7 @@ class PartialTracking:
         BadInputError
             The folder cannot be written to, or the disk is full.
         """
-        with atomic_path(self._stretch(self._stretches)) as path:
+        with atomic_path(self._stretch(self._stretches), private=True) as path:
             np.savez(path, times=stretch.times, frames=stretch.frames, **vars(stretch.history))
         described = {
             "version": VERSION,
@@ -116,17 +119,21 @@ class PartialTracking:
         if stretch.memory.thumbnail is not None:
             pictures["thumbnail"] = stretch.memory.thumbnail
         # Last: without it, what was written above does not count.
-        with atomic_path(self._folder / STATE) as path:
+        with atomic_path(self._folder / STATE, private=True) as path:
             np.savez(path, described=np.array(json.dumps(described)), **pictures)
         self._stretches += 1
 
     def _stretch(self, number: int) -> Path:
-        return self._folder / f"frames_{number:05d}.npz"
+        return self._folder / FRAMES.format(f"{number:05d}")
 
 
 def discard(folder: Path) -> None:
-    """Remove what was kept in a folder."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove what was kept in a folder, and the folder if nothing else is in it."""
+    with suppress(OSError):
+        for name in (STATE, FRAMES.format("*"), f"{TEMPORARY}*.npz"):
+            for path in folder.glob(name):
+                path.unlink()
+        folder.rmdir()
 
 
 def _progress(

@@ -10,13 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.contract import kind_of
 from backend.errors import BadInputError
 from backend.vision.clip import ClipInfo, Frame, Range
 from backend.vision.images import read_image
 
-SUFFIXES = frozenset(
-    ".jpg .jpeg .png .webp .tif .tiff .bmp .ppm .jp2 .avif".split()  # noqa: SIM905
-)
 PRINTF = re.compile(r"%(?:0(\d+))?d")
 
 
@@ -100,7 +98,7 @@ def numbered_pictures(source: Path) -> list[tuple[int, Path]]:
         There are none.
     """
     if source.is_dir():
-        found = _counted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES)
+        found = _counted(p for p in source.iterdir() if kind_of(p.name) == "photo")
     elif PRINTF.search(source.name):
         found = _numbered(source)
     else:

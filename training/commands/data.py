@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import BadInputError
+from backend.output.overwriting import refuse_overwriting
 from training.commands import data_clip, data_fit, data_views
 
 if TYPE_CHECKING:
@@ -185,6 +186,8 @@ def _mean_texture(args: argparse.Namespace) -> int:
     from training.data.mean_texture import build_mean_texture, read_fits, write_mean_texture
 
     photos = [photo for folder, fits in args.photos for photo in read_fits(folder, fits)]
+    inputs = [*(fits for _, fits in args.photos), *(photo.path for photo in photos)]
+    refuse_overwriting([args.output], inputs)
     write_mean_texture(build_mean_texture(load_model(), photos), args.output)
     print(f"mean texture of {len(photos)} photos in {args.output}")
     return 0

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from backend.errors import BadInputError
+from backend.output.overwriting import refuse_overwriting
+
+# Files that are named on the screen, of those that were left out.
+NAMED = 50
 
 
 def add_steps(steps: argparse._SubParsersAction) -> None:
@@ -75,7 +82,7 @@ def _add_correspondence(steps: argparse._SubParsersAction) -> None:
 
 def _annotate(args: argparse.Namespace) -> int:
     from training.data.annotation import ANNOTATIONS_FILE, annotate
-    from training.data.manifest import write_manifest
+    from training.data.manifest import manifest_path, write_manifest
 
     if args.workers is not None and args.workers < 1:
         raise BadInputError(f"--workers is {args.workers}.", "Give 1 or more.")
@@ -84,6 +91,7 @@ def _annotate(args: argparse.Namespace) -> int:
     if summary.new:
         counts = {"faces": faces, "photos": len(set(summary.annotations.names)), "new": summary.new}
         write_manifest(args.folder / ANNOTATIONS_FILE, "annotate", counts, skipped, all=args.all)
+    _name_skipped(skipped, manifest_path(args.folder / ANNOTATIONS_FILE))
     print(
         f"{faces} faces in {args.folder / ANNOTATIONS_FILE}; {summary.new} files were new, "
         f"{len(skipped)} have no face or are no photos"
@@ -99,15 +107,19 @@ def _fit(args: argparse.Namespace) -> int:
     from training.data.fit_photos import fit_photos, read_points
     from training.data.fitted_photos import FITS_FILE, identity_pattern
     from training.data.fitting import FitSettings
-    from training.data.manifest import write_manifest
+    from training.data.manifest import manifest_path, write_manifest
 
     shape, expression = args.ridge
     if shape < 0 or expression < 0:
         raise BadInputError(f"--ridge is {shape} {expression}.", "Give numbers of at least 0.")
     settings = FitSettings(shape_ridge=shape, expression_ridge=expression)
-    file = read_points(args.points or args.folder / ANNOTATIONS_FILE, args.one_based)
+    points, output = (
+        args.points or args.folder / ANNOTATIONS_FILE,
+        args.output or args.folder / FITS_FILE,
+    )
+    _require_arrays_file(output, points)
+    file = read_points(points, args.one_based)
     kind = args.to or ("silhouette" if file.mesh is None else "mesh")
-    output = args.output or args.folder / FITS_FILE
     summary = fit_photos(
         load_model(), args.folder, file, output, kind, settings, identity_pattern(args.identity)
     )
@@ -117,11 +129,27 @@ def _fit(args: argparse.Namespace) -> int:
     write_manifest(
         output, "fit", counts, summary.skipped, to=kind, mean_error=error, settings=asdict(settings)
     )
+    _name_skipped(summary.skipped, manifest_path(output))
     print(
         f"{len(fits.errors)} faces fitted in {output}: mean error {error:.2f} %, {outliers} "
         f"outliers, {len(summary.skipped)} skipped"
     )
     return 0
+
+
+def _require_arrays_file(output: Path, source: Path) -> None:
+    """Refuse the name of an output that NumPy changes, or that is the input's."""
+    if output.suffix.lower() != ".npz":
+        raise BadInputError(f"{output} does not end in .npz.", "Name a file that does.")
+    refuse_overwriting([output], [source])
+
+
+def _name_skipped(skipped: Mapping[str, str], manifest: Path) -> None:
+    """Say what was left out, and why; of many the first, because a file has all."""
+    for name, reason in islice(skipped.items(), NAMED):
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    if len(skipped) > NAMED:
+        print(f"left out: {len(skipped) - NAMED} more; {manifest} names all", file=sys.stderr)
 
 
 def _correspondence(args: argparse.Namespace) -> int:
@@ -131,6 +159,7 @@ def _correspondence(args: argparse.Namespace) -> int:
     from training.data.manifest import write_manifest
     from training.data.mediapipe_points import save_table
 
+    _require_arrays_file(args.output, args.fits)
     arrays = read_arrays(args.fits, ("params", "boxes", "mp478"))
     step = max(1, -(-len(arrays["params"]) // max(1, args.limit)))
     chosen = (arrays[name][::step] for name in ("params", "boxes", "mp478"))

@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from backend.output.overwriting import refuse_overwriting
+
 
 def add_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``profile``, ``swap``, ``heads``, ``build``, ``unwrap`` and ``sheet``."""
@@ -128,9 +130,15 @@ def _heads(args: argparse.Namespace) -> int:
 
 
 def _render(args: argparse.Namespace, renderer: object, step: str) -> int:
-    from training.data.fitted_photos import identity_pattern, outliers_note, read_fitted_photos
+    from training.data.fitted_photos import (
+        FITS_FILE,
+        identity_pattern,
+        outliers_note,
+        read_fitted_photos,
+    )
     from training.data.rendered_views import render_views
 
+    refuse_overwriting([args.output, args.output / FITS_FILE], args.photos)
     photos = read_fitted_photos(
         *args.photos,
         identity_of=identity_pattern(args.identity),
@@ -171,6 +179,7 @@ def _sheet(args: argparse.Namespace) -> int:
     from training.data.fitted_photos import read_fitted_photos
 
     photos = read_fitted_photos(args.folder, args.fits, keep_outliers=True)
+    refuse_overwriting([args.output], (photos.folder / str(name) for name in photos.names))
     write_contact_sheet(contact_sheet(photos, args.n, landmarks=args.landmarks), args.output)
     print(f"{min(args.n, len(photos))} of {len(photos)} faces in {args.output}")
     return 0

@@ -17,13 +17,8 @@ The result is one file, ``annotations.npz``:
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -35,9 +30,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.data_folder import atomic_path
-from backend.errors import BadInputError, SynergyFaceError
+from backend.errors import BadInputError
 from backend.geometry.camera import roi_box_around
 from training.data.arrays import read_arrays
+from training.data.workers import worker_pool
 
 if TYPE_CHECKING:
     from backend.vision.detection import FaceDetector
@@ -198,32 +194,8 @@ def _mapped(
     if workers == 1:
         yield map(look, names)
         return
-    # MediaPipe's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _follow_parent) as pool:
-        try:
-            yield pool.map(look, names, chunksize=4)
-        except BrokenProcessPool as error:
-            raise SynergyFaceError(
-                "A process that looked for faces was ended from outside.",
-                "Perhaps memory ran out: run the command again with fewer --workers. It goes on "
-                "where it was.",
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _follow_parent() -> None:
-    """Leave Ctrl-C to the main process, and end when it has ended, even if it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    with worker_pool(workers) as pool:
+        yield pool.map(look, names, chunksize=4)
 
 
 def _files(folder: Path) -> list[str]:

@@ -38,7 +38,7 @@ def write_manifest(
     more
         Anything else that JSON can hold: settings, mean errors.
     """
-    path = data / "manifest.json" if data.is_dir() else data.with_suffix(".manifest.json")
+    path = manifest_path(data)
     manifest = {
         "step": step,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -50,6 +50,11 @@ def write_manifest(
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def manifest_path(data: Path) -> Path:
+    """Where the manifest of a file or folder is."""
+    return data / "manifest.json" if data.is_dir() else data.with_suffix(".manifest.json")
 
 
 def _versions() -> dict[str, str]:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from itertools import starmap
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,9 @@ from training.data.shards import (
     write_index,
     write_shard,
 )
+from training.data.workers import worker_pool
+
+Crops = Callable[[list[Path], NDArray[np.float32]], Iterator[bytes]]
 
 MANIFEST_FILE = "manifest.json"
 FACES_PER_SHARD = 1000
@@ -128,12 +129,12 @@ def pack(
         if path.name not in kept:
             path.unlink()
     total = sum(len(shard.photos) for shard in shards)
-    with _Crops(workers) as crops, tqdm(total=total, unit="face", disable=None) as bar:
+    with _crops(workers) as crops, tqdm(total=total, unit="face", disable=None) as bar:
         for shard in shards:
             if shard.file in kept:
                 bar.update(len(shard.photos))
                 continue
-            jpegs = crops.of(shard.photos, shard.boxes)
+            jpegs = crops(shard.photos, shard.boxes)
             write_shard(target / shard.file, shard.first, _counted(jpegs, bar), shard.labels)
             kept.add(shard.file)
             entries = [shard.entry(digests[shard.file]) for shard in shards if shard.file in kept]
@@ -147,27 +148,14 @@ def pack(
     return total
 
 
-class _Crops:
-    """Makes JPEGs of crops, in processes or here."""
-
-    def __init__(self, workers: int) -> None:
-        # Fresh processes: a fork would copy the threads' locks of the libraries in this one.
-        self._pool = (
-            ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
-        )
-
-    def __enter__(self) -> _Crops:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
-
-    def of(self, photos: list[Path], boxes: NDArray[np.float32]) -> Iterator[bytes]:
-        """JPEGs of context crops, in order."""
-        if self._pool is None:
-            return starmap(_context_jpeg, zip(photos, boxes, strict=True))
-        return self._pool.map(_context_jpeg, photos, boxes, chunksize=16)
+@contextmanager
+def _crops(workers: int) -> Iterator[Crops]:
+    """What makes JPEGs of context crops, in order: in processes or here."""
+    if workers == 1:
+        yield lambda photos, boxes: starmap(_context_jpeg, zip(photos, boxes, strict=True))
+        return
+    with worker_pool(workers) as pool:
+        yield lambda photos, boxes: pool.map(_context_jpeg, photos, boxes, chunksize=16)
 
 
 def _context_jpeg(photo: Path, box: NDArray[np.float32]) -> bytes:

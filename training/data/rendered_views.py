@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +23,7 @@ from backend.data_folder import atomic_path, require_writable
 from backend.geometry.camera import RoiBox
 from training.data.fitted_photos import FITS_FILE, FittedPhotos, write_fits
 from training.data.manifest import write_manifest
+from training.data.workers import worker_pool
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -93,10 +92,8 @@ def render_views(
     paths = [parts / f"{number:05d}.npz" for number in range(len(chunks))]
     waiting = [(c, p) for c, p in zip(chunks, paths, strict=True) if not p.is_file()]
     work = partial(_render_part, photos, renderer, target)
-    # Not forked: forking a process in which torch or numba have started threads may hang.
-    context = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool,
+        worker_pool(workers, cv2.setNumThreads, 1) as pool,
         tqdm(total=len(photos), unit="photo", desc=step, disable=None) as bar,
     ):
         bar.update(len(photos) - sum(len(c) for c, _ in waiting))

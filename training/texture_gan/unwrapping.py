@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +29,7 @@ from training.data.profiling.mouth import MouthInside
 from training.data.profiling.turn import FLIP_Y, TurnedFace, photo_face, turn
 from training.data.profiling.views import ProfileRenderer
 from training.data.shards import CONTEXT
+from training.data.workers import worker_pool
 from training.texture_gan.pairs import MADE, WAITING, Pair, Pairs, create_pairs, open_pairs
 
 Float = NDArray[np.float32]
@@ -106,11 +105,9 @@ def unwrap_photos(
     waiting = np.flatnonzero(pairs.done == WAITING)
     chunks = np.array_split(waiting, -(-len(waiting) // PHOTOS_PER_CHUNK)) if len(waiting) else []
     work = partial(_unwrap_chunk, folder, settings)
-    # Not forked: forking a process in which torch or numba have started threads may hang.
-    context = multiprocessing.get_context("spawn")
     skipped: dict[str, str] = {}
     with (
-        ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool,
+        worker_pool(workers, cv2.setNumThreads, 1) as pool,
         tqdm(total=len(photos), unit="photo", desc="unwrap", disable=None) as bar,
     ):
         bar.update(len(photos) - len(waiting))
