@@ -9,6 +9,7 @@ from functools import cache
 from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome, record_done
 from backend.engines import Device
 from backend.errors import BadInputError, SynergyFaceError
+from backend.foreign.children import warm_child
 from backend.pipeline import FaceReconstructor
 
 # Of a clip that was cut off: what was found so far.
@@ -43,6 +44,7 @@ def process_item(item: Item, options: BatchOptions) -> Outcome:
 @cache
 def _reconstructor(device: Device) -> FaceReconstructor:
     """Loaded by the first item of this process."""
+    warm_child()
     return FaceReconstructor.load(device)
 
 

@@ -39,10 +39,12 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from backend.data_folder import require_writable
+    from backend.foreign.children import warm_child
     from backend.pipeline import FaceReconstructor
 
     _check_names(args.photos)
     require_writable(args.output)
+    warm_child()
     reconstructor = FaceReconstructor.load(args.device)
     results: list[dict[str, Any]] = []
     failures: list[SynergyFaceError] = []

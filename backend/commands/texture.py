@@ -28,10 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from backend.data_folder import require_writable
+    from backend.foreign.children import warm_child
     from backend.pipeline import FaceReconstructor
     from backend.vision.images import read_image
 
     require_writable(args.output)
+    warm_child()
     reconstructor = FaceReconstructor.load(args.device)
     image = read_image(args.photo)
     faces = reconstructor.faces_from_image(image, which=args.which, texture_size=None)

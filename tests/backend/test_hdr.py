@@ -8,37 +8,13 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from backend.vision import hdr
 from backend.vision.hdr import BT_2020, DISPLAY_P3, HLG, PQ, SRGB, Coding
+from tests.backend.bt2100 import TO_2020, hdr_signal
 
 # From deep to pale skin, and diffuse white, as sRGB of a picture without HDR.
 SKINS = np.array([[60, 40, 30], [120, 80, 60], [198, 150, 125], [240, 205, 185], [255, 255, 255]])
 
 
-def encoded_pq(nits: np.ndarray) -> np.ndarray:
-    """BT.2100's inverse EOTF, written as there."""
-    y = (np.asarray(nits, float) / 1e4) ** 0.1593017578125
-    return ((0.8359375 + 18.8515625 * y) / (1 + 18.6875 * y)) ** 78.84375
-
-
-def encoded_hlg(nits: np.ndarray) -> np.ndarray:
-    """BT.2100's inverse OOTF and OETF, for a screen of 1,000 candela per square metre."""
-    display = np.asarray(nits, float) / 1000
-    luminance = display @ [0.2627, 0.6780, 0.0593]
-    scene = display * np.where(luminance > 0, luminance, 1)[..., None] ** ((1 - 1.2) / 1.2)
-    return np.where(
-        scene <= 1 / 12,
-        np.sqrt(3 * scene),
-        0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073,
-    )
-
-
 D50 = (0.3457, 0.3585)
-# BT.2087's, from BT.709 to BT.2020.
-TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
-
-
-def linear(srgb: np.ndarray) -> np.ndarray:
-    c = np.asarray(srgb, float) / 255
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +53,7 @@ def test_another_white_becomes_ours() -> None:
 
 @pytest.mark.parametrize("transfer", [PQ, HLG])
 def test_skin_and_white_look_as_in_a_picture_without_hdr(transfer: int) -> None:
-    nits = 203 * linear(SKINS) @ TO_2020.T
-    signal = encoded_pq(nits) if transfer == PQ else encoded_hlg(nits)
+    signal = hdr_signal(SKINS, transfer)
     shown = hdr.srgb(signal, Coding(BT_2020, transfer))
     difference = deltaE_ciede2000(rgb2lab(shown), rgb2lab(SKINS / 255))
     assert difference[:3].max() < 0.5
@@ -113,3 +88,25 @@ def test_the_table_holds_the_same() -> None:
     table = hdr.cube(coding, 9)
     assert table[2, 5, 7] == pytest.approx(hdr.srgb(np.array([2, 5, 7]) / 8, coding), abs=1e-6)
     assert not table.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "coding", [Coding(BT_2020, PQ), Coding(BT_2020, HLG), Coding(DISPLAY_P3), Coding(exponent=1.8)]
+)
+@pytest.mark.parametrize("white", [255, 1023, 65535])
+def test_pixels_become_the_same_by_tables(coding: Coding, white: int) -> None:
+    dtype = np.uint8 if white == 255 else np.uint16
+    pixels = np.random.default_rng(2).integers(0, white + 1, (50, 40, 3)).astype(dtype)
+    fast = hdr.srgb_pixels(pixels, coding, white)
+    assert fast.dtype == np.uint8
+    assert np.abs(fast - 255 * hdr.srgb(pixels / white, coding)).max() < 0.6
+
+
+def test_a_power_stands_for_a_transfer() -> None:
+    """PNG's gAMA of 1 is linear light; chromaticities of sRGB need no matrix."""
+    srgb = ((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), (0.3127, 0.329))
+    coding = Coding(chromaticities=srgb, exponent=1.0)
+    assert not coding.is_srgb
+    # Grey cards reflect 18 % of the light: 118 of 255 in sRGB.
+    assert 255 * hdr.srgb(np.full(3, 0.18), coding) == pytest.approx(np.full(3, 118), abs=0.5)
+    assert Coding(chromaticities=srgb).is_srgb
