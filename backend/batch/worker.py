@@ -10,6 +10,7 @@ from functools import cache
 from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome, record_done
 from backend.engines.devices import Device
 from backend.errors import BadInputError, NoFaceError, SynergyFaceError
+from backend.foreign.children import warm_child
 from backend.pipeline import FaceReconstructor
 
 Tell = Callable[[str], object]
@@ -49,6 +50,7 @@ def process_item(item: Item, options: BatchOptions) -> Outcome:
 @cache
 def _reconstructor(device: Device) -> FaceReconstructor:
     """Loaded by the first item of this process."""
+    warm_child()
     return FaceReconstructor.load(device)
 
 

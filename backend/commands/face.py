@@ -60,6 +60,7 @@ def reconstruct(args: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
     from tqdm import tqdm
 
     from backend.data_folder import require_room
+    from backend.foreign.children import warm_child
     from backend.output.result_folder import result_folders, sweep
     from backend.pipeline import FaceReconstructor
 
@@ -67,6 +68,7 @@ def reconstruct(args: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
     photos = photos_of(args.photos)
     folders = result_folders(args.output, [photo.source for photo in photos])
     sweep(args.output)
+    warm_child()
     reconstructor = FaceReconstructor.load(args.device)
     results: list[dict[str, Any]] = []
     failures: list[SynergyFaceError] = []

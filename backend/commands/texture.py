@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from backend.data_folder import require_room
+    from backend.foreign.children import warm_child
     from backend.output.result_folder import shared_folder, sweep
     from backend.pipeline import FaceReconstructor
 
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     photo = Photo.of(args.photo)
     folder = shared_folder(args.output, photo.source, tuple(f"{part}.png" for part in PARTS))
     sweep(args.output)
+    warm_child()
     reconstructor = FaceReconstructor.load(args.device)
     with folder.claimed():
         _print(_written(photo, folder, args, reconstructor), args.json)

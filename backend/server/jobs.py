@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from backend.errors import CancelledError
+from backend.foreign.children import stopped_by
 from backend.server.job import FINISHED, Job, JobStatus, Listener, Work, nothing
 from backend.server.limits import Limits
 from backend.server.problems import Problem, ProblemError, problem_of
@@ -222,7 +223,8 @@ class JobQueue:
         assert job.work is not None
         started = self._clock()
         try:
-            result = job.work(partial(self._report, job))
+            with stopped_by(partial(_refuse_if_cancelled, job)):
+                result = job.work(partial(self._report, job))
         except CancelledError:
             outcome: dict[str, Any] = {"state": "cancelled"}
         except BaseException as error:  # not even SystemExit may end the only worker
@@ -238,8 +240,7 @@ class JobQueue:
     def _report(self, job: Job, progress: float, stage: str) -> None:
         """What the work calls as it goes; stops it when it was cancelled."""
         with self._changed:
-            if job.cancelled:
-                raise CancelledError
+            _refuse_if_cancelled(job)
             self._update(job, progress=min(max(job.progress, float(progress)), 1.0), stage=stage)
 
     def _cancel(self, job: Job) -> None:
@@ -289,6 +290,11 @@ class JobQueue:
             self._finished.popleft()
             kept_bytes -= len(oldest.result)
             del self._jobs[oldest.id]
+
+
+def _refuse_if_cancelled(job: Job) -> None:
+    if job.cancelled:
+        raise CancelledError
 
 
 def _problem(status: HTTPStatus, code: str, detail: str, remedy: str) -> ProblemError:

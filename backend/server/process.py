@@ -18,6 +18,7 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from backend.contract import PROTOCOL
 from backend.errors import BadInputError
+from backend.foreign.children import end_children
 from backend.server.app import create_app
 from backend.server.clip_paths import ClipPaths
 from backend.server.connection import TimedConnection
@@ -151,6 +152,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the jobs first: the long polls that wait for them are then answered."""
         self._stop_jobs()
+        end_children()
         await super().shutdown(sockets)
 
 

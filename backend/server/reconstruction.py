@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backend import contract
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.engines.devices import Device
+from backend.foreign.children import warm_child
 from backend.geometry.camera import RoiBox
 from backend.pipeline import FaceReconstructor
 from backend.server.reconstructor import ClipOrder, Progress, TextureMode, Which
@@ -32,6 +33,7 @@ class PipelineReconstructor:
     """
 
     def __init__(self, device: Device) -> None:
+        warm_child()
         self._reconstructor = FaceReconstructor.load(device)
 
     @property

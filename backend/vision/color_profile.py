@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -21,8 +22,8 @@ _MODES = {
 }
 
 
-def srgb(picture: Image.Image) -> Image.Image:
-    """The colours of a picture in sRGB, transparency left out.
+def to_srgb(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What converts a picture's colours to sRGB, and leaves transparency out.
 
     A profile that is damaged, longer than `MAX_PROFILE_BYTES` or for another kind of picture counts
     as none: without a profile colours are taken for sRGB.
@@ -34,12 +35,12 @@ def srgb(picture: Image.Image) -> Image.Image:
 
     Returns
     -------
-    A picture of mode RGB.
+    Makes RGB of the picture or of a part of it.
     """
     profile = picture.info.get("icc_profile") or b""
     modes, mode = _MODES.get(profile[_SPACE], (frozenset(), ""))
     if picture.mode not in modes or len(profile) > MAX_PROFILE_BYTES:
-        return picture.convert("RGB")
+        return _plain
     try:
         transform = ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
@@ -50,10 +51,14 @@ def srgb(picture: Image.Image) -> Image.Image:
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (OSError, ImageCms.PyCMSError):
-        return picture.convert("RGB")
+        return _plain
     if mode == "RGB" and _changes_nothing(transform):
-        return picture.convert("RGB")
-    return transform.apply(picture.convert(mode))
+        return _plain
+    return lambda part: transform.apply(part.convert(mode))
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:

@@ -19,9 +19,9 @@ from backend.errors import BadInputError, MissingAssetError
 from backend.morphable_model.pickled_arrays import read_pickled_array, read_pickled_arrays
 from backend.morphable_model.synergynet_folder import read_synergynet_folder
 from backend.server.frame_image import frame_image
-from backend.vision.images import decode_image
 from tests.backend.fuzz import damaged, fuzz
 from tests.backend.icc_profiles import DISPLAY_P3, gamma, printer, screen
+from tests.backend.in_process import decoded, decoded_frame
 
 
 def gradient(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> Image.Image:
@@ -67,7 +67,7 @@ PHOTOS = [
 def test_photos() -> None:
     def check(data: bytes) -> None:
         try:
-            image = decode_image(data)
+            image = decoded(data)
         except BadInputError as error:
             assert error.problem and error.remedy
             return
@@ -81,7 +81,7 @@ def test_frames_of_a_stream() -> None:
     def check(example: tuple[bytes, tuple[int, int] | None]) -> None:
         data, size = example
         try:
-            image = frame_image(data, size)
+            image = decoded_frame(data) if size is None else frame_image(data, size)
         except BadInputError as error:
             assert error.problem and error.remedy
             return

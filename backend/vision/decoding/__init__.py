@@ -1,0 +1,1 @@
+"""Decoders of still pictures. They run in a child process: see `backend.foreign`."""
