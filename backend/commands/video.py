@@ -73,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     from backend.output.clips import write_clip
     from backend.pipeline import FaceReconstructor
     from backend.tracking.partial import discard
-    from backend.vision.clip import Range, open_clip
+    from backend.vision.clip import Range
+    from backend.vision.opening import open_clip
 
     strengths = _strengths(args.smooth)
     request = ClipRequest(
@@ -135,7 +136,7 @@ def _write_preview(
     progress: Callable[[float, str], None],
 ) -> None:
     from backend.output.clip_preview import write_overlay
-    from backend.vision.clip import open_clip
+    from backend.vision.opening import open_clip
 
     clip = open_clip(request.source, request.frame_rate)
     write_overlay(path, clip, tracked, reconstructor.model, progress)
