@@ -26,8 +26,9 @@ from backend.tracking.partial import PartialTracking
 from backend.tracking.partial import Progress as Found
 from backend.tracking.refit import parameters_of, refit
 from backend.tracking.track import Track, TrackedClip
-from backend.vision.clip import Clip, Range, open_clip
+from backend.vision.clip import Clip, Range
 from backend.vision.image_sequence import is_image_sequence, numbered_pictures
+from backend.vision.opening import open_clip
 
 # Share of the work that is following the faces; the rest is textures.
 FOLLOWING = 0.9
@@ -47,7 +48,7 @@ class ClipRequest:
     Attributes
     ----------
     source
-        A video file, or pictures; see `vision.clip.open_clip`.
+        A video file, or pictures; see `vision.opening.open_clip`.
     part
         Which part of it.
     frame_rate

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ..problems import Problem
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv")
+
+# Frames a second that a film can have, those of time lapses and of high-speed cameras included.
+FILM_RATES = (1e-3, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,24 @@ def frame_rate(scene: bpy.types.Scene) -> float:
     return scene.render.fps / scene.render.fps_base
 
 
-def set_frame_rate(scene: bpy.types.Scene, rate: float) -> None:
-    """Give a scene a frame rate: 23.976 becomes 24 / 1.001."""
-    scene.render.fps = max(round(rate), 1)
-    scene.render.fps_base = scene.render.fps / rate
+def set_frame_rate(scene: bpy.types.Scene, rate: float, times: NDArray[np.floating]) -> None:
+    """Give a scene a clip's frame rate: 23.976 becomes 24 / 1.001.
+
+    Parameters
+    ----------
+    rate
+        Frames a second, by the clip. One that no film has is an error of the file: then the times
+        tell it, and if they do not, the scene keeps its own rate.
+    times
+        (F,) seconds of the clip's frames.
+    """
+    gap = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    low, high = FILM_RATES
+    for frames_a_second in (rate, 1 / gap if gap > 0 else 0.0):
+        if low <= frames_a_second <= high:
+            scene.render.fps = max(round(frames_a_second), 1)
+            scene.render.fps_base = scene.render.fps / frames_a_second
+            return
 
 
 def _found(filepath: str) -> Path:

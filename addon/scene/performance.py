@@ -159,7 +159,7 @@ def _cast(
 
 
 def _settle_scene(scene: bpy.types.Scene, recording: Recording, style: Style) -> None:
-    set_frame_rate(scene, recording.frame_rate)
+    set_frame_rate(scene, recording.frame_rate, recording.motion.times)
     seconds = recording.motion.times[-1] - style.first_second
     scene.frame_start = math.floor(style.start)
     # The last picture may lie a rounding error behind its frame.

@@ -87,7 +87,7 @@ def _write_animations(
     from backend.output.clip_preview import write_overlay
     from backend.output.clips import write_clip
     from backend.tracking.partial import discard
-    from backend.vision.clip import open_clip
+    from backend.vision.opening import open_clip
 
     request = ClipRequest(
         item.source,

@@ -117,7 +117,7 @@ def _check(request: ClipRequest, args: argparse.Namespace) -> None:
     from backend.data_folder import require_room
     from backend.output.film_file import require_film
     from backend.output.overwriting import refuse_overwriting
-    from backend.vision.clip import open_clip
+    from backend.vision.opening import open_clip
 
     open_clip(request.source, request.frame_rate)
     require_room(args.output)
@@ -214,7 +214,7 @@ def _write_preview(
     progress: Callable[[float, str], None],
 ) -> None:
     from backend.output.clip_preview import write_overlay
-    from backend.vision.clip import open_clip
+    from backend.vision.opening import open_clip
 
     clip = open_clip(request.source, request.frame_rate)
     write_overlay(path, clip, tracked, reconstructor.model, progress)

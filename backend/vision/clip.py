@@ -1,4 +1,4 @@
-"""Clips: frames with the times at which they are shown, from a video file or from pictures."""
+"""Clips: frames with the times at which they are shown; `vision.opening` opens them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +30,8 @@ class ClipInfo:
     width, height
         Pixels of the picture as it is shown: turned, and with square pixels, as the file says.
     frame_rate
-        Average frames a second, by the file. Times are exact where the rate varies; this is not.
+        Frames a second where there is no pause, by the file. Times are exact where the rate
+        varies; this is not.
     source
         The file or image sequence, as it was named.
     """
@@ -124,36 +124,6 @@ class Clip(Protocol):
             The clip has no frame that can be decoded.
         """
         ...
-
-
-def open_clip(source: Path, frame_rate: float | None = None) -> Clip:
-    """Open a video file or an image sequence.
-
-    Parameters
-    ----------
-    source
-        A video file; a folder of pictures; or a pattern of picture names, with one ``%04d`` or
-        the like for the number, or with ``*`` and ``?``.
-    frame_rate
-        Pictures a second of an image sequence. A video has its own times.
-
-    Raises
-    ------
-    BadInputError
-        There is no such clip, it is no clip, its codec is unknown, or the frame rate is missing
-        or not needed.
-    """
-    from backend.vision.image_sequence import ImageSequence, is_image_sequence
-    from backend.vision.video import VideoFile
-
-    if is_image_sequence(source):
-        return ImageSequence(source, frame_rate)
-    if frame_rate is not None:
-        raise BadInputError(
-            f"{source} is a video, which has times of its own.",
-            "Give frames per second for image sequences only.",
-        )
-    return VideoFile(source)
 
 
 def read_ahead(

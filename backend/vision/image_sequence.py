@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from backend.contract import kind_of
 from backend.errors import BadInputError
 from backend.vision.clip import ClipInfo, Frame, Range
+from backend.vision.framing import largest_within, letterboxed
 from backend.vision.images import read_image
 
 PRINTF = re.compile(r"%(?:0(\d+))?d")
@@ -82,11 +83,12 @@ class ImageSequence:
         raise problem or AssertionError("an image sequence has pictures")
 
     def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """All pictures in the size of the first."""
-        size = self.info.decoded_size
-        if image.shape[1::-1] == size:
-            return image
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        """All pictures in the size of the first; those of another shape in the middle of black."""
+        room = self.info.decoded_size
+        size = largest_within((image.shape[1], image.shape[0]), room)
+        if size != image.shape[1::-1]:
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return letterboxed(image, room)
 
 
 def numbered_pictures(source: Path) -> list[tuple[int, Path]]:

@@ -1,37 +1,37 @@
-"""Video files: decoded by presentation timestamps, upright."""
+"""Video files: frames as players show them, at their times, upright, in one size."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
 from backend.vision.clip import ClipInfo, Frame, Range
-from backend.vision.film_colors import matrix_of
-from backend.vision.images import MAX_PIXELS, too_many_pixels
+from backend.vision.film_colors import ScreenColors
+from backend.vision.film_container import (
+    FrameMemory,
+    duration,
+    longest_gap,
+    nominal_rate,
+    open_container,
+    shown_stream,
+    use_threads,
+)
+from backend.vision.film_times import Timeline
+from backend.vision.framing import UPRIGHT, Size, Turn, largest_within, letterboxed
+from backend.vision.images import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from av import VideoFrame, VideoStream
+    from av import Packet, VideoFrame, VideoStream
     from av.container import InputContainer
-    from av.video.reformatter import VideoReformatter
 
-# Containers of moving pictures. FFmpeg also knows playlists, which name other files and hosts.
-CONTAINERS = (
-    "3gp,apng,asf,avi,dv,flv,gif,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,"
-    "mxf,nut,ogg,webm,wtv,yuv4mpegpipe"
-)
-DEFAULT_FRAME_RATE = 25.0
 # Times closer than this are the same, in seconds.
 SAME_TIME = 1e-5
-# Times that fall by more than that begin anew, as in files that were put one behind the other: the
-# frames go on from there.
-RESTART_SECONDS = 1.0
-
-_CONVERT = "Convert it to MP4 (H.264), for example with FFmpeg or HandBrake, and try again."
 
 
 class VideoFile:
@@ -40,7 +40,8 @@ class VideoFile:
     Parameters
     ----------
     path
-        The file; its first video stream is taken.
+        The file; of several video streams the default one is taken, of several of these the
+        largest.
 
     Raises
     ------
@@ -52,15 +53,13 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.skipped = 0
-        with _open(path) as container:
-            stream = _video_stream(container, path)
+        with open_container(path) as container:
+            stream = shown_stream(container, path)
             first = self._first_frame(container, stream)
-            self._zero = first.pts or 0
-            rate = stream.average_rate or stream.guessed_rate
-            self.info = ClipInfo(
-                *_shown_size(first, stream), float(rate or DEFAULT_FRAME_RATE), str(path)
-            )
-            self.duration = _duration(container, stream)
+            self._needs = FrameMemory.of(first)
+            size = _Shape(stream).shown_size(first)
+            self.info = ClipInfo(*size, nominal_rate(stream), str(path))
+            self.duration = duration(container, stream)
 
     def frames(self, part: Range) -> Generator[Frame]:
         """See `Clip.frames`.
@@ -68,66 +67,36 @@ class VideoFile:
         What comes before the part is decoded as well: jumping there would be faster, but many
         files do not lead to the right frame, and none of them tells its number.
         """
-        from av.video.reformatter import VideoReformatter
-
         self.skipped = 0
-        with _open(self._path) as container:
-            stream = _video_stream(container, self._path)
-            reformatter = VideoReformatter()
-            for number, (time, frame) in enumerate(self._timed(container, stream)):
+        with open_container(self._path) as container:
+            stream = shown_stream(container, self._path)
+            use_threads(stream, self._needs)
+            timeline = Timeline(_tick(stream), self.info.frame_rate, longest_gap(container))
+            shape, colors = _Shape(stream), ScreenColors()
+            for number, frame in enumerate(self._decoded(container, stream)):
+                time = timeline.next(frame.pts, frame.dts)
                 if time > part.end + SAME_TIME:
                     return
                 if time >= part.start - SAME_TIME:
-                    yield Frame(number, time, self._picture(frame, reformatter))
+                    yield Frame(number, time, self._picture(frame, shape, colors))
 
     def _first_frame(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
         for frame in self._decoded(container, stream):
             return frame
         raise BadInputError(
-            f"{self._path} has no frame that can be decoded: it is empty or damaged.",
-            "Copy or download it again.",
+            f"{self._path} has no frame that can be decoded: it is empty, damaged, or its pictures "
+            f"have more than {MAX_PIXELS // 10**6} million pixels.",
+            "Copy or download it again, or export it in a smaller size.",
             code="no-frames",
         )
-
-    def _timed(
-        self, container: InputContainer, stream: VideoStream
-    ) -> Iterator[tuple[float, VideoFrame]]:
-        """Frames and their times, which never fall: frames that come too late are left out."""
-        last = shift = 0.0
-        for number, frame in enumerate(self._decoded(container, stream)):
-            time = self._time(number, frame) + shift
-            if time < last - RESTART_SECONDS:
-                shift += last + 1 / self.info.frame_rate - time
-                time = last + 1 / self.info.frame_rate
-            if time < last:
-                self.skipped += 1
-                continue
-            last = time
-            yield time, frame
-
-    def _time(self, number: int, frame: VideoFrame) -> float:
-        """Seconds since the first frame."""
-        if frame.pts is None or frame.time_base is None:
-            # Raw streams have no times: their frames follow at the nominal rate.
-            return number / self.info.frame_rate
-        return float((frame.pts - self._zero) * frame.time_base)
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """Frames in the order of showing; those that are damaged beyond use are counted."""
         from av.error import FFmpegError
 
-        packets = container.demux(stream)
-        while True:
+        for packet in self._packets(container, stream):
             try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except FFmpegError:
-                # The file ends in the middle of something.
-                self.skipped += 1
-                return
-            try:
-                decoded = packet.decode()
+                decoded = stream.codec_context.decode(packet)
             except FFmpegError:
                 self.skipped += 1
                 continue
@@ -135,96 +104,78 @@ class VideoFile:
             self.skipped += len(decoded) - len(usable)
             yield from usable
 
-    def _picture(self, frame: VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet | None]:
+        """All that can be decoded, and None, which asks for the frames that a decoder still has."""
+        from av.error import FFmpegError
+
+        last: Packet | None = None
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next((p for p in packets if p.size), None)
+            except FFmpegError:
+                # The file ends in the middle of something.
+                self.skipped += 1
+                packet = None
+            if packet is None:
+                break
+            if last is not None:
+                yield last
+            last = packet
+        if last is not None and last.is_corrupt:
+            # Half of it is missing. Decoders with threads lose the frames before as well.
+            self.skipped += 1
+        elif last is not None:
+            yield last
+        yield None
+
+    def _picture(self, frame: VideoFrame, shape: _Shape, colors: ScreenColors) -> NDArray[np.uint8]:
         """(H, W, 3) RGB, upright, in the size of decoded frames."""
-        size = self.info.decoded_size
-        quarter_turns = _quarter_turns(frame)
-        if quarter_turns % 2:
-            size = size[::-1]
-        smooth = "AREA" if size[0] < frame.width else "BILINEAR"
-        rgb = reformatter.reformat(
-            frame, *size, format="rgb24", src_colorspace=matrix_of(frame), interpolation=smooth
-        )
-        return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), quarter_turns), np.uint8)
+        room, turn = self.info.decoded_size, shape.turn(frame)
+        size = largest_within(shape.shown_size(frame), room)
+        return letterboxed(turn.shown(colors.picture(frame, turn.size(size))), room)
 
 
-def _open(path: Path) -> InputContainer:
-    import av
-    from av.error import FFmpegError
+class _Shape:
+    """How a film's frames are turned, and how wide their pixels are.
 
+    The container says the latter for all of a film, or else the film itself, which may change it.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._film = stream.codec_context
+        self._begun = self._film.sample_aspect_ratio
+        self._aspect = stream.sample_aspect_ratio
+        self._turns: dict[int, Turn] = {}
+
+    def turn(self, frame: VideoFrame) -> Turn:
+        """How a frame comes upright."""
+        if frame.rotation not in self._turns:
+            self._turns[frame.rotation] = _turn(frame)
+        return self._turns[frame.rotation]
+
+    def shown_size(self, frame: VideoFrame) -> Size:
+        """Width and height with square pixels, turned upright."""
+        now = self._film.sample_aspect_ratio
+        aspect = float((self._aspect if now == self._begun else now) or 1)
+        width = max(1, round(frame.width * (aspect if aspect > 0 else 1)))
+        return self.turn(frame).size((width, frame.height))
+
+
+def _turn(frame: VideoFrame) -> Turn:
+    """How a frame comes upright; other angles than quarters are not shown."""
+    # A frame that was asked for side data keeps its memory until Python looks for circles.
+    small = frame.reformat(16, 16, "gray")
     try:
-        if not path.is_file():
-            raise BadInputError(
-                f"There is no file {path}.", "Check its name and folder.", code="missing-file"
-            )
-        # Without "file:", a name like concat:a could be taken for another protocol.
-        return av.open(
-            f"file:{path}",
-            options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
-            # Titles and the like may be in any encoding; nobody reads them here.
-            metadata_errors="replace",
-        )
-    except FFmpegError as error:
-        raise BadInputError(
-            f"{path} is not a video, or it is damaged or not complete.",
-            f"Copy or download it again. {_CONVERT}",
-            code="not-a-video",
-        ) from error
-    except OSError as error:
-        raise BadInputError(
-            f"Cannot read {path}: {error.strerror or error}.",
-            "Check that you may open it.",
-            code="unreadable",
-        ) from error
+        matrix: Any = small.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV reads no side data at all of a frame with a kind that it does not know.
+        return Turn.of_degrees(frame.rotation)
+    if matrix is None:
+        return UPRIGHT
+    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
+    return Turn.of_matrix((a, b, c, d))
 
 
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    # Sound files carry their cover as a video stream with one picture.
-    streams = [s for s in container.streams.video if not int(s.disposition) & _cover()]
-    if not streams:
-        raise BadInputError(
-            f"{path} has no pictures, only {_other_streams(container)}.",
-            "Choose a file with video.",
-            code="no-video-stream",
-        )
-    stream = streams[0]
-    # A stream whose codec FFmpeg lacks has no context, whatever the type says.
-    if getattr(stream, "codec_context", None) is None:
-        raise BadInputError(
-            f"{path} is in a video format that cannot be decoded here.", _CONVERT, code="no-codec"
-        )
-    if stream.width * stream.height > MAX_PIXELS:
-        raise too_many_pixels(str(path), (stream.width, stream.height))
-    # The head of the file may say less than what comes.
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    stream.thread_type = "AUTO"
-    return stream
-
-
-def _cover() -> int:
-    from av.stream import Disposition
-
-    return int(Disposition.attached_pic)
-
-
-def _other_streams(container: InputContainer) -> str:
-    kinds = sorted({"sound" if s.type == "audio" else s.type for s in container.streams})
-    return " and ".join(kinds) or "an empty container"
-
-
-def _duration(container: InputContainer, stream: VideoStream) -> float:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration else float("inf")
-
-
-def _shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Width and height with square pixels, turned upright."""
-    aspect = float(stream.sample_aspect_ratio or 1)
-    width, height = round(frame.width * (aspect if aspect > 0 else 1)), frame.height
-    return (height, width) if _quarter_turns(frame) % 2 else (width, height)
-
-
-def _quarter_turns(frame: VideoFrame) -> int:
-    """Anticlockwise turns that bring a frame upright; other angles than these are not shown."""
-    return round(frame.rotation / 90) % 4
+def _tick(stream: VideoStream) -> Fraction:
+    return Fraction(stream.time_base or Fraction(1, 90_000))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backend.vision.clip import Range, open_clip
+from backend.vision.clip import Range
 from backend.vision.film_colors import bt709_frame, tag_bt709
+from backend.vision.opening import open_clip
 
 # A tanned skin's luma and chroma, and what the luma and chroma of red and blue weigh (ITU-R).
 Y, CB, CR = 110, 95, 175

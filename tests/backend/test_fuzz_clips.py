@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from backend.errors import BadInputError
-from backend.vision.clip import Range, open_clip, read_ahead
+from backend.vision.clip import Range, read_ahead
+from backend.vision.opening import open_clip
 from tests.backend.fuzz import damaged, fuzz
 from tests.clips import grey_steps, sound_only, steady, turned, write_clip
 

@@ -29,7 +29,8 @@ from backend.tracking import following
 from backend.tracking.partial import STATE
 from backend.tracking.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
-from backend.vision.clip import ClipInfo, Frame, Range, open_clip
+from backend.vision.clip import ClipInfo, Frame, Range
+from backend.vision.opening import open_clip
 from tests.clips import steady
 from tests.clips import write_clip as write_video
 

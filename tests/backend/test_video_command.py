@@ -13,8 +13,9 @@ from skimage import data
 
 from backend.cli import main
 from backend.pipeline import FaceReconstructor
-from backend.vision.clip import Range, open_clip
+from backend.vision.clip import Range
 from backend.vision.film_colors import BT_709
+from backend.vision.opening import open_clip
 from tests.clips import grey_steps, sound_only, steady, write_clip
 from tests.peak_memory import needs_peak, run_alone
 

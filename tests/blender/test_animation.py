@@ -114,6 +114,28 @@ def test_the_scene_takes_the_clips_rate_and_length(scene: bpy.types.Scene) -> No
         )
 
 
+@pytest.mark.parametrize("rate", [60_000.0, 0.0])
+def test_a_rate_that_no_film_has_is_measured(scene: bpy.types.Scene, rate: float) -> None:
+    """Raw DV says 60,000; Blender takes 32,767 at most, and a scene at that cannot be played."""
+    module = submodule("scene.performance")
+    staging = module.Staging(style(), use_scene_rate=True)
+    [head] = perform(scene, film(np.arange(50) / 25, rate), staging=staging)
+    assert scene.render.fps == 25 and scene.render.fps_base == pytest.approx(1)
+    assert (scene.frame_start, scene.frame_end) == (1, 50)
+    np.testing.assert_allclose(
+        keys(curves(head)["location", 0])[:, 0], np.arange(1, 51), atol=1e-3
+    )
+
+
+def test_without_any_usable_rate_the_scene_keeps_its_own(scene: bpy.types.Scene) -> None:
+    module = submodule("scene.performance")
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    staging = module.Staging(style(), use_scene_rate=True)
+    perform(scene, film(np.arange(50) / 60_000, 60_000.0), staging=staging)
+    assert (scene.render.fps, scene.render.fps_base) == (24, 1.0)
+    assert (scene.frame_start, scene.frame_end) == (1, 2)
+
+
 def test_a_whole_clip_is_written_at_once(scene: bpy.types.Scene) -> None:
     """300 frames by 17 channels in 20 ms of processor time, so that others' work does not count."""
     times = np.arange(300) / 30
