@@ -17,7 +17,6 @@ from backend.geometry.pose import Pose
 from backend.memory import give_back_memory, share_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.placement import pose_in_image, posed_vertices
-from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.synergynet.weights import active_weights
@@ -25,6 +24,7 @@ from backend.texture.baker import NETWORK_MODES, Mode, TextureBaker, TextureSet
 from backend.tracking.live import LiveTracker
 from backend.vision.crop import crop
 from backend.vision.detection import Detection, FaceDetector
+from backend.vision.sources import detector_path
 
 if TYPE_CHECKING:
     from gan_texture.inference import TextureGenerator

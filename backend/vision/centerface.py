@@ -84,7 +84,7 @@ class CenterFace:
     def __init__(self, model_path: Path) -> None:
         if not model_path.is_file():
             raise MissingAssetError(
-                f"The face finder's model {model_path} is missing.",
+                f"The face detector's model {model_path} is missing.",
                 "Run `synergyface assets fetch`.",
             )
         self._path = model_path
@@ -134,7 +134,7 @@ def _open(path: Path) -> InferenceSession:
     # onnxruntime's own exceptions share no base.
     except Exception as error:
         raise MissingAssetError(
-            f"The face finder's model {path} is damaged.",
+            f"The face detector's model {path} is damaged.",
             "Run `synergyface assets fetch` to fetch it again.",
         ) from error
 

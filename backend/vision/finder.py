@@ -18,7 +18,7 @@ FIRST_VIEW, FINER, LARGEST_VIEW = 128, 3, 1280
 GLANCE_VIEW = 160
 # A face is found when it is that high in a view; smaller ones than SMALLEST, in pixels of the
 # image, are too coarse to reconstruct.
-FACE_PIXELS, SMALLEST = 14, 33
+FACE_PIXELS, SMALLEST = 12, 33
 # Faces less than this part as high as the largest one are bystanders.
 SMALLEST_TO_LARGEST = 0.5
 QUARTER_TURNS = (90.0, 270.0, 180.0)
@@ -73,7 +73,7 @@ class FaceFinder:
             found += self._view(image, pixels, 0.0, known + found)
         if known or found:
             return found
-        return self._turned(image, FINER * FIRST_VIEW)
+        return self._turned(image, min(pixels, FINER * FIRST_VIEW))
 
     def believed(
         self, image: Image, faces: list[Candidate], known: list[Candidate]
