@@ -12,12 +12,18 @@ import numpy as np
 from backend.geometry.camera import CROP_SIZE, RoiBox
 from backend.vision.centerface import Candidate
 from backend.vision.crop import crop
-from backend.vision.finder import SURE, FaceFinder, is_known
+from backend.vision.finder import SMALLEST, SURE, FaceFinder, is_known
 from backend.vision.landmarker import Landmarker
 from backend.vision.roi import FIVE_POINTS, lean, roi_box_from_five, roi_box_from_points
 from backend.vision.views import Image, Points, carry, shrunk_and_turned
 
 FINDER_FILE = "centerface.onnx"
+# What those are told whose picture shows no face.
+LOOKED_FOR = (
+    f"Faces at least {SMALLEST} pixels high, and in large pictures a hundredth of the longer side, "
+    "were looked for, from the front and in profile, turned by any angle. Use a picture that shows "
+    "an eye, the nose and the mouth."
+)
 OVERVIEW_PIXELS = 1280
 # Mean distance of MediaPipe's eyes, nose and mouth corners from CenterFace's, in parts of the
 # face's height, up to which both have seen the same. Right readings of 106 portraits: at most

@@ -1,11 +1,12 @@
-"""From MediaPipe's points to the region of the image that SynergyNet was trained to see."""
+"""From points of a face to the region of the image that SynergyNet was trained to see."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import RoiBox
+from backend.geometry.camera import CROP_SIZE, RoiBox, image_from_crop_frame
+from backend.geometry.pose import euler_angles, pose_from_parameters
 
 # Indices of MediaPipe's face mesh; left and right are the image's.
 FOREHEAD, CHIN = 10, 152
@@ -24,6 +25,12 @@ FIVE_POINTS = (468, 473, 4, MOUTH_LEFT, MOUTH_RIGHT)
 SIDE_RATIO = 1.062 * np.sqrt(2)
 # Where the region's middle lies below that of CenterFace's box, and its side, in parts of the box.
 FIVE_SHIFT, FIVE_SIDE = 0.09, 1.19
+# Degrees by which a face may lean in its crop before the crop is turned with it.
+LEAN = 10.0
+# A second look is worth its time at a face turned by so many degrees or more, and where the first
+# one shows that its region was off by more than these parts of its side, in place and size. The
+# regions from MediaPipe's points of frontal faces are nearer than that.
+TURNED, OFF_PLACE, OFF_SIZE = 35.0, 0.06, 0.15
 
 
 def lean(points: NDArray[np.floating]) -> float:
@@ -108,6 +115,46 @@ def roi_box_from_five(
     down = np.array([np.sin(np.radians(roll)), np.cos(np.radians(roll))])
     x, y = centre + FIVE_SHIFT * size * down
     return RoiBox(float(x), float(y), FIVE_SIDE * float(size), roll)
+
+
+def roi_box_from_landmarks(landmarks: NDArray[np.floating], seen_in: RoiBox, roll: float) -> RoiBox:
+    """Region by the training's convention around the network's landmarks of a face.
+
+    Parameters
+    ----------
+    landmarks
+        (68, 3) in the crop frame of `seen_in`.
+    roll
+        Of the pose in that crop, in degrees, clockwise as seen. The region keeps its turn unless
+        the face leans in it by more than `LEAN`.
+    """
+    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+    middle = np.array([[*(low + high) / 2, 0]], np.float32)
+    x, y, _ = image_from_crop_frame(middle, seen_in)[0]
+    side = float((high - low).max()) * np.sqrt(2) * seen_in.side / CROP_SIZE
+    # A face's roll is clockwise as seen, a box's anticlockwise.
+    turn = seen_in.roll - roll if abs(roll) > LEAN else seen_in.roll
+    return RoiBox(float(x), float(y), float(side), (turn + 180) % 360 - 180)
+
+
+def second_look(
+    parameters: NDArray[np.floating], landmarks: NDArray[np.floating], seen_in: RoiBox
+) -> RoiBox | None:
+    """Where to look at a face of a photo again; None if it is not worth it.
+
+    Parameters
+    ----------
+    parameters
+        (62,) that the network gave in the first look at `seen_in`.
+    landmarks
+        (68, 3) that it gave, in the crop frame.
+    """
+    yaw, _, roll = euler_angles(pose_from_parameters(parameters).rotation)
+    box = roi_box_from_landmarks(landmarks, seen_in, roll)
+    moved = np.hypot(box.x - seen_in.x, box.y - seen_in.y) / seen_in.side
+    grown = abs(np.log(max(box.side, 1e-9) / seen_in.side))
+    off = moved > OFF_PLACE or grown > OFF_SIZE or abs(roll) > LEAN
+    return box if off or abs(yaw) >= TURNED else None
 
 
 def _unit(vector: NDArray[np.floating]) -> NDArray[np.floating]:
