@@ -27,6 +27,7 @@ from backend.tracking.partial import Progress as Found
 from backend.tracking.refit import parameters_of, refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range
+from backend.vision.detection import LOOKED_FOR
 from backend.vision.image_sequence import is_image_sequence, numbered_pictures
 from backend.vision.opening import open_clip
 
@@ -161,7 +162,7 @@ def _tracked(
     if not everybody:
         raise NoFaceError(
             f"No face was found in {request.source}.",
-            "Use a clip in which the face is at least 60 pixels wide and not covered.",
+            LOOKED_FOR,
         )
     asked = 1 if request.which == "largest" else len(everybody)
     persons = most_visible(everybody, min(asked, MAX_PEOPLE))

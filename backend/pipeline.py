@@ -18,14 +18,15 @@ from backend.geometry.pose import Pose
 from backend.memory import give_back_memory, share_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.placement import pose_in_image, posed_vertices
-from backend.morphable_model.sources import detector_path
 from backend.morphable_model.storage import load_model
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.synergynet.weights import active_weights
 from backend.texture.baker import NETWORK_MODES, Mode, TextureBaker, TextureSet
 from backend.tracking.live import LiveTracker
 from backend.vision.crop import crop
-from backend.vision.detection import Detection, FaceDetector
+from backend.vision.detection import LOOKED_FOR, Detection, FaceDetector
+from backend.vision.roi import second_look
+from backend.vision.sources import detector_path
 
 if TYPE_CHECKING:
     from gan_texture.inference import TextureGenerator
@@ -172,7 +173,7 @@ class FaceReconstructor:
         if not detections:
             raise NoFaceError(
                 "No face was found in the picture.",
-                "Use a photo in which the face is at least 60 pixels wide and not covered.",
+                LOOKED_FOR,
             )
         if which == "largest":
             detections = [max(detections, key=lambda d: d.roi_box.side)]
@@ -197,13 +198,28 @@ class FaceReconstructor:
         return self.detector.detect(image)
 
     def regress(self, image: Image, roi_boxes: list[RoiBox]) -> list[Face]:
-        """Reconstruct the faces in given boxes, without texture."""
-        crops = np.stack([crop(image, box) for box in roi_boxes])
-        output = self._engine.run(crops)
-        return [
-            self._face(box, output.parameters[i], output.refined[i], output.coarse[i])
-            for i, box in enumerate(roi_boxes)
-        ]
+        """Reconstruct the faces in given boxes, without texture.
+
+        Faces that are turned away, or that were not quite where their boxes said, are looked at
+        twice: the second time where their landmarks are.
+        """
+        answers = self._answers(image, roi_boxes)
+        again = {
+            i: box
+            for i, (seen_in, parameters, refined, _) in enumerate(answers)
+            if (box := second_look(parameters, refined, seen_in)) is not None
+        }
+        if again:
+            better = self._answers(image, [*again.values()])
+            answers = [*(dict(enumerate(answers)) | dict(zip(again, better, strict=True))).values()]
+        return [self._face(*answer) for answer in answers]
+
+    def _answers(
+        self, image: Image, roi_boxes: list[RoiBox]
+    ) -> list[tuple[RoiBox, Float, Float, Float]]:
+        """Each box, and parameters, refined and coarse landmarks of the face in it."""
+        output = self._engine.run(np.stack([crop(image, box) for box in roi_boxes]))
+        return [*zip(roi_boxes, output.parameters, output.refined, output.coarse, strict=True)]
 
     def landmarks(self, image: Image, roi_boxes: list[RoiBox]) -> Float:
         """(N, 68, 3) refined landmarks of the faces in given boxes, image frame; no mesh is built.

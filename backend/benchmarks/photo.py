@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from backend import contract
 from backend.engines.devices import Device
 from backend.geometry.rasterizer import rasterize
-from backend.morphable_model.sources import detector_path
 from backend.pipeline import FaceReconstructor
 from backend.texture.baker import TextureBaker
 from backend.vision.crop import crop
 from backend.vision.landmarker import Landmarker
+from backend.vision.sources import detector_path
 from backend.wire import faces_result
 
 if TYPE_CHECKING:

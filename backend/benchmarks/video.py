@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from backend.benchmarks.photo import PHOTO_HEIGHT, PHOTO_WIDTH, frame_of
 from backend.clip_pipeline import ClipRequest, track_from_video
-from backend.morphable_model.sources import detector_path
 from backend.pipeline import FaceReconstructor
 from backend.vision.clip import Clip, Range, read_ahead
 from backend.vision.film_colors import bt709_frame, tag_bt709
 from backend.worker_process import follow_parent
 from backend.vision.opening import open_clip
+from backend.vision.sources import detector_path
 
 Image = NDArray[np.uint8]
 

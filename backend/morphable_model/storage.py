@@ -24,9 +24,9 @@ from backend.morphable_model.model import (
     N_VERTICES,
     MorphableModel,
 )
+from backend.wheels import FETCH_ADVICE
 
 FORMAT_VERSION = 1
-FETCH_ADVICE = "Run `synergyface assets fetch`."
 
 _LAYOUT: dict[str, tuple[str, tuple[int, ...]]] = {
     "mean": ("<f4", (N_VERTICES, 3)),

@@ -15,6 +15,8 @@ Float = NDArray[np.float32]
 
 # A crop whose columns are reversed shows at x what it showed at this less x (1-based pixels).
 REVERSED = CROP_SIZE + 1
+# Where x, y and z of the translation stand among the parameters.
+TRANSLATION = [3, 7, 11]
 
 
 class TwoSidedEngine:
@@ -48,11 +50,11 @@ class TwoSidedEngine:
         both = self._engine.run(np.concatenate([crops, crops[:, :, ::-1]]))
         mirrored = self._mirror_parameters(both.parameters[count:])
         parameters = np.asarray((both.parameters[:count] + mirrored) / 2, np.float32)
-        coarse = self._coarse(parameters)
-        # Refinement is a step from the mesh's landmarks; the mean step goes from the new ones.
-        steps = both.refined - both.coarse
-        step = (steps[:count] + steps[count:][:, MIRRORED_LANDMARKS] * MIRROR) / 2
-        return NetworkOutput(parameters, coarse, (coarse + step).astype(np.float32))
+        # A mirrored head is not in the model; what comes nearest stands 0.1 pixels beside it.
+        # Landmarks have an exact mirror image: so theirs is the mean, and the mesh is moved there.
+        shift = (_mean_of_sides(both.coarse) - self._coarse(parameters)).mean(axis=1)
+        parameters[:, TRANSLATION[:2]] += shift[:, :2]
+        return NetworkOutput(parameters, self._coarse(parameters), _mean_of_sides(both.refined))
 
     def _mirror_parameters(self, parameters: Float) -> Float:
         """(N, 62) of the mirror images."""
@@ -70,3 +72,10 @@ class TwoSidedEngine:
         shape = self._landmark_mean + np.moveaxis(self._landmark_basis @ alpha.T, -1, 0)
         scaled = matrix[:, :, :3] * np.float32(MICROMETRES_PER_MILLIMETRE)
         return (shape @ scaled.transpose(0, 2, 1) + matrix[:, None, :, 3]).astype(np.float32)
+
+
+def _mean_of_sides(landmarks: Float) -> Float:
+    """(N, 68, 3) means of (2N, 68, 3): N faces, then their mirror images."""
+    here, there = np.split(landmarks, 2)
+    mirrored = there[:, MIRRORED_LANDMARKS] * MIRROR + np.array([REVERSED, 0, 0])
+    return ((here + mirrored) / 2).astype(np.float32)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.engines.engine import Engine
-from backend.geometry.camera import CROP_SIZE, RoiBox, image_from_crop_frame, turn_upright
+from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import euler_angles, pose_from_parameters
 from backend.vision.crop import crop
+from backend.vision.roi import roi_box_from_landmarks
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -25,8 +26,6 @@ Image = NDArray[np.uint8]
 NO_ROTATION = 1.25
 # Share of the landmarks inside of the picture up to which nothing is believed, and from which all.
 OUTSIDE, INSIDE = 0.4, 0.9
-# Degrees by which a face may lean in its crop before the crop is turned with it.
-LEAN = 10.0
 # Colours of a face: of so many squares on a side, of the inner part of its crop.
 SQUARES, INNER = 8, slice(20, 100)
 
@@ -124,20 +123,9 @@ def _sighting(picture: Image, box: RoiBox, parameters: Float, refined: Float) ->
         roi_box=box,
         parameters=parameters,
         landmarks=image_from_crop_frame(refined, box),
-        next_box=_next_box(box, roll, refined),
+        next_box=roi_box_from_landmarks(refined, box, roll),
         yaw=yaw,
         confidence=rigidity(parameters),
         sharpness=float(cv2.Laplacian(grey, cv2.CV_32F).var()),
         colors=np.asarray(squares, np.uint8).reshape(-1),
     )
-
-
-def _next_box(box: RoiBox, roll: float, refined: Float) -> RoiBox:
-    """The training's square around the landmarks, turned as before or, if they lean, anew."""
-    low, high = refined[:, :2].min(axis=0), refined[:, :2].max(axis=0)
-    middle = np.array([[*(low + high) / 2, 0]], np.float32)
-    x, y, _ = image_from_crop_frame(middle, box)[0]
-    side = float((high - low).max()) * np.sqrt(2) * box.side / CROP_SIZE
-    # A face's roll is clockwise as seen, a box's anticlockwise.
-    turn = box.roll - roll if abs(roll) > LEAN else box.roll
-    return RoiBox(float(x), float(y), float(side), (turn + 180) % 360 - 180)

@@ -24,7 +24,8 @@ from addon.installer.plan import (
     make_plan,
 )
 from backend.data_folder import data_folder as backend_data_folder
-from backend.morphable_model.sources import DETECTOR_SOURCE, MODEL_SOURCE
+from backend.morphable_model.sources import MODEL_SOURCE
+from backend.vision.sources import DETECTOR_FILES
 from tests.addon.fake_backend_wheel import payload
 
 PIP = Path(sys.executable)
@@ -62,7 +63,8 @@ def test_data_folder_elsewhere(platform: str, environment: dict[str, str], expec
 
 def test_licence_and_data_are_the_backends() -> None:
     assert MODEL_SOURCE.licence == BFM_LICENCE
-    assert (MODEL_SOURCE.requirement, DETECTOR_SOURCE.requirement) == DATA_WHEELS
+    sources = (MODEL_SOURCE, *(file.source for file in DETECTOR_FILES))
+    assert tuple(source.requirement for source in sources) == DATA_WHEELS
 
 
 @pytest.mark.parametrize(

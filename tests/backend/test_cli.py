@@ -125,7 +125,7 @@ def broken_data(
     def copy(name: str, break_it: Callable[[Path], None]) -> None:
         folder = tmp_path / "data"
         folder.mkdir()
-        for part in ("bfm.npz", "face_landmarker.task"):
+        for part in ("bfm.npz", "face_landmarker.task", "centerface.onnx"):
             shutil.copy(data_folder() / part, folder / part)
         break_it(folder / name)
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(folder))
@@ -151,7 +151,7 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["bfm.npz", "face_landmarker.task"])
+@pytest.mark.parametrize("name", ["bfm.npz", "face_landmarker.task", "centerface.onnx"])
 @pytest.mark.parametrize("break_it", [remove, cut_in_half, flip_a_byte])
 def test_missing_or_damaged_data_names_the_command_that_mends_it(
     name: str,

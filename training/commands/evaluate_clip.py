@@ -47,11 +47,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from backend.engines.engine import load_engine
     from backend.errors import BadInputError
-    from backend.morphable_model.sources import detector_path
     from backend.morphable_model.storage import load_model
     from backend.pipeline import FaceReconstructor
     from backend.tracking.smoothing import Strengths
     from backend.vision.detection import FaceDetector
+    from backend.vision.sources import detector_path
     from training.evaluation.clip_file import ClipPlan
     from training.evaluation.clip_report import ClipTrial, clip_tables
     from training.evaluation.tables import format_table

@@ -120,7 +120,7 @@ def annotate(folder: Path, all_faces: bool = False, workers: int | None = None) 
     MissingAssetError
         The detector's or the face model's data have not been fetched.
     """
-    from backend.morphable_model.sources import detector_path
+    from backend.vision.sources import detector_path
 
     if not folder.is_dir():
         raise BadInputError(f"There is no folder {folder}.", "Name a folder of photos.")

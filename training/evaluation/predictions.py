@@ -271,8 +271,8 @@ def _box_source(annotations: Annotations, boxes: Boxes, stack: ExitStack) -> Box
     if boxes == "annotated":
         return lambda _, index: roi_box_around(annotations.points[index])
 
-    from backend.morphable_model.sources import detector_path
     from backend.vision.detection import FaceDetector
+    from backend.vision.sources import detector_path
 
     detector = stack.enter_context(FaceDetector(detector_path()))
 
