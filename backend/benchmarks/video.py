@@ -21,9 +21,9 @@ from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.pipeline import FaceReconstructor
 from backend.vision.clip import Clip, Range, read_ahead
 from backend.vision.film_colors import bt709_frame, tag_bt709
-from backend.worker_process import follow_parent
 from backend.vision.opening import open_clip
 from backend.vision.sources import detector_path
+from backend.worker_process import follow_parent
 
 Image = NDArray[np.uint8]
 

@@ -122,9 +122,7 @@ def test_a_rate_that_no_film_has_is_measured(scene: bpy.types.Scene, rate: float
     [head] = perform(scene, film(np.arange(50) / 25, rate), staging=staging)
     assert scene.render.fps == 25 and scene.render.fps_base == pytest.approx(1)
     assert (scene.frame_start, scene.frame_end) == (1, 50)
-    np.testing.assert_allclose(
-        keys(curves(head)["location", 0])[:, 0], np.arange(1, 51), atol=1e-3
-    )
+    np.testing.assert_allclose(keys(curves(head)["location", 0])[:, 0], np.arange(1, 51), atol=1e-3)
 
 
 def test_without_any_usable_rate_the_scene_keeps_its_own(scene: bpy.types.Scene) -> None:
