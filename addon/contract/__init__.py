@@ -35,7 +35,8 @@ from .protocol import (
 )
 from .stream import FrameResult, decode_frame, encode_frame
 from .texture import (
-    TEXTURE_MODES,
+    DEFAULT_TEXTURE_MODE,
+    TextureMode,
     TextureOrder,
     decode_texture,
     decode_texture_order,
@@ -45,6 +46,7 @@ from .texture import (
 from .video import VideoResult, VideoTrack, decode_video, encode_video
 
 __all__ = [
+    "DEFAULT_TEXTURE_MODE",
     "DTYPES",
     "MAGIC",
     "MAX_HEADER_BYTES",
@@ -55,7 +57,6 @@ __all__ = [
     "N_LANDMARKS",
     "N_PARAMETERS",
     "PROTOCOL",
-    "TEXTURE_MODES",
     "TOKEN_VARIABLE",
     "ContractError",
     "FacePose",
@@ -63,6 +64,7 @@ __all__ = [
     "FacesResult",
     "FrameResult",
     "StaticModel",
+    "TextureMode",
     "TextureOrder",
     "VideoResult",
     "VideoTrack",

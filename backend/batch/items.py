@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
 from backend.version import VERSION
 
 if TYPE_CHECKING:
     from backend.engines import Device
-    from backend.texture.baker import Mode
 
 PHOTO_SUFFIXES = frozenset(
     ".jpg .jpeg .png .webp .tif .tiff .bmp .gif .ppm .jp2 .avif".split()  # noqa: SIM905
@@ -52,7 +52,7 @@ class BatchOptions:
 
     which: Literal["all", "largest"] = "all"
     texture_size: int = 1024
-    texture_mode: Mode = "photo+gan"
+    texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
     preview: bool = False
     device: Device = "auto"
     weights: str = ""

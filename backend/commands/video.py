@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.commands.face import MODE_HELP, TEXTURE_MODES
+from backend.commands.face import MODE_HELP
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 
 if TYPE_CHECKING:
     from backend.clip_pipeline import ClipRequest
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texture-size", type=int, choices=(0, 512, 1024, 2048), default=1024, help="0: none"
     )
     parser.add_argument(
-        "--texture-mode", choices=TEXTURE_MODES, default=TEXTURE_MODES[0], help=MODE_HELP
+        "--texture-mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
     )
     parser.add_argument(
         "--smooth",
