@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.errors import BadInputError, NoFaceError
 from backend.geometry.camera import RoiBox
 from backend.memory import give_back_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE
 from backend.morphable_model.placement import posed_vertices
 from backend.pipeline import FaceReconstructor, Progress, Which, no_progress
-from backend.texture.baker import Mode
-from backend.texture.merging import PosedPicture, merged_texture
+from backend.texture.observation import PosedPicture
 from backend.tracking.best_views import View
 from backend.tracking.following import follow
 from backend.tracking.history import History
@@ -59,7 +59,7 @@ class ClipRequest:
     texture_size
         Side of the textures; None makes none.
     texture_mode
-        How they are made; see `backend.texture.baker.MODES`.
+        How they are made.
     """
 
     source: Path
@@ -67,7 +67,7 @@ class ClipRequest:
     frame_rate: float | None = None
     which: Which = "all"
     texture_size: int | None = 1024
-    texture_mode: Mode = "photo+gan"
+    texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
 
     @property
     def key(self) -> str:
@@ -228,7 +228,7 @@ def _texture(
         vertices = view.carry(posed_vertices(head, parameters, box))
         pictures.append(PosedPicture(view.image, vertices))
     baker = reconstructor.baker(request.texture_size, request.texture_mode)
-    return merged_texture(baker, pictures, request.texture_mode)
+    return baker.texture_set(pictures, request.texture_mode).albedo
 
 
 def _in_clip_pixels(track: Track, scale: float) -> Track:

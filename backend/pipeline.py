@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.engines.devices import PROCESSOR, Device, Runtime, find_runtime
 from backend.engines.engine import Engine, load_engine, network_digest
 from backend.errors import BadInputError, NoFaceError
@@ -21,7 +22,9 @@ from backend.morphable_model.placement import pose_in_image, posed_vertices
 from backend.morphable_model.storage import load_model
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.synergynet.weights import active_weights
-from backend.texture.baker import NETWORK_MODES, Mode, TextureBaker, TextureSet
+from backend.texture.baker import TextureBaker, TextureSet
+from backend.texture.fill import FILLS
+from backend.texture.observation import PosedPicture
 from backend.tracking.live import LiveTracker
 from backend.vision.crop import crop
 from backend.vision.detection import LOOKED_FOR, Detection, FaceDetector
@@ -144,7 +147,7 @@ class FaceReconstructor:
         *,
         which: Which = "all",
         texture_size: int | None = 1024,
-        texture_mode: Mode = "photo+gan",
+        texture_mode: TextureMode = DEFAULT_TEXTURE_MODE,
         progress: Progress = no_progress,
     ) -> list[Face]:
         """Reconstruct the faces of a photo, left to right.
@@ -158,7 +161,7 @@ class FaceReconstructor:
         texture_size
             Side of the textures; None makes none.
         texture_mode
-            How they are made; see `backend.texture.baker.MODES`.
+            How they are made.
         progress
             Called with the share that is done and the name of the stage; may raise
             `CancelledError` to stop the work.
@@ -253,7 +256,11 @@ class FaceReconstructor:
         )
 
     def texture_set(
-        self, image: Image, vertices_image: Float, size: int, mode: Mode = "photo+gan"
+        self,
+        image: Image,
+        vertices_image: Float,
+        size: int,
+        mode: TextureMode = DEFAULT_TEXTURE_MODE,
     ) -> TextureSet:
         """Texture of a head whose place in a photo is known.
 
@@ -269,9 +276,9 @@ class FaceReconstructor:
         MissingAssetError
             The mode needs the texture network, and its weights are absent or damaged.
         """
-        return self.baker(size, mode).texture_set(image, vertices_image, mode)
+        return self.baker(size, mode).texture_set([PosedPicture(image, vertices_image)], mode)
 
-    def baker(self, size: int, mode: Mode) -> TextureBaker:
+    def baker(self, size: int, mode: TextureMode) -> TextureBaker:
         """Maker of textures of a size, with the texture network if the mode needs it.
 
         Raises
@@ -280,18 +287,18 @@ class FaceReconstructor:
             The network's weights are absent or damaged.
         """
         baker, self._baker = self._baker, None
-        if baker is None or baker.size != size:
+        if baker is None or baker.chart.size != size:
             # The former goes before the next is made: a chart of 2048 texels takes 200 MB.
             del baker
             baker = TextureBaker.load(self.model, size)
-        if mode in NETWORK_MODES and baker.generator is None:
+        if FILLS[mode].by_network and baker.generator is None:
             baker = replace(baker, generator=self._generator)
             give_back_memory()
         self._baker = baker
         return baker
 
     def texture_from_parameters(
-        self, image: Image, parameters: Float, roi_box: RoiBox, size: int, mode: Mode
+        self, image: Image, parameters: Float, roi_box: RoiBox, size: int, mode: TextureMode
     ) -> TextureSet:
         """Texture of a face that was reconstructed before, without looking for it again.
 

@@ -48,7 +48,7 @@ class VideoOrder:
     end: float | None = None
     which: Literal["all", "largest"] = "all"
     texture_size: Literal[0, 512, 1024, 2048] = 1024
-    texture_mode: str = "photo+gan"
+    texture_mode: str = contract.DEFAULT_TEXTURE_MODE
     frame_rate: float | None = None
 
 
@@ -118,7 +118,7 @@ class BackendClient:
         image: bytes,
         which: Literal["all", "largest"] = "largest",
         texture_size: Literal[512, 1024, 2048] | None = 1024,
-        texture_mode: str = "photo+gan",
+        texture_mode: str = contract.DEFAULT_TEXTURE_MODE,
     ) -> str:
         """Start the reconstruction of an image file's bytes; returns the job's id."""
         _check_photo(len(image))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..contract import FacesResult, StaticModel
+from ..contract import DEFAULT_TEXTURE_MODE, FacesResult, StaticModel
 from ..tasks import Reporter
 from .client import BackendClient
 from .connection import Connection, Location
@@ -24,12 +24,12 @@ class Order:
     texture_size
         Side of the square texture in pixels.
     texture_mode
-        What fills the parts that the photo does not show, of `contract.TEXTURE_MODES`.
+        What fills the parts that the photo does not show, of `contract.TextureMode`.
     """
 
     which: Literal["largest", "all"] = "largest"
     texture_size: Literal[512, 1024, 2048] = 1024
-    texture_mode: str = "photo+gan"
+    texture_mode: str = DEFAULT_TEXTURE_MODE
 
 
 @dataclass(frozen=True)

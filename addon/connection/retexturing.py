@@ -29,7 +29,7 @@ class KnownHead:
     size
         Side of the square texture in pixels.
     mode
-        Of `contract.TEXTURE_MODES`.
+        Of `contract.TextureMode`.
     """
 
     read_photo: Callable[[], bytes]

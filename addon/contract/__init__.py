@@ -38,7 +38,8 @@ from .protocol import (
 from .stream import FrameResult, decode_frame, encode_frame
 from .suffixes import FILM_SUFFIXES, PHOTO_SUFFIXES, kind_of
 from .texture import (
-    TEXTURE_MODES,
+    DEFAULT_TEXTURE_MODE,
+    TextureMode,
     TextureOrder,
     decode_texture,
     decode_texture_order,
@@ -48,6 +49,7 @@ from .texture import (
 from .video import VideoResult, VideoTrack, decode_video, encode_video
 
 __all__ = [
+    "DEFAULT_TEXTURE_MODE",
     "DTYPES",
     "FILM_SUFFIXES",
     "MAGIC",
@@ -60,7 +62,6 @@ __all__ = [
     "N_PARAMETERS",
     "PHOTO_SUFFIXES",
     "PROTOCOL",
-    "TEXTURE_MODES",
     "TOKEN_VARIABLE",
     "ContractError",
     "FacePose",
@@ -68,6 +69,7 @@ __all__ = [
     "FacesResult",
     "FrameResult",
     "StaticModel",
+    "TextureMode",
     "TextureOrder",
     "VideoResult",
     "VideoTrack",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,21 @@ from .container import decode, encode
 from .fields import expect_kind, finite_array, floats, reading_envelope
 from .protocol import N_PARAMETERS, PROTOCOL
 
-# What the photo does not show is filled by the network; all is made by the network; it is filled
-# from the photo's mirror image and the mean face; all is the mean face in the photo's light.
-TEXTURE_MODES = ("photo+gan", "gan", "photo", "mean")
+
+class TextureMode(StrEnum):
+    """How a texture is made."""
+
+    PHOTO_NETWORK = "photo+gan"
+    """What the photo does not show is filled by the network."""
+    NETWORK = "gan"
+    """All is made by the network."""
+    PHOTO = "photo"
+    """What the photo does not show is filled from its mirror image and the mean face."""
+    MEAN = "mean"
+    """All is the mean face in the photo's light."""
+
+
+DEFAULT_TEXTURE_MODE = TextureMode.PHOTO_NETWORK
 
 
 @dataclass(frozen=True)

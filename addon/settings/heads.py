@@ -9,6 +9,7 @@ bpy 4.2 module crashes at its end when such a property has been unregistered.
 
 import bpy
 
+from ..contract import TextureMode
 from . import animation as animation_settings
 from . import batch as batch_settings
 
@@ -23,13 +24,25 @@ TEXTURE_SIZES = (
 )
 TEXTURE_MODES = (
     (
-        "photo+gan",
+        TextureMode.PHOTO_NETWORK.value,
         "Photo + Network",
         "The photo; the network fills what it hides",
     ),
-    ("gan", "Network", "All of it by the network: even, without the photo's blemishes"),
-    ("photo", "Photo + Mirror", "The photo; its mirror image and the mean face fill the rest"),
-    ("mean", "Mean Face", "The mean face in the photo's light and complexion"),
+    (
+        TextureMode.NETWORK.value,
+        "Network",
+        "All of it by the network: even, without the photo's blemishes",
+    ),
+    (
+        TextureMode.PHOTO.value,
+        "Photo + Mirror",
+        "The photo; its mirror image and the mean face fill the rest",
+    ),
+    (
+        TextureMode.MEAN.value,
+        "Mean Face",
+        "The mean face in the photo's light and complexion",
+    ),
 )
 MAX_SUBDIVISION = 3
 

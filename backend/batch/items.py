@@ -10,7 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from backend.contract import FILM_SUFFIXES, PHOTO_SUFFIXES, kind_of
+from backend.contract import (
+    DEFAULT_TEXTURE_MODE,
+    FILM_SUFFIXES,
+    PHOTO_SUFFIXES,
+    TextureMode,
+    kind_of,
+)
 from backend.errors import BadInputError
 from backend.output.overwriting import same_file
 from backend.output.result_folder import BATCH_RECORD, ResultFolder, result_folders
@@ -19,7 +25,6 @@ from backend.version import VERSION
 
 if TYPE_CHECKING:
     from backend.engines.devices import Device
-    from backend.texture.baker import Mode
 
 TABLE = "results.csv"
 
@@ -48,7 +53,7 @@ class BatchOptions:
 
     which: Literal["all", "largest"] = "all"
     texture_size: int = 1024
-    texture_mode: Mode = "photo+gan"
+    texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
     preview: bool = False
     device: Device = "auto"
     weights: str = ""

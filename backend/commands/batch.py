@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.commands.face import MODE_HELP, TEXTURE_MODES
+from backend.commands.face import MODE_HELP
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texture-size", type=int, choices=(512, 1024, 2048), default=1024, help="in pixels"
     )
     parser.add_argument(
-        "--texture-mode", choices=TEXTURE_MODES, default=TEXTURE_MODES[0], help=MODE_HELP
+        "--texture-mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
     )
     parser.add_argument("--preview", action="store_true", help="also draw previews")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")

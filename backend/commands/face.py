@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.commands.inputs import Photo, input_path, photos_of
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.errors import BadInputError, SynergyFaceError
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from backend.pipeline import FaceReconstructor
 
 HELP = "turn photos into textured heads"
-# `backend.texture.baker.MODES`, which takes too long to import for --help; a test compares.
-TEXTURE_MODES = ("photo+gan", "gan", "photo", "mean")
-MODE_HELP = "what fills the parts that the photo does not show (default: photo+gan)"
+MODE_HELP = f"what fills the parts that the photo does not show (default: {DEFAULT_TEXTURE_MODE})"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texture-size", type=int, choices=(512, 1024, 2048), default=1024, help="in pixels"
     )
     parser.add_argument(
-        "--texture-mode", choices=TEXTURE_MODES, default=TEXTURE_MODES[0], help=MODE_HELP
+        "--texture-mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
     )
     parser.add_argument("--preview", action="store_true", help="also write preview.png")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")

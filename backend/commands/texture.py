@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.commands.face import MODE_HELP, TEXTURE_MODES, tell
+from backend.commands.face import MODE_HELP, tell
 from backend.commands.inputs import Photo, input_path
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--which", choices=("all", "largest"), default="largest")
     parser.add_argument("--size", type=int, choices=(512, 1024, 2048), default=1024)
-    parser.add_argument("--mode", choices=TEXTURE_MODES, default=TEXTURE_MODES[0], help=MODE_HELP)
+    parser.add_argument(
+        "--mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument("--json", action="store_true", help="print the files' paths as JSON")
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.commands.face import MODE_HELP, TEXTURE_MODES, tell
+from backend.commands.face import MODE_HELP, tell
 from backend.commands.inputs import clip_file, input_path
+from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.errors import BadInputError, NoFaceError
 from backend.output.result_record import Source
 
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texture-size", type=int, choices=(0, 512, 1024, 2048), default=1024, help="0: none"
     )
     parser.add_argument(
-        "--texture-mode", choices=TEXTURE_MODES, default=TEXTURE_MODES[0], help=MODE_HELP
+        "--texture-mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
     )
     parser.add_argument(
         "--smooth",

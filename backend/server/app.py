@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 
 from backend import contract
+from backend.contract import TextureMode
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import NOT_MODIFIED, PROBLEMS, ContainerResponse, request_body
 from backend.server.job import JobStatus, Progress
@@ -20,7 +21,7 @@ from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
 from backend.server.problems import answer_with_problems
-from backend.server.reconstructor import Reconstructor, TextureMode, TextureSize, Which
+from backend.server.reconstructor import Reconstructor, TextureSize, Which
 from backend.server.security import Guard, body_length, read_body
 from backend.server.streams import Streams, stream_routes
 from backend.server.textures import texture_routes
@@ -133,7 +134,7 @@ def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
         request: Request,
         which: Which = "largest",
         texture_size: TextureSize = TextureSize.MEDIUM,
-        texture_mode: TextureMode = "photo+gan",
+        texture_mode: TextureMode = contract.DEFAULT_TEXTURE_MODE,
     ) -> dict[str, str]:
         models.refuse_if_failed()
         with jobs.place(body_length(request, limits.photo_bytes)) as enter:

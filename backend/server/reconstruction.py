@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from backend import contract
 from backend.clip_pipeline import ClipRequest, track_from_video
+from backend.contract import TextureMode
 from backend.engines.devices import Device
 from backend.foreign.children import warm_child
 from backend.geometry.camera import RoiBox
 from backend.pipeline import FaceReconstructor
-from backend.server.reconstructor import ClipOrder, Progress, TextureMode, Which
+from backend.server.reconstructor import ClipOrder, Progress, Which
 from backend.server.unfinished import unfinished_work
 from backend.server.video_result import video_result
 from backend.tracking.live import LiveTracker

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend import contract
+from backend.contract import TextureMode
 
 Progress = Callable[[float, str], None]
 Which = Literal["all", "largest"]
-# `contract.TEXTURE_MODES`, which a type cannot be made from.
-TextureMode = Literal["photo+gan", "gan", "photo", "mean"]
 
 
 class TextureSize(IntEnum):
@@ -48,7 +47,7 @@ class ClipOrder:
     end: float | None = None
     which: Which = "all"
     texture_size: int | None = 1024
-    texture_mode: TextureMode = "photo+gan"
+    texture_mode: TextureMode = contract.DEFAULT_TEXTURE_MODE
     frame_rate: float | None = None
 
 

@@ -8,13 +8,14 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 
 from backend import contract
+from backend.contract import TextureMode
 from backend.errors import BadInputError
 from backend.server.description import request_body
 from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
-from backend.server.reconstructor import TextureMode, TextureSize
+from backend.server.reconstructor import TextureSize
 from backend.server.security import body_length, read_body
 
 ENVELOPE_BYTES = 2**16
@@ -33,7 +34,7 @@ def texture_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
     async def textures(
         request: Request,
         size: TextureSize = TextureSize.MEDIUM,
-        mode: TextureMode = "photo+gan",
+        mode: TextureMode = contract.DEFAULT_TEXTURE_MODE,
     ) -> dict[str, str]:
         if size is TextureSize.NONE:
             raise BadInputError(

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from backend import contract
+from backend.contract import TextureMode
 from backend.errors import BadInputError, SynergyFaceError
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import request_body
@@ -18,7 +19,7 @@ from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
-from backend.server.reconstructor import ClipOrder, TextureMode, TextureSize, Which
+from backend.server.reconstructor import ClipOrder, TextureSize, Which
 from backend.server.security import read_body
 from backend.server.uploads import discard, receive
 
@@ -43,7 +44,7 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
         end: Seconds | None = None,
         which: Which = "all",
         texture_size: TextureSize = TextureSize.MEDIUM,
-        texture_mode: TextureMode = "photo+gan",
+        texture_mode: TextureMode = contract.DEFAULT_TEXTURE_MODE,
         frame_rate: Rate | None = None,
     ) -> dict[str, str]:
         if end is not None and end < start:

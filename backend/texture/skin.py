@@ -5,10 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
-from backend.morphable_model.model import MorphableModel
-from backend.texture.filters import disk, smoothstep
+from backend.texture.filters import disk, resize, smoothstep
 
 Float = NDArray[np.float32]
 
@@ -20,44 +18,8 @@ BLACK = np.float32(0.03)
 DARKER, BRIGHTER, RED_GREEN, GREEN_BLUE = 0.42, 0.35, 0.13, 0.20
 # Departure (in tolerances) up to which a texel is skin, and from which it is not.
 SKIN, NOT_SKIN = 1.2, 2.2
-# Departure of the hue alone from which even a face's core is doubted, and not believed.
+# Departure of the hue alone from which even a face's core is doubted, and given up.
 IMPOSSIBLE_HUE = 3.5, 5.0
-
-
-def face_core(model: MorphableModel) -> Float:
-    """(V,) 1 where a photo of a face is believed whatever it shows (eyes, lips, beard), else 0.
-
-    The core is a rounded square around brows, nose, mouth and chin as seen from the front, with
-    a soft edge; outside of it hair, cloth and background are common.
-    """
-    landmarks = model.mean[model.landmark_indices]
-    brow, chin = landmarks[17:27, 1].max() + 5, landmarks[8, 1]
-    half_width = np.abs(landmarks[[2, 14], 0]).mean()
-    centre, half_height = (brow + chin) / 2, (brow - chin) / 2
-    x, y = model.mean[:, 0] / half_width, (model.mean[:, 1] - centre) / half_height
-    radius = (np.abs(x) ** 2.5 + np.abs(y) ** 2.5) ** 0.4
-    front = smoothstep(30, 60, model.mean[:, 2])
-    return front * (1 - smoothstep(0.88, 1.12, radius))
-
-
-def cheeks(model: MorphableModel) -> Float:
-    """(V,) 1 on cheeks and nose, which show plain skin on nearly everyone, else 0."""
-    landmarks = model.mean[model.landmark_indices]
-    centres = np.stack([(landmarks[3] + landmarks[31]) / 2, (landmarks[13] + landmarks[35]) / 2])
-    centres[:, 1] = landmarks[[29, 30], 1].mean()
-    centres = np.concatenate([centres, landmarks[28:30]])
-    distance = np.linalg.norm(model.mean[None, :, :2] - centres[:, None, :2], axis=2).min(axis=0)
-    front = smoothstep(10, 40, model.mean[:, 2])
-    return front * (1 - smoothstep(12, 20, distance))
-
-
-def features(model: MorphableModel) -> Float:
-    """(V,) 1 on brows, eyes, nostrils and lips, which aren't skin on anyone, else 0."""
-    landmarks = model.mean[model.landmark_indices]
-    # Beside the brows' outer ends hair is common.
-    points = np.concatenate([landmarks[18:26], landmarks[31:]])
-    distance = KDTree(points).query(model.mean)[0]
-    return 1 - smoothstep(8, 14, distance)
 
 
 def log_color(color: Float) -> Float:
@@ -76,6 +38,11 @@ def scale_color(color: Float, light: Float, out: Float | None = None) -> Float:
     scaled *= light
     scaled -= BLACK
     return scaled
+
+
+def relit(picture: Float, log_light: Float, out: Float | None = None) -> Float:
+    """Put a square picture under a light that is given in less detail; `out` may be `picture`."""
+    return scale_color(picture, resize(np.exp(log_light), len(picture), len(picture)), out)
 
 
 def skin_likelihood(log_photo: Float, log_expected: Float, limit: float = NOT_SKIN) -> Float:

@@ -42,4 +42,4 @@ def photograph(
 
 
 def truth(baker: TextureBaker, attributes: np.ndarray) -> np.ndarray:
-    return baker.uv_map.spread(attributes.astype(np.float32))
+    return baker.chart.uv_map.spread(attributes.astype(np.float32))

@@ -7,6 +7,7 @@ import pytest
 
 from backend.morphable_model.model import MorphableModel
 from backend.texture.baker import TextureBaker
+from backend.texture.observation import PosedPicture
 from tests.backend.painted_head import painted, photograph, truth
 
 SIZE = 512
@@ -55,7 +56,7 @@ def test_what_shines_through_a_fringe_gives_way(baker: TextureBaker, forehead: n
     hair = np.where(fringe[:, None], painted(baker.model) * FAINT, painted(baker.model))
     hair = np.where(gloss[:, None], painted(baker.model) * [1.0, 0.95, 0.9], hair)
     assert brightness(baker, hair, fringe & forehead) > np.log(FAINT) / 2
-    seen = baker.observe(*photograph(baker.model, hair, 0)).believed
+    seen = baker.observe(PosedPicture(*photograph(baker.model, hair, 0))).confidence
     assert seen[truth(baker, (fringe & forehead)[:, None])[..., 0] > 0.99].mean() < 0.2
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backend.cli import main
+from backend.contract import TextureMode
 from backend.engines.engine import network_digest
 from backend.errors import BadInputError, CancelledError, NoFaceError
 from backend.geometry.camera import RoiBox
@@ -216,7 +217,7 @@ def test_textures_of_impossible_heads_are_refused(
         parameters = face.parameters.copy()
         with np.errstate(over="ignore"):
             parameters[column] *= np.float32(factor)
-        reconstructor.texture_from_parameters(photo, parameters, box, 512, "photo")
+        reconstructor.texture_from_parameters(photo, parameters, box, 512, TextureMode.PHOTO)
 
     texture(1, face.roi_box)
     turn, shape = slice(0, 12), slice(12, 52)
@@ -232,9 +233,9 @@ def test_textures_of_impossible_heads_are_refused(
 
 def test_one_chart_at_a_time_is_kept(reconstructor: FaceReconstructor) -> None:
     """A backend that made a large texture once would hold its chart for good."""
-    large = reconstructor.baker(128, "photo")
-    assert reconstructor.baker(128, "photo+gan").uv_map is large.uv_map
-    gone = weakref.ref(large.uv_map)
+    large = reconstructor.baker(128, TextureMode.PHOTO)
+    assert reconstructor.baker(128, TextureMode.PHOTO_NETWORK).chart is large.chart
+    gone = weakref.ref(large.chart)
     del large
-    assert reconstructor.baker(64, "photo").size == 64
+    assert reconstructor.baker(64, TextureMode.PHOTO).chart.size == 64
     assert gone() is None

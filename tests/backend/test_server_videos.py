@@ -75,7 +75,9 @@ def test_a_clip_from_upload_to_result(start_backend: Start, data: Path) -> None:
 def test_defaults(start_backend: Start) -> None:
     backend = start_backend()
     backend.finished(send(backend, b"film"))
-    assert backend.reconstructor.clips[0][1] == ClipOrder(0.0, None, "all", 1024, "photo+gan", None)
+    assert backend.reconstructor.clips[0][1] == ClipOrder(
+        0.0, None, "all", 1024, contract.DEFAULT_TEXTURE_MODE, None
+    )
 
 
 def test_an_upload_is_there_as_long_as_its_job(start_backend: Start, data: Path) -> None:

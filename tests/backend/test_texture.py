@@ -102,7 +102,7 @@ def test_hair_and_cloth_give_way_to_skin(baker: TextureBaker) -> None:
     texture = baker.bake(*photograph(model, colors, 0)) / 255
 
     hidden = truth(baker, covered[:, None])[..., 0] > 0.999
-    brightness = texture[hidden & baker.uv_map.inside].mean(axis=1)
+    brightness = texture[hidden & baker.chart.uv_map.inside].mean(axis=1)
     assert np.percentile(brightness, 2) > 0.35
 
 
@@ -131,7 +131,7 @@ def test_photo_in_twice_the_resolution_gives_the_same_texture(baker: TextureBake
 def test_face_outside_of_the_photo_gets_the_mean_face(baker: TextureBaker) -> None:
     photo, vertices = photograph(baker.model, painted(baker.model), 0)
     away = vertices + np.array([5000, 0, 0], np.float32)
-    difference = baker.bake(photo, away) / 255 - baker.mean_texture
+    difference = baker.bake(photo, away) / 255 - baker.chart.mean_texture
     assert np.abs(difference).max() < 0.01
 
 
@@ -171,10 +171,12 @@ def test_mean_face_has_a_face(baker: TextureBaker) -> None:
     def around(mark: int) -> np.ndarray:
         u, v = baker.model.uv[baker.model.landmark_indices[mark]]
         row, column = int((1 - v) * SIZE), int(u * SIZE)
-        return baker.mean_texture[row - 3 : row + 4, column - 3 : column + 4].mean(axis=(0, 1))
+        return baker.chart.mean_texture[row - 3 : row + 4, column - 3 : column + 4].mean(
+            axis=(0, 1)
+        )
 
     cheek, lip, brow = around(29), around(57), around(19)
     assert lip[0] / lip[1] > 1.1 * cheek[0] / cheek[1]
     assert brow.mean() < 0.8 * cheek.mean()
-    mirrored = baker.uv_map.mirror(baker.mean_texture)
-    assert np.abs(mirrored - baker.mean_texture)[baker.uv_map.inside].mean() < 0.01
+    mirrored = baker.chart.uv_map.mirror(baker.chart.mean_texture)
+    assert np.abs(mirrored - baker.chart.mean_texture)[baker.chart.uv_map.inside].mean() < 0.01

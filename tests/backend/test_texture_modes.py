@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from backend import contract
 from backend.cli import main
 from backend.commands.demo import sample_image
-from backend.commands.face import TEXTURE_MODES
+from backend.contract import TextureMode
 from backend.errors import MissingAssetError
 from backend.pipeline import FaceReconstructor
 from backend.texture import generator
-from backend.texture.baker import MODES, TextureBaker
+from backend.texture.baker import TextureBaker
+from backend.texture.fill import FILLS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,13 @@ def textures(reconstructor: FaceReconstructor):
     photo = sample_image()
     (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
     return {
-        mode: reconstructor.texture_set(photo, face.vertices_image, SIZE, mode) for mode in MODES
+        mode: reconstructor.texture_set(photo, face.vertices_image, SIZE, mode)
+        for mode in TextureMode
     }
 
 
-def test_the_modes_are_the_same_everywhere():
-    assert MODES == contract.TEXTURE_MODES == TEXTURE_MODES
+def test_every_mode_has_its_fill_under_the_name_that_users_know():
+    assert tuple(FILLS) == tuple(TextureMode) == ("photo+gan", "gan", "photo", "mean")
 
 
 @pytest.mark.parametrize("mode", ["photo+gan", "photo"])
@@ -86,7 +87,7 @@ def test_the_mode_is_switched_without_the_network_that_finds_faces(reconstructor
     photo = sample_image()
     (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
     again = reconstructor.texture_from_parameters(
-        photo, face.parameters, face.roi_box, SIZE, "mean"
+        photo, face.parameters, face.roi_box, SIZE, TextureMode.MEAN
     )
     difference = again.albedo.astype(int) - textures["mean"].albedo
     assert np.abs(difference).max() <= 1
@@ -97,7 +98,7 @@ def test_a_baker_without_network_says_so(reconstructor):
     photo = sample_image()
     (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
     with pytest.raises(MissingAssetError, match="photo"):
-        baker.bake(photo, face.vertices_image, "gan")
+        baker.bake(photo, face.vertices_image, TextureMode.NETWORK)
 
 
 @pytest.mark.parametrize("damage", ["cut", "absent", "not safetensors"])
@@ -187,8 +188,8 @@ def test_what_lies_before_the_face_is_not_painted_on_it(reconstructor, textures,
     photo = sample_image()
     (face,) = reconstructor.faces_from_image(photo, which="largest", texture_size=None)
     hidden, _ = covered(photo, polygon, colour)
-    made = reconstructor.texture_set(hidden, face.vertices_image, SIZE, "photo+gan")
-    kept = reconstructor.texture_set(hidden, face.vertices_image, SIZE, "photo")
+    made = reconstructor.texture_set(hidden, face.vertices_image, SIZE, TextureMode.PHOTO_NETWORK)
+    kept = reconstructor.texture_set(hidden, face.vertices_image, SIZE, TextureMode.PHOTO)
 
     def of_that_colour(texture: np.ndarray) -> float:
         return float((np.abs(texture.astype(int) - colour).max(axis=2) < 30).mean())
@@ -202,7 +203,7 @@ def test_what_lies_before_the_face_is_not_painted_on_it(reconstructor, textures,
 def test_a_grey_photo_gets_a_grey_texture(reconstructor):
     grey = sample_image().mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8)
     (face,) = reconstructor.faces_from_image(grey, which="largest", texture_size=None)
-    for mode in ("photo+gan", "gan"):
+    for mode in (TextureMode.PHOTO_NETWORK, TextureMode.NETWORK):
         made = reconstructor.texture_set(grey, face.vertices_image, SIZE, mode).albedo.astype(int)
         hidden_spread = np.ptp(made, axis=2)
         assert np.percentile(hidden_spread, 99) < 16

@@ -198,7 +198,8 @@ def _rendered(
 ) -> tuple[dict[str, Any], Table]:
     from tqdm import tqdm
 
-    from backend.texture.baker import MASK_SIZE, TextureBaker
+    from backend.texture.baker import TextureBaker
+    from backend.texture.chart import MASK_SIZE
     from training.evaluation.texture import held_out_rows
     from training.evaluation.texture_render import compare_renders, render_report, render_table
 
@@ -220,7 +221,8 @@ def _write_sheets(
 ) -> None:
     from backend.commands.demo import sample_image
     from backend.pipeline import FaceReconstructor
-    from backend.texture.baker import MASK_SIZE, TextureBaker
+    from backend.texture.baker import TextureBaker
+    from backend.texture.chart import MASK_SIZE
     from backend.vision.images import read_image
     from training.evaluation.texture import held_out_rows
     from training.evaluation.texture_render import photo_of

@@ -87,7 +87,7 @@ class HeadRenderer:
         vertices = posed_vertices(
             model.vertices(alpha_shape, alpha_exp), photos.parameters[index], box
         )
-        skin = baker.texture_set(image, vertices, "photo").albedo
+        skin = baker.bake(image, vertices)
         digest = hashlib.sha256(f"{self.seed} {photos.names[index]} head".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
         views = []

@@ -15,7 +15,7 @@ from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox, image_from_crop_frame
 from backend.geometry.pose import pose_from_parameters
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.texture import blend, skin
+from backend.texture import blend, regions, skin
 from backend.texture.unwrap import unwrap
 from backend.texture.uv_map import UvMap
 from backend.texture.visibility import visibility
@@ -92,7 +92,7 @@ def build_mean_texture(
     uv_map = UvMap.of(model, size)
     mean, _ = _average(model, uv_map, photos[::FIRST_PASS_STEP], None, "first pass")
     mean, tone = _average(model, uv_map, photos, mean, "second pass")
-    features = uv_map.spread(skin.features(model)[:, None])[..., 0]
+    features = uv_map.spread(regions.features(model)[:, None])[..., 0]
     color = skin.color_from_log(_like_skin(mean, features) + tone)
     return np.round(np.clip(color, 0, 1) * 255).astype(np.uint8)
 
@@ -119,7 +119,7 @@ def _average(
     total = np.zeros((uv_map.size, uv_map.size, 4), np.float32)
     tones = []
     features, cheeks = np.moveaxis(
-        uv_map.spread(np.stack([skin.features(model), skin.cheeks(model)], axis=1)), -1, 0
+        uv_map.spread(np.stack([regions.features(model), regions.cheeks(model)], axis=1)), -1, 0
     )
     for photo in tqdm(photos, title, disable=None):
         image, vertices = read_image(photo.path), photo.vertices_image(model)

@@ -19,7 +19,7 @@ from backend.errors import BadInputError
 from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
 from backend.texture.blend import mix
-from backend.texture.completion import complete
+from backend.texture.fill.network import complete
 from backend.texture.mean_face import read_mean_texture
 from backend.texture.uv_map import UvMap
 from gan_texture.inference import TextureGenerator
@@ -62,7 +62,8 @@ class TurnedView:
     photo
         (S, S, 3) the face's crop.
     filled, believed
-        (S, S, 3) and (S, S), see `TextureBaker.fill` and `Observation` in `backend.texture.baker`.
+        (S, S, 3) and (S, S), see `backend.texture.fill.mirror` and
+        `backend.texture.observation.Observation.confidence`.
     truth, known
         (S, S, 3) the photo's own texture; (S, S) bool, where that is known.
     yaw

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.morphable_model.model import MorphableModel
-from backend.texture import skin
+from backend.texture import regions
 from backend.texture.filters import smoothstep
 from backend.texture.uv_map import UvMap
 
@@ -74,13 +74,13 @@ def color_difference(made: Floating, truth: Floating, mask: Mask) -> float:
 
 def skin_region(model: MorphableModel, uv_map: UvMap) -> Mask:
     """(S, S) texels of the cheeks, the bridge of the nose and the forehead."""
-    weights = np.maximum(skin.cheeks(model), _forehead(model))
+    weights = np.maximum(regions.cheeks(model), _forehead(model))
     return uv_map.spread(weights[:, None])[..., 0] > 0.5
 
 
 def feature_region(model: MorphableModel, uv_map: UvMap) -> Mask:
     """(S, S) texels of brows, eyes, nostrils and lips."""
-    return uv_map.spread(skin.features(model)[:, None])[..., 0] > 0.5
+    return uv_map.spread(regions.features(model)[:, None])[..., 0] > 0.5
 
 
 def _forehead(model: MorphableModel) -> Float:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.contract import TextureMode
 from backend.errors import BadInputError
 from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.placement import posed_vertices
-from backend.texture.baker import MODES, Mode, TextureBaker
+from backend.texture.baker import TextureBaker
 from backend.texture.filters import sample
 from backend.texture.uv_map import texel_position
 from backend.vision.crop import crop
@@ -126,23 +127,23 @@ def render_over(
 
 def compare_renders(
     baker: TextureBaker, sets: list[FittedPhotos], pairs: Pairs, rows: NDArray[np.intp]
-) -> Iterator[dict[Mode, tuple[float, float]]]:
+) -> Iterator[dict[TextureMode, tuple[float, float]]]:
     """For each photo, PSNR and SSIM of every mode's texture made from a turned view."""
     for row in map(int, rows):
         photo = photo_of(sets, pairs, row)
         yaw = float(pairs.yaw[row, 1 + row % (pairs.views - 1)])
         view = turned_photo(baker.model, photo, yaw)
         seen = view.vertices(baker.model)
-        textures = [baker.bake(view.image, seen, mode) for mode in MODES]
+        textures = [baker.bake(view.image, seen, mode) for mode in TextureMode]
         renders, face = render_over(baker.model, photo, textures, pairs.masks[row])
         truth = crop(photo.image, photo.box, SIZE).astype(np.float32) / np.float32(255)
         yield {
             mode: (psnr(render, truth, face), ssim(render, truth, face))
-            for mode, render in zip(MODES, renders, strict=True)
+            for mode, render in zip(TextureMode, renders, strict=True)
         }
 
 
-def render_report(rows: list[dict[Mode, tuple[float, float]]]) -> dict[str, Any]:
+def render_report(rows: list[dict[TextureMode, tuple[float, float]]]) -> dict[str, Any]:
     """``n``; by mode the means ``psnr`` and ``ssim``."""
     means = {mode: np.nanmean([row[mode] for row in rows], axis=0) for mode in rows[0]}
     return {

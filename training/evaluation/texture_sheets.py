@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.contract import TextureMode
 from backend.morphable_model.model import MorphableModel
 from backend.output.preview import render_head
 from backend.pipeline import FaceReconstructor
 from backend.texture.baker import TextureBaker, to_bytes
+from backend.texture.observation import PosedPicture
 from backend.vision.crop import crop
 from gan_texture.inference import TextureGenerator
 from training.evaluation.texture import TurnedView
@@ -104,21 +106,23 @@ def texture_sheet(baker: TextureBaker, subjects: Iterable[Subject]) -> Image:
     rows = []
     for subject in subjects:
         both, alone = (
-            baker.texture_set(subject.photo, subject.vertices_image, mode)
-            for mode in ("photo+gan", "gan")
+            baker.texture_set([PosedPicture(subject.photo, subject.vertices_image)], mode)
+            for mode in (TextureMode.PHOTO_NETWORK, TextureMode.NETWORK)
         )
         shown = both.albedo * (both.visibility[..., None] / np.float32(255))
         portrait = [] if subject.portrait is None else [subject.portrait]
         textures = [shown.astype(np.uint8), alone.albedo, both.albedo]
         rows.append([*textures, *portrait])
-    return grid(rows, ["seen in the photo", "gan", "photo+gan", "photo"])
+    return grid(
+        rows, ["seen in the photo", TextureMode.NETWORK, TextureMode.PHOTO_NETWORK, "photo"]
+    )
 
 
 def head_sheet(baker: TextureBaker, subjects: Iterable[Subject]) -> Image:
     """Heads (S14): from the front and in three quarters from both sides."""
     rows = []
     for subject in subjects:
-        texture = baker.bake(subject.photo, subject.vertices_image, "photo+gan")
+        texture = baker.bake(subject.photo, subject.vertices_image, TextureMode.PHOTO_NETWORK)
         portrait = [] if subject.portrait is None else [subject.portrait]
         turned = [
             render_head(subject.head, baker.model, texture, yaw, 0, CELL)

@@ -20,7 +20,9 @@ from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.placement import posed_vertices
 from backend.morphable_model.storage import load_model
-from backend.texture.baker import Observation, TextureBaker, to_bytes
+from backend.texture.baker import TextureBaker, to_bytes
+from backend.texture.fill.mirror import mirrored
+from backend.texture.observation import Observation, PosedPicture
 from backend.vision.crop import crop
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos
@@ -138,22 +140,22 @@ def pair_of_photo(
     random = np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
     head = model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
-    own = baker.observe(image, posed_vertices(head, parameters, box))
+    own = baker.observe(PosedPicture(image, posed_vertices(head, parameters, box)))
     views = [(*_filled(baker, own), crop(image, box, settings.size))]
     pixels = round(VIEW_PIXELS * settings.size * CONTEXT)
     face = photo_face(model, image, parameters, box, pixels)
     for yaw, pitch in settings.renderer.angles(name, parameters):
         view = turn(model, mouth, face, yaw, pitch)
         vertices = _jittered(posed_vertices(head, view.parameters, view.box), settings, random)
-        seen = baker.observe(view.picture, vertices)
+        seen = baker.observe(PosedPicture(view.picture, vertices))
         views.append((*_filled(baker, seen), _cropped(view, settings)))
     filled, believed, crops = (np.stack(arrays) for arrays in zip(*views, strict=True))
-    return Pair(to_bytes(own.sampled), _weights(own.believed), crops, filled, believed)
+    return Pair(to_bytes(own.sampled), _weights(own.confidence), crops, filled, believed)
 
 
 def _filled(baker: TextureBaker, seen: Observation) -> tuple[Image, NDArray[np.uint8]]:
     """What a view gives of the texture, and where it is believed."""
-    return to_bytes(baker.fill(seen)), _weights(seen.believed)
+    return to_bytes(mirrored(seen, baker.chart)), _weights(seen.confidence)
 
 
 def _cropped(view: TurnedFace, settings: UnwrapSettings) -> Image:

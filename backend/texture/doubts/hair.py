@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.morphable_model.model import MorphableModel
 from backend.texture import skin
-from backend.texture.evidence import Evidence, Regions
+from backend.texture.evidence import Evidence
 from backend.texture.filters import disk, smoothstep
+from backend.texture.regions import Regions
 
 Float = NDArray[np.float32]
 
@@ -24,19 +22,8 @@ SHADE, SHINE = 0.07, 0.10
 SOFT, SPECK, MARGIN = 1.2, 2, 2
 # Texels of plain skin without which a forehead tells nothing.
 ENOUGH = 300
-# Belief up to which a texel connects nothing, and texels over which belief fades around the rest.
+# Confidence up to which a texel connects nothing, and texels over which it fades around the rest.
 FAINT, SOFT_EDGE = 0.05, 5
-
-
-def above_brows(model: MorphableModel) -> Float:
-    """(V,) 1 above the eyebrows, at the sides and behind too, else 0."""
-    brow = model.mean[model.landmark_indices[17:27], 1].max()
-    return smoothstep(brow + 2, brow + 8, model.mean[:, 1])
-
-
-def forehead(model: MorphableModel) -> Float:
-    """(V,) 1 on the forehead, else 0."""
-    return above_brows(model) * smoothstep(20, 50, model.mean[:, 2])
 
 
 def without_hair(difference: Float, evidence: Evidence, regions: Regions) -> Evidence:
@@ -59,10 +46,10 @@ def without_hair(difference: Float, evidence: Evidence, regions: Regions) -> Evi
     darker = cv2.GaussianBlur(_smooth_light(brightness, bare) - brightness, (0, 0), SOFT)
     dark = smoothstep(*HAIR, np.asarray(darker, np.float32)) * (regions.forehead > 0)
     dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_OPEN, disk(SPECK)), np.float32)
-    hair = dark * _hanging(dark, evidence.believed, regions.above_brows)
+    hair = dark * _hanging(dark, evidence.confidence, regions.above_brows)
     kept = 1 - regions.forehead * (1 - skin.shrink_region(1 - hair, MARGIN))
-    kept *= 1 - regions.above_brows * _cut_off(np.asarray(evidence.believed * kept, np.float32))
-    return replace(evidence, believed=evidence.believed * kept, plain=evidence.plain * kept)
+    kept *= 1 - regions.above_brows * _cut_off(np.asarray(evidence.confidence * kept, np.float32))
+    return evidence.reduced(np.asarray(kept, np.float32))
 
 
 def _smooth_light(brightness: Float, weights: Float) -> Float:
@@ -85,17 +72,17 @@ def _smooth_light(brightness: Float, weights: Float) -> Float:
     return np.asarray(terms @ surface, np.float32)
 
 
-def _hanging(dark: Float, believed: Float, above: Float) -> NDArray[np.bool_]:
+def _hanging(dark: Float, confidence: Float, above: Float) -> NDArray[np.bool_]:
     """(M, M) what is dark and reaches, over what is dark or no skin, the top of the head."""
-    way = (dark > 0.3) | ((believed < 0.5) & (above > 0.5))
+    way = (dark > 0.3) | ((confidence < 0.5) & (above > 0.5))
     _, label = cv2.connectedComponents(way.astype(np.uint8), connectivity=4)
     # The first row of the chart is the top of the head, which no photo of a face shows.
     return np.asarray(label == label[0, len(dark) // 2])
 
 
-def _cut_off(believed: Float) -> NDArray[np.bool_]:
-    """(M, M) what is believed, but not connected with the face."""
-    seen = believed > FAINT
+def _cut_off(confidence: Float) -> NDArray[np.bool_]:
+    """(M, M) what is trusted, but not connected with the face."""
+    seen = confidence > FAINT
     _, label, extent, _ = cv2.connectedComponentsWithStats(seen.astype(np.uint8), connectivity=4)
     area = np.where(np.arange(len(extent)) > 0, extent[:, cv2.CC_STAT_AREA], 0)
     face = label == area.argmax()
