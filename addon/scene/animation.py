@@ -22,7 +22,7 @@ from ..motion.smoothing import Strengths, like_signs, quaternion_product
 from ..problems import NotNow, Problem
 from . import compat, identity
 from . import head as head_mesh
-from .curves import Timing, fill, scale_values
+from .curves import Timing, fill, scale_values, show_present
 from .pose import pose_empty, reset_photo_pose, transform_without_photo_pose
 
 RECORDING = identity.PREFIX + "recording"
@@ -57,6 +57,7 @@ def animate(
     style: Style,
     rate: float,
     base: Matrix | None = None,
+    keys: Keyframes | None = None,
 ) -> bpy.types.Action:
     """Give a head the motion of a clip, in the action of that clip; other actions stay.
 
@@ -73,6 +74,8 @@ def animate(
     base
         Where the motion begins, in the space of the Empty's parent; None: where the Empty stands,
         or where its present motion begins, if that is of a clip.
+    keys
+        What `keyframes` made of the recording, if that is done already.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def animate(
         The head cannot be animated, or the face is in no frame. Nothing has changed then.
     """
     check_animatable(head)
-    keys = keyframes(recording, style, rate)
+    keys = keys or keyframes(recording, style, rate)
     data = pack(recording)
     blocks = pose_empty(head), _shape_keys(head)
     if base is None:
@@ -96,6 +99,7 @@ def animate(
     for action, block in zip((pose, expression), blocks, strict=True):
         _keep_action_of(block)
         compat.use_action(action, block)
+        show_present(block)
     return pose
 
 
@@ -117,6 +121,8 @@ def animate_again(
     _write_pose(action, pose_empty(head), keys)
     _write_expression(_action(head, _shape_keys(head), take), head, keys)
     action[STYLE] = pack_style(style)
+    show_present(pose_empty(head))
+    show_present(_shape_keys(head))
     return action
 
 

@@ -13,8 +13,11 @@ from ..contract import FacesResult, StaticModel
 from ..problems import NotNow
 from . import head as head_mesh
 from . import identity, material, modifiers, regions
+from .places import free_place
+from .pose import pose_empty
 
-EMPTY_SIZE = 0.15
+# Its arrows reach a finger's breadth out of the head, so that they can be clicked.
+EMPTY_SIZE = 0.11
 
 
 class Appearance(Protocol):
@@ -59,7 +62,7 @@ def put_faces(
     Returns
     -------
     The heads, in the order of the faces: mesh objects with identity transform, each under a pose
-    Empty. The Empty of an updated head keeps its transform.
+    Empty. The Empty of an updated head keeps its transform, new ones stand in a row.
 
     Raises
     ------
@@ -85,7 +88,9 @@ def put_faces(
     for index, (face, match) in enumerate(zip(result.faces, matches, strict=True)):
         stem = name if len(result.faces) == 1 else f"{name} face {index}"
         if match is None:
+            place = free_place(scene)
             head = new_head(collection, stem, model, face)
+            pose_empty(head).location = place
             modifiers.subdivide(head, subdivision)
         else:
             head = update_head(heads[match], stem, model, face)
