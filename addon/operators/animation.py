@@ -23,6 +23,7 @@ from ..scene.animation import animate_again, check_animatable, present_action, s
 from ..scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
 from ..scene.opened import scene_of
 from ..scene.performance import perform
+from ..scene.selected import chosen_heads
 from ..scene.workplace import workplace
 from ..settings.animation import (
     OPTIONS,
@@ -34,7 +35,7 @@ from ..settings.animation import (
 from ..tasks import Reporter
 from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
 from .choosing import Chooser, DroppedOnView
-from .selection import EachHead, chosen_heads, present
+from .selection import EachHead, present
 
 log = logging.getLogger(__package__)
 

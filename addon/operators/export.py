@@ -14,8 +14,9 @@ from ..problems import Problem
 from ..scene.export import export_head
 from ..scene.motion_table import motion_table, write_motion
 from ..scene.opened import scene_of
+from ..scene.selected import chosen_head
 from .base import Outcome, ReportingOperator
-from .selection import NeedsHead, chosen_head
+from .selection import NeedsHead
 
 FORMATS = (
     ("glb", "GLB", "One file with texture, shape keys and animation, for games and the web"),

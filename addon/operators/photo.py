@@ -21,7 +21,7 @@ from ..scene.photo import Photo, photo_of_file, photo_of_image
 from ..scene.workplace import workplace
 from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter
-from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
+from .base import Outcome, TaskOperator, WhenIdle
 from .choosing import Chooser, DroppedOnView
 from .selection import present
 
@@ -165,21 +165,6 @@ class SYNERGYFACE_OT_face_from_active_image(WhenIdle, PhotoOperator, bpy.types.O
         return photo_of_image(image, scene_of(context))
 
 
-class SYNERGYFACE_OT_cancel(ReportingOperator, bpy.types.Operator):
-    """Stop the work on the photo"""
-
-    bl_idname = "synergyface.cancel"
-    bl_label = "Cancel"
-    bl_options = {"INTERNAL"}
-
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """The modal operator notices at its next tick."""
-        task = runtime().task
-        if task is not None:
-            task.cancel()
-        return {"FINISHED"}
-
-
 class SYNERGYFACE_FH_photo(DroppedOnView, bpy.types.FileHandler):
     """Lets a photo be dropped on the 3D viewport or its sidebar"""
 
@@ -203,6 +188,5 @@ CLASSES = (
     SYNERGYFACE_OT_face_from_image,
     SYNERGYFACE_OT_choose_photo,
     SYNERGYFACE_OT_face_from_active_image,
-    SYNERGYFACE_OT_cancel,
     SYNERGYFACE_FH_photo,
 )

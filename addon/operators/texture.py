@@ -19,10 +19,11 @@ from ..runtime import runtime
 from ..scene import identity, material
 from ..scene.opened import scene_of
 from ..scene.photo import photo_of_source
+from ..scene.selected import chosen_heads
 from ..settings.heads import TEXTURE_MODES, TEXTURE_SIZES
 from ..tasks import Reporter
 from .base import TaskOperator
-from .selection import NeedsHead, chosen_heads
+from .selection import NeedsHead
 
 SIZES = tuple(int(name) for name, *_ in TEXTURE_SIZES)
 
