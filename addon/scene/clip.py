@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from ..problems import Problem
+from .paths import path_of
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv")
 
@@ -86,7 +87,7 @@ def clip_of_data_block(block: Any, scene: bpy.types.Scene) -> Clip:
     pictures = {
         int(match[1]): other
         for other in path.parent.iterdir()
-        if (match := name.fullmatch(other.name))
+        if (match := name.fullmatch(other.name)) and other.is_file()
     }
     first = min(pictures)
     pattern = path.with_name(f"{before}%0{digits}d{after}")
@@ -108,7 +109,7 @@ def set_frame_rate(scene: bpy.types.Scene, rate: float) -> None:
 def _found(filepath: str) -> Path:
     if not filepath:
         raise Problem("No clip is given.", "Choose a film, or a movie clip of this file.")
-    path = Path(bpy.path.abspath(filepath)).expanduser().resolve()
+    path = path_of(filepath)
     if not path.is_file():
         raise Problem(f"There is no file {path}.", "Choose another clip.")
     return path
