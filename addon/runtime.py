@@ -43,6 +43,11 @@ class Runtime:
         return self.task is not None
 
     @property
+    def backend_runs(self) -> bool:
+        """Whether the backend is there, or on its way."""
+        return self.connection.status.state in ("starting", "loading", "ready")
+
+    @property
     def key_cancels(self) -> bool:
         """Whether Esc stops the task."""
         return self.busy and self.key_is_free and getattr(self.operator, "esc_cancels", False)
