@@ -10,7 +10,7 @@ from . import panels, preferences
 from .operators import animation as animation_operators
 from .operators import backend as backend_operators
 from .operators import batch as batch_operators
-from .operators import cancelling, quality
+from .operators import cancelling, quality, replacing
 from .operators import export as export_operators
 from .operators import head as head_operators
 from .operators import install as install_operators
@@ -31,6 +31,7 @@ CLASSES = (
     *quality.CLASSES,
     *head_operators.CLASSES,
     *texture_operators.CLASSES,
+    *replacing.CLASSES,
     *export_operators.CLASSES,
     *backend_operators.CLASSES,
     *install_operators.CLASSES,

@@ -220,7 +220,7 @@ def _write_pose(action: Any, empty: Any, keys: Keyframes) -> None:
 def _write_expression(action: Any, head: bpy.types.Object, keys: Keyframes) -> None:
     before = head_mesh.key_units(head)
     units = head_mesh.make_room(head, np.abs(keys.expression).max(axis=0))
-    _rescale_actions(head, before / units)
+    rescale_actions(head, before / units)
     curves, timing = compat.curves_of(action, _shape_keys(head)), _timing(keys)
     for index, values in enumerate((keys.expression / units).T):
         fill(curves, _value_path(index), values[:, None], timing)
@@ -240,7 +240,7 @@ def _mark_gaps(action: Any, keys: Keyframes) -> None:
             action.pose_markers.new(name).frame = round(frame)
 
 
-def _rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> None:
+def rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> None:
     """Keep the meaning of the other clips' keys when a slider's unit has grown."""
     for index in np.flatnonzero(factors != 1).tolist():
         for action in bpy.data.actions:

@@ -23,7 +23,7 @@ def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
     selected = [object for object in layer.objects.selected if object != active]
     if active is not None and active.select_get(view_layer=layer):
         selected.append(active)
-    return _heads_of(selected) or _heads_of([active] if active else [])
+    return heads_among(selected) or heads_among([active] if active else [])
 
 
 def chosen_head(context: bpy.types.Context) -> bpy.types.Object:
@@ -46,7 +46,7 @@ def chosen_words(heads: Sequence[bpy.types.Object]) -> str:
     return heads[-1].name + (f" and {others} more" if others else "")
 
 
-def _heads_of(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+def heads_among(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     """Heads that the objects are or belong to."""
     # By number: one that is linked may have the name of another.
     heads: dict[int, bpy.types.Object] = {}
