@@ -24,7 +24,6 @@ from ..scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, 
 from ..scene.opened import scene_of
 from ..scene.performance import perform
 from ..scene.selected import chosen_heads
-from ..scene.workplace import workplace
 from ..settings.animation import (
     OPTIONS,
     AnimationOptions,
@@ -33,9 +32,10 @@ from ..settings.animation import (
     strengths_of,
 )
 from ..tasks import Reporter
-from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
+from .base import Outcome, WhenIdle, given_or_kept
 from .choosing import Chooser, DroppedOnView
-from .selection import EachHead, present
+from .selection import EachHead
+from .showing import HeadMaker
 
 log = logging.getLogger(__package__)
 
@@ -51,9 +51,7 @@ blender_operators: Any = bpy.ops
 
 # No REGISTER: it would offer to track the clip again, and to freeze Blender for it, whenever a
 # value in "Adjust Last Operation" changes. Smooth Again is for that.
-class SYNERGYFACE_OT_animate_from_video(
-    WhenIdle, AnimationOptions, TaskOperator, bpy.types.Operator
-):
+class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, bpy.types.Operator):
     """Turn the motion of a face in a clip into keys of a head; run again to replace them"""
 
     bl_idname = "synergyface.animate_from_video"
@@ -84,7 +82,7 @@ class SYNERGYFACE_OT_animate_from_video(
         """Collect clip, order and connection."""
         self._clip = clip = self._given_clip(context)
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
-        self._workplace = workplace(context)
+        self.remember(context)
         self._options = options = given_or_kept(self, settings.animation, OPTIONS)
         self._target = target_of(context, self._options)
         self._subdivision = settings.subdivision
@@ -107,8 +105,7 @@ class SYNERGYFACE_OT_animate_from_video(
             target,
             staging_of(self._options, self._subdivision),
         )
-        present(context, heads)
-        self.report({"INFO"}, summary(self._clip, tracks) + self._workplace.words(context))
+        self.report({"INFO"}, summary(self._clip, tracks) + self.show(context, heads))
         if target is None and self._target is not None:
             self.report({"WARNING"}, HEAD_REMOVED)
 
