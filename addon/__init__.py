@@ -10,11 +10,11 @@ from . import panels, preferences
 from .operators import animation as animation_operators
 from .operators import backend as backend_operators
 from .operators import batch as batch_operators
+from .operators import cancelling, quality, replacing
 from .operators import export as export_operators
 from .operators import head as head_operators
 from .operators import install as install_operators
 from .operators import photo as photo_operators
-from .operators import quality
 from .operators import texture as texture_operators
 from .runtime import close_runtime, open_runtime
 from .settings import heads as head_settings
@@ -27,9 +27,11 @@ CLASSES = (
     *photo_operators.CLASSES,
     *animation_operators.CLASSES,
     *batch_operators.CLASSES,
+    *cancelling.CLASSES,
     *quality.CLASSES,
     *head_operators.CLASSES,
     *texture_operators.CLASSES,
+    *replacing.CLASSES,
     *export_operators.CLASSES,
     *backend_operators.CLASSES,
     *install_operators.CLASSES,
@@ -45,11 +47,13 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     scene.synergyface = bpy.props.PointerProperty(type=head_settings.SYNERGYFACE_PG_settings)
+    cancelling.bind_key(bpy.context)
 
 
 def unregister() -> None:
     """Called by Blender when the add-on is switched off, and when Blender ends."""
     scene: Any = bpy.types.Scene
+    cancelling.unbind_key(bpy.context)
     del scene.synergyface
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -16,7 +16,17 @@ JOIN_SECONDS = 2.0
 
 
 class Runtime:
-    """Connection to the backend, log, and the task that runs at the moment with its timer."""
+    """Connection to the backend, log, and the task that runs at the moment with its timer.
+
+    Attributes
+    ----------
+    task, timer
+        None while nothing is at work.
+    operator
+        Class of the operator that looks after the task.
+    key_is_free
+        Whether nothing else was there to be stopped by Esc when that was last pressed.
+    """
 
     def __init__(self, folder: Path, version: str) -> None:
         self.version = version
@@ -24,11 +34,23 @@ class Runtime:
         self.connection = Connection(folder)
         self.task: Task[Any] | None = None
         self.timer: bpy.types.Timer | None = None
+        self.operator: type[Any] | None = None
+        self.key_is_free = True
 
     @property
     def busy(self) -> bool:
         """Whether a task runs that the user waits for."""
         return self.task is not None
+
+    @property
+    def backend_runs(self) -> bool:
+        """Whether the backend is there, or on its way."""
+        return self.connection.status.state in ("starting", "loading", "ready")
+
+    @property
+    def key_cancels(self) -> bool:
+        """Whether Esc stops the task."""
+        return self.busy and self.key_is_free and getattr(self.operator, "esc_cancels", False)
 
     def remove_timer(self) -> None:
         """End the ticks of the modal operator that looks after the task."""

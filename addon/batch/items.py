@@ -25,9 +25,6 @@ from ..scene.separate import copied_head
 from ..settings.animation import snapshot, staging_of
 from ..tasks import Reporter
 
-# From the middle of one head to the next: metres.
-SPACING = 0.3
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -37,15 +34,12 @@ class Stage:
     ----------
     scene, collection
         Take new objects.
-    place
-        Of the first new head: metres along X.
     separate
         Whether the scene is there for this file only: then it is made to fit it.
     """
 
     scene: bpy.types.Scene
     collection: bpy.types.Collection
-    place: float = 0.0
     separate: bool = False
 
 
@@ -110,8 +104,6 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
     connection, location = runtime().connection, backend_location(context)
 
     def put(value: Reconstruction, stage: Stage) -> Given:
-        objects = stage.scene.objects
-        known = {head[identity.UUID] for head in identity.heads_of(objects, photo.source)}
         heads = put_faces(
             stage.scene,
             stage.collection,
@@ -121,9 +113,6 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
             value.result,
             subdivision,
         )
-        for number, head in enumerate(heads):
-            if head[identity.UUID] not in known and head.parent is not None:
-                head.parent.location.x = stage.place + number * SPACING
         return Given(heads)
 
     return Item(
@@ -169,4 +158,4 @@ def _fitted(staging: Staging, stage: Stage) -> Staging:
     if stage.separate:
         return replace(staging, use_scene_rate=True)
     style = replace(staging.style, matched=False)
-    return replace(staging, style=style, use_camera=False, use_scene_rate=False, place=stage.place)
+    return replace(staging, style=style, use_camera=False, use_scene_rate=False)

@@ -16,7 +16,7 @@ from ..scene.opened import scene_of
 from ..scene.result_table import DONE, Row
 from ..scene.separate import separate_scene, write_scene
 from ..scene.workplace import Workplace
-from .items import SPACING, Item, Stage
+from .items import Item, Stage
 
 Rows = Mapping[str, Row]
 
@@ -65,10 +65,9 @@ class InThisFile:
         return row is not None and row.state == DONE and _in_scene(scene_of(context), path)
 
     def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
-        """At the end of the row."""
+        """Where there is room in the row."""
         scene, collection = self._place.scene(context), self._place.collection(context)
-        end = SPACING * sum(row.heads for row in rows.values())
-        given = item.put(value, Stage(scene, collection, end))
+        given = item.put(value, Stage(scene, collection))
         self.heads += [head.session_uid for head in given.heads]
         return Row(str(item.path), DONE, len(given.heads), given.remark)
 

@@ -34,6 +34,9 @@ class Keyframes:
         (N, 10) standard deviations, gain included.
     lost, found
         (N,) whether the face is missing in the clip just after the key, just before it.
+    first
+        (3,) metres from the lens to the head's origin where the face is seen first; `locations`
+        are relative to it.
     """
 
     frames: Float
@@ -42,6 +45,7 @@ class Keyframes:
     expression: Float
     lost: NDArray[np.bool_]
     found: NDArray[np.bool_]
+    first: Float
 
 
 def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
@@ -67,7 +71,7 @@ def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
     motion = _rows(smooth(recording.motion, style.strengths), present)
     placement = _place(motion, recording, style)
     # Before smoothing, so that it does not move the head as a whole.
-    first = first_location(recording, style)
+    first = _place(_rows(recording.motion, present[:1]), recording, style).locations[0]
     frames = style.start + (np.asarray(motion.times) - style.first_second) * rate
     missing_after = np.diff(present, append=len(recording.frames)) > 1
     missing_before = np.diff(present, prepend=-1) > 1
@@ -79,13 +83,8 @@ def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
         style.gain * np.asarray(motion.expression)[keep],
         missing_after[keep],
         missing_before[keep],
+        first,
     )
-
-
-def first_location(recording: Recording, style: Style) -> Float:
-    """(3,) metres from the lens to the head's origin, where the face is seen first."""
-    first = np.flatnonzero(recording.motion.confidence > 0)[:1]
-    return _place(_rows(recording.motion, first), recording, style).locations[0]
 
 
 def _place(motion: Motion, recording: Recording, style: Style) -> Placement:

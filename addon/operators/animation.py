@@ -7,7 +7,7 @@
 
 import logging
 from collections.abc import Callable
-from types import SimpleNamespace
+from math import isclose
 from typing import Any
 
 import bpy
@@ -23,7 +23,7 @@ from ..scene.animation import animate_again, check_animatable, present_action, s
 from ..scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
 from ..scene.opened import scene_of
 from ..scene.performance import perform
-from ..scene.workplace import workplace
+from ..scene.selected import chosen_heads
 from ..settings.animation import (
     OPTIONS,
     AnimationOptions,
@@ -32,12 +32,17 @@ from ..settings.animation import (
     strengths_of,
 )
 from ..tasks import Reporter
-from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
+from .base import Outcome, WhenIdle, given_or_kept
 from .choosing import Chooser, DroppedOnView
-from .selection import EachHead, chosen_heads, present
+from .selection import EachHead
+from .showing import HeadMaker
 
 log = logging.getLogger(__package__)
 
+SMOOTHING = tuple(SmoothingOptions.__annotations__)
+SAME_SMOOTHING = (
+    "Nothing has changed: the keys were made with these values. Move the Smoothing sliders first"
+)
 HEAD_REMOVED = "The selected head was removed meanwhile; its motion went to another one"
 
 # The stubs of bpy know Blender's own operators only.
@@ -46,9 +51,7 @@ blender_operators: Any = bpy.ops
 
 # No REGISTER: it would offer to track the clip again, and to freeze Blender for it, whenever a
 # value in "Adjust Last Operation" changes. Smooth Again is for that.
-class SYNERGYFACE_OT_animate_from_video(
-    WhenIdle, AnimationOptions, TaskOperator, bpy.types.Operator
-):
+class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, bpy.types.Operator):
     """Turn the motion of a face in a clip into keys of a head; run again to replace them"""
 
     bl_idname = "synergyface.animate_from_video"
@@ -79,7 +82,7 @@ class SYNERGYFACE_OT_animate_from_video(
         """Collect clip, order and connection."""
         self._clip = clip = self._given_clip(context)
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
-        self._workplace = workplace(context)
+        self.remember(context)
         self._options = options = given_or_kept(self, settings.animation, OPTIONS)
         self._target = target_of(context, self._options)
         self._subdivision = settings.subdivision
@@ -102,8 +105,7 @@ class SYNERGYFACE_OT_animate_from_video(
             target,
             staging_of(self._options, self._subdivision),
         )
-        present(context, heads)
-        self.report({"INFO"}, summary(self._clip, tracks) + self._workplace.words(context))
+        self.report({"INFO"}, summary(self._clip, tracks) + self.show(context, heads))
         if target is None and self._target is not None:
             self.report({"WARNING"}, HEAD_REMOVED)
 
@@ -135,33 +137,42 @@ class SYNERGYFACE_OT_choose_clip(Chooser, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator):
-    """Make the keys anew from the recording in the action, with other smoothing or gain"""
+    """Make the keys anew, as the Smoothing sliders say, from the recording in the action"""
 
     bl_idname = "synergyface.smooth_again"
     bl_label = "Smooth Again"
     bl_options = {"REGISTER", "UNDO"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Begin with the values that the keys were made with."""
+        """Begin with the sliders' values, which can be adjusted afterwards."""
         return self.guard(self._begin, context)
 
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Afterwards the sliders say how the keys were made."""
+        self._options = options = self._wanted(context)
+        self._same: list[bool] = []
+        outcome = EachHead.run(self, context)
+        if outcome == {"FINISHED"}:
+            for name, value in vars(options).items():
+                setattr(_kept(context), name, value)
+            if all(self._same):
+                self.report({"INFO"}, SAME_SMOOTHING)
+        return outcome
+
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
-        """What is not given stays as its keys were made."""
-        options = self._over(smoothing_of(head))
-        animate_again(head, strengths_of(options), options.gain, frame_rate(scene_of(context)))
+        """The keys of one head."""
+        options, before = vars(self._options), smoothing_of(head)
+        self._same.append(all(isclose(options[n], before[n], abs_tol=1e-6) for n in SMOOTHING))
+        rate = frame_rate(scene_of(context))
+        animate_again(head, strengths_of(self._options), self._options.gain, rate)
 
     def _begin(self, context: bpy.types.Context) -> Outcome:
-        for name, value in vars(self._over(smoothing_of(chosen_heads(context)[-1]))).items():
+        for name, value in vars(self._wanted(context)).items():
             setattr(self, name, value)
         return self.run(context)
 
-    def _over(self, values: dict[str, float]) -> Any:
-        """The values, those that were given to the operator in place of the others."""
-        operator: Any = self
-        given = operator.properties.is_property_set
-        return SimpleNamespace(
-            **{name: getattr(self, name) if given(name) else values[name] for name in values}
-        )
+    def _wanted(self, context: bpy.types.Context) -> Any:
+        return given_or_kept(self, _kept(context), SMOOTHING)
 
 
 class SYNERGYFACE_FH_clip(DroppedOnView, bpy.types.FileHandler):
@@ -183,6 +194,12 @@ def smoothing_of(head: bpy.types.Object) -> dict[str, float]:
     """
     style = style_of(present_action(head))
     return vars(style.strengths) | {"gain": style.gain}
+
+
+def _kept(context: bpy.types.Context) -> Any:
+    """What the panel Animate shows."""
+    scene: Any = scene_of(context)
+    return scene.synergyface.animation
 
 
 def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | None:

@@ -12,18 +12,38 @@ import bpy
 
 from ..preferences import backend_location
 from ..problems import Problem
-from ..runtime import runtime
+from ..runtime import Runtime, runtime
 from ..scene.opened import window_manager_of
 from ..tasks import Reporter
 from .base import Outcome, ReportingOperator, TaskOperator
 
 
-class SYNERGYFACE_OT_start_backend(TaskOperator, bpy.types.Operator):
+class Switch(TaskOperator):
+    """Base of the operators that start and stop the backend.
+
+    A button is grey while it has nothing to do. A script may call them at any time.
+    """
+
+    when_running: bool
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Called by Blender."""
+        return bpy.app.background or cls.has_use(runtime())
+
+    @classmethod
+    def has_use(cls, current: Runtime) -> bool:
+        """Whether something would change."""
+        return not current.busy and current.backend_runs == cls.when_running
+
+
+class SYNERGYFACE_OT_start_backend(Switch, bpy.types.Operator):
     """Start the backend, or connect to the one that the preferences name"""
 
     bl_idname = "synergyface.start_backend"
     bl_label = "Start Backend"
     bl_options = {"INTERNAL"}
+    when_running = False
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Connect."""
@@ -35,12 +55,13 @@ class SYNERGYFACE_OT_start_backend(TaskOperator, bpy.types.Operator):
         self.report({"INFO"}, "The backend is ready")
 
 
-class SYNERGYFACE_OT_stop_backend(TaskOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_stop_backend(Switch, bpy.types.Operator):
     """Stop the backend that the add-on started"""
 
     bl_idname = "synergyface.stop_backend"
     bl_label = "Stop Backend"
     bl_options = {"INTERNAL"}
+    when_running = True
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Stopping may take seconds too."""

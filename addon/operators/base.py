@@ -19,6 +19,8 @@ from ..scene.opened import window_manager_of
 from ..tasks import CancelledError, Reporter, Task
 
 TIMER_SECONDS = 0.1
+# Blender's own jobs, besides playing.
+STOPPED_BY_ESC = ("RENDER", "OBJECT_BAKE")
 
 log = logging.getLogger(__package__)
 
@@ -73,10 +75,10 @@ class WhenIdle:
 class TaskOperator(ReportingOperator):
     """Does its work in a worker thread and finishes on the main thread.
 
-    Invoked by a person it is modal: a timer pumps the task, the user goes on working, Esc
-    cancels unless `esc_cancels` is False. If the result cannot be used while the user does
-    something else (`NotNow`), it waits for that to end. Executed by a script, or without a user
-    interface, it waits for the task.
+    Invoked by a person it is modal: a timer pumps the task, the user goes on working, Esc over a
+    3D viewport cancels (see `cancelling`) unless `esc_cancels` is False. If the result cannot be
+    used while the user does something else (`NotNow`), it waits for that to end. Executed by a
+    script, or without a user interface, it waits for the task.
     """
 
     esc_cancels = True
@@ -101,10 +103,11 @@ class TaskOperator(ReportingOperator):
     def begin(self, context: bpy.types.Context) -> Outcome:
         """Start the task, and let `modal` look after it."""
         if runtime().busy:
-            raise Problem("SynergyFace is still at work.", "Wait for it, or press Esc.")
+            raise Problem("SynergyFace is still at work.", "Wait for it, or cancel it.")
         current = runtime()
         manager: Any = context.window_manager
         self._task = current.task = Task(self.work(context))
+        current.operator, current.key_is_free = type(self), True
         current.timer = manager.event_timer_add(TIMER_SECONDS, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -113,15 +116,14 @@ class TaskOperator(ReportingOperator):
         """Called by Blender for every event."""
         task = self._task
         assert task is not None
-        if event.type == "ESC" and self.esc_cancels:
-            task.cancel()
-            task.pump()
-            return self.guard(self._end, context)
+        if event.type == "ESC" and event.value == "PRESS":
+            # Here, because what the press stops is stopped by the time its keymap has its turn.
+            runtime().key_is_free = not _stoppable(context)
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         if task.pump():
             return self.guard(self._end, context)
-        hint = " (Esc cancels)" if self.esc_cancels else ""
+        hint = " (Esc over a 3D viewport cancels)" if self.esc_cancels else ""
         _show(context, f"{self.bl_label}: {_text(task)}{hint}")
         return {"PASS_THROUGH"}
 
@@ -136,7 +138,11 @@ class TaskOperator(ReportingOperator):
         try:
             outcome = self._finish(context, self._task.result())
         except NotNow as obstacle:
-            _show(context, f"{self.bl_label}: {obstacle.message} The result waits (Esc drops it)")
+            _show(
+                context,
+                f"{self.bl_label}: {obstacle.message} The result waits "
+                "(Esc over a 3D viewport drops it)",
+            )
             return {"PASS_THROUGH"}
         except BaseException:
             self._leave(context)
@@ -157,7 +163,7 @@ class TaskOperator(ReportingOperator):
     def _leave(self, context: bpy.types.Context) -> None:
         current = runtime()
         if current.task is self._task:
-            current.task = None
+            current.task = current.operator = None
             current.remove_timer()
         _show(context, None)
 
@@ -168,6 +174,13 @@ def given_or_kept(operator: Any, settings: Any, names: Iterable[str]) -> Any:
     return SimpleNamespace(
         **{name: getattr(operator if given(name) else settings, name) for name in names}
     )
+
+
+def _stoppable(context: bpy.types.Context) -> bool:
+    """Whether something plays or renders, which Esc stops."""
+    windows = window_manager_of(context).windows
+    playing = any(window.screen.is_animation_playing for window in windows)
+    return playing or any(map(bpy.app.is_job_running, STOPPED_BY_ESC))
 
 
 def _text(task: Task[Any]) -> str:

@@ -17,18 +17,17 @@ from ..batch.run import Batch
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
-from ..scene.workplace import workplace
 from ..settings.batch import FILE_EACH, OPTIONS, BatchOptions
 from ..tasks import Reporter, Task
 from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
 from .choosing import Chooser
-from .selection import present
+from .showing import HeadMaker
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
 
 
-class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, TaskOperator, bpy.types.Operator):
+class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator):
     """Turn the photos of a folder into heads, its films into actions; run again to go on"""
 
     bl_idname = "synergyface.batch"
@@ -90,7 +89,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, TaskOperator, bpy.types.Opera
         items = items_of(context, folder)
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
         options = given_or_kept(self, settings.batch, OPTIONS)
-        self._workplace = place = workplace(context)
+        place = self.remember(context)
         if options.result == FILE_EACH:
             output = _absolute(options.output) if options.output else folder
             return Batch(context, items, FileEach(place, output, [item.path for item in items]))
@@ -102,7 +101,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, TaskOperator, bpy.types.Opera
         if not (batch.begun or batch.finished):
             return {"CANCELLED"}
         heads = [head for uid in result.heads if (head := identity.head_in_use(uid)) is not None]
-        present(context, heads)
+        self.show(context, heads)
         where = self._workplace.words(context) if heads else ""
         self.report({"INFO"}, f"{batch.summary}{where}; see the text {result.table!r}")
         self.tell_notices()

@@ -12,10 +12,11 @@ import bpy
 
 from ..problems import Problem
 from ..scene.export import export_head
-from ..scene.motion_table import motion_table, write_motion
+from ..scene.motion_table import is_animated, motion_table, write_motion
 from ..scene.opened import scene_of
+from ..scene.selected import chosen_head, chosen_heads
 from .base import Outcome, ReportingOperator
-from .selection import NeedsHead, chosen_head
+from .selection import NeedsHead
 
 FORMATS = (
     ("glb", "GLB", "One file with texture, shape keys and animation, for games and the web"),
@@ -86,6 +87,12 @@ class SYNERGYFACE_OT_export_head(FileOperator, bpy.types.Operator):
         description="OBJ has no shape keys: write one more OBJ for each",
         default=True,
     )
+    overwrite: bpy.props.BoolProperty(
+        name="Overwrite Files Beside It",
+        description="OBJ: replace files that have the names of its material, texture and shape "
+        "keys; else these get a number",
+        options={"SKIP_SAVE"},
+    )
     motion: bpy.props.BoolProperty(
         name="Animation", description="GLB and FBX: write the present animation too", default=True
     )
@@ -98,13 +105,22 @@ class SYNERGYFACE_OT_export_head(FileOperator, bpy.types.Operator):
         """Called by the file browser: what the format has a use for."""
         layout: Any = self.layout
         layout.prop(self, "file_format", expand=True)
-        layout.prop(self, "shape_keys" if self.file_format == "obj" else "motion")
+        for name in ("shape_keys", "overwrite") if self.file_format == "obj" else ("motion",):
+            layout.prop(self, name)
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Export."""
         head, path = chosen_head(context), self.target()
-        export_head(context, head, path, shape_keys=self.shape_keys, motion=self.motion)
-        self.report({"INFO"}, f"Wrote {path}")
+        beside = export_head(
+            context,
+            head,
+            path,
+            shape_keys=self.shape_keys,
+            motion=self.motion,
+            overwrite=self.overwrite,
+        )
+        others = "" if beside == path.stem else f"; the files beside it are called {beside}"
+        self.report({"INFO"}, f"Wrote {head.name!r} to {path}{others}")
         return {"FINISHED"}
 
 
@@ -115,6 +131,15 @@ class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
     bl_label = "Export Animation"
     bl_options = set()
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Called by Blender."""
+        heads = chosen_heads(context)
+        if heads and not is_animated(heads[-1]):
+            cls.poll_message_set(f"The head {heads[-1].name!r} is not animated")
+            return False
+        return super().poll(context)
+
     def suffix(self) -> str:
         """Always the same."""
         return ".csv"
@@ -123,7 +148,7 @@ class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
         """Export."""
         head, path = chosen_head(context), self.target()
         write_motion(motion_table(head, scene_of(context)), path)
-        self.report({"INFO"}, f"Wrote {path}")
+        self.report({"INFO"}, f"Wrote the animation of {head.name!r} to {path}")
         return {"FINISHED"}
 
 

@@ -18,12 +18,11 @@ from ..runtime import runtime
 from ..scene.build import put_faces
 from ..scene.opened import scene_of
 from ..scene.photo import Photo, photo_of_file, photo_of_image
-from ..scene.workplace import workplace
 from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter
-from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
+from .base import Outcome, WhenIdle
 from .choosing import Chooser, DroppedOnView
-from .selection import present
+from .showing import HeadMaker
 
 log = logging.getLogger(__package__)
 
@@ -33,7 +32,7 @@ blender_operators: Any = bpy.ops
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
-class PhotoOperator(TaskOperator):
+class PhotoOperator(HeadMaker):
     """Base of the operators that turn a photo into heads."""
 
     which: bpy.props.EnumProperty(
@@ -70,7 +69,7 @@ class PhotoOperator(TaskOperator):
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect photo, order and connection."""
         photo = self.photo(context)
-        self._workplace = workplace(context)
+        self.remember(context)
         self._subdivision = self._choice(context, "subdivision")
         self._source, self._name = photo.source, photo.name
         size: Any = int(self._choice(context, "texture_size"))
@@ -90,9 +89,8 @@ class PhotoOperator(TaskOperator):
             value.result,
             self._subdivision,
         )
-        present(context, heads)
         made = f"{len(heads)} head{'s' if len(heads) != 1 else ''} from {self._name}"
-        self.report({"INFO"}, made + self._workplace.words(context))
+        self.report({"INFO"}, made + self.show(context, heads))
 
     def _choice(self, context: bpy.types.Context, name: str) -> Any:
         """Value given to the operator, else that of the scene's settings."""
@@ -165,21 +163,6 @@ class SYNERGYFACE_OT_face_from_active_image(WhenIdle, PhotoOperator, bpy.types.O
         return photo_of_image(image, scene_of(context))
 
 
-class SYNERGYFACE_OT_cancel(ReportingOperator, bpy.types.Operator):
-    """Stop the work on the photo"""
-
-    bl_idname = "synergyface.cancel"
-    bl_label = "Cancel"
-    bl_options = {"INTERNAL"}
-
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """The modal operator notices at its next tick."""
-        task = runtime().task
-        if task is not None:
-            task.cancel()
-        return {"FINISHED"}
-
-
 class SYNERGYFACE_FH_photo(DroppedOnView, bpy.types.FileHandler):
     """Lets a photo be dropped on the 3D viewport or its sidebar"""
 
@@ -203,6 +186,5 @@ CLASSES = (
     SYNERGYFACE_OT_face_from_image,
     SYNERGYFACE_OT_choose_photo,
     SYNERGYFACE_OT_face_from_active_image,
-    SYNERGYFACE_OT_cancel,
     SYNERGYFACE_FH_photo,
 )

@@ -1,4 +1,4 @@
-"""Which heads an operator or a panel is about."""
+"""What operators on the chosen heads are made of, and the selection that they leave behind."""
 
 from __future__ import annotations
 
@@ -6,41 +6,10 @@ from collections.abc import Callable, Sequence
 
 import bpy
 
-from ..problems import Problem
 from ..scene import identity
 from ..scene.opened import view_layer_of
+from ..scene.selected import chosen_heads
 from .base import Outcome, ReportingOperator
-
-
-def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """Heads that are active or selected, or whose Empties are; the active one last."""
-    layer = context.view_layer
-    if layer is None:
-        return []
-    active = layer.objects.active
-    chosen = [*layer.objects.selected, *([active] if active else [])]
-    # By number: one that is linked may have the name of another.
-    heads: dict[int, bpy.types.Object] = {}
-    for object in chosen:
-        for candidate in (object, *object.children, object.parent):
-            if candidate is not None and identity.is_head(candidate):
-                heads.pop(candidate.session_uid, None)
-                heads[candidate.session_uid] = candidate
-    return list(heads.values())
-
-
-def chosen_head(context: bpy.types.Context) -> bpy.types.Object:
-    """The one head to work on.
-
-    Raises
-    ------
-    Problem
-        None is chosen.
-    """
-    heads = chosen_heads(context)
-    if not heads:
-        raise Problem("No head is selected.", "Select a head that SynergyFace made, or its Empty.")
-    return heads[-1]
 
 
 def present(context: bpy.types.Context, heads: Sequence[bpy.types.Object]) -> None:
@@ -63,13 +32,13 @@ def present(context: bpy.types.Context, heads: Sequence[bpy.types.Object]) -> No
 
 
 class NeedsHead:
-    """Mix-in of operators that are greyed out until a head is chosen."""
+    """Mix-in of operators that are greyed out until a head is chosen; see `chosen_heads`."""
 
     poll_message_set: Callable[[str], None]
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """A head must be active or selected."""
+        """Called by Blender."""
         if chosen_heads(context):
             return True
         cls.poll_message_set("Select a head that SynergyFace made, or its Empty")

@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..connection.retexturing import KnownHead, retexture
+from ..head import Head
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
-from ..scene import identity, material
+from ..scene import identity
 from ..scene.opened import scene_of
 from ..scene.photo import photo_of_source
 from ..settings.heads import TEXTURE_MODES, TEXTURE_SIZES
 from ..tasks import Reporter
 from .base import TaskOperator
-from .selection import NeedsHead, chosen_heads
+from .selection import NeedsHead
 
 SIZES = tuple(int(name) for name, *_ in TEXTURE_SIZES)
 
@@ -49,42 +50,41 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect photos, parameters and connection."""
-        heads = chosen_heads(context)
-        self._heads = [head.session_uid for head in heads]
-        known = [self._known(head, scene_of(context)) for head in heads]
+        self._heads = Head.chosen(context)
+        known = [self._known(head, scene_of(context)) for head in self._heads]
         connection, location = runtime().connection, backend_location(context)
         return lambda report: retexture(connection, location, known, report)
 
     def finish(self, context: bpy.types.Context, value: list[NDArray[np.uint8]]) -> None:
         """Put the textures on, all at once."""
-        heads = [identity.head_in_use(uid) for uid in self._heads]
-        kept = [(head, png) for head, png in zip(heads, value, strict=True) if head is not None]
+        kept = [(head, png) for head, png in zip(self._heads, value, strict=True) if head.in_use]
         if not kept:
             raise Problem("The head was removed while its texture was made.")
         for head, png in kept:
-            material.put_texture(head, head.name, png)
-        removed = f"; {len(heads) - len(kept)} removed meanwhile" if len(kept) < len(heads) else ""
+            head.put_texture(png)
+        gone = len(self._heads) - len(kept)
+        removed = f"; {gone} removed meanwhile" if gone else ""
         count = f"{len(kept)} texture{'s' if len(kept) != 1 else ''}"
         self.report({"INFO"}, f"{count} made{removed}")
 
-    def _known(self, head: bpy.types.Object, scene: bpy.types.Scene) -> KnownHead:
-        identity.check_editable(head, head.data)
-        if identity.PARAMETERS not in head or identity.SOURCE not in head:
+    def _known(self, head: Head, scene: bpy.types.Scene) -> KnownHead:
+        identity.check_editable(head.object, head.mesh)
+        fit = head.fit
+        if fit is None:
             raise Problem(
                 f"The head {head.name!r} does not come from a photo.",
                 "Make it with Face from Image, or select another head.",
             )
-        photo = photo_of_source(str(head[identity.SOURCE]), scene)
-        size: Any = self._size(head)
-        x0, y0, x1, y1 = (float(v) for v in head[identity.ROI_BOX])
-        parameters = [float(v) for v in head[identity.PARAMETERS]]
-        return KnownHead(photo.read, parameters, (x0, y0, x1, y1), size, self.mode)
+        photo, size = photo_of_source(head.source, scene), self.texture_size
+        side: Any = size_of_texture(head) if size == "KEEP" else int(size)
+        return KnownHead(photo.read, fit.parameters.tolist(), fit.roi_box, side, self.mode)
 
-    def _size(self, head: bpy.types.Object) -> int:
-        if self.texture_size != "KEEP":
-            return int(self.texture_size)
-        image: Any = identity.owned(bpy.data.images, head[identity.UUID])
-        return int(image.size[0]) if image is not None and image.size[0] in SIZES else 1024
+
+def size_of_texture(head: Head) -> int:
+    """Side of the texture that a head has; the usual one if it has none of ours."""
+    image = head.texture
+    size: Any = (0, 0) if image is None else image.size
+    return size[0] if size[0] in SIZES else 1024
 
 
 CLASSES = (SYNERGYFACE_OT_change_texture,)

@@ -46,6 +46,7 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
         else:
             layout.prop(subdivision, "render_levels", text="Subdivision in Renders")
         layout.operator_menu_enum("synergyface.change_texture", "mode", text="Change Texture")
+        layout.operator("synergyface.choose_replacement", text="Replace Photo…", icon="FILE_IMAGE")
         marked = bool(landmarks_of(head))
         layout.operator(
             "synergyface.landmarks",

@@ -22,7 +22,7 @@ from ..motion.smoothing import Strengths, like_signs, quaternion_product
 from ..problems import NotNow, Problem
 from . import compat, identity
 from . import head as head_mesh
-from .curves import Timing, fill, scale_values
+from .curves import Timing, fill, scale_values, show_present
 from .pose import pose_empty, reset_photo_pose, transform_without_photo_pose
 
 RECORDING = identity.PREFIX + "recording"
@@ -57,6 +57,7 @@ def animate(
     style: Style,
     rate: float,
     base: Matrix | None = None,
+    keys: Keyframes | None = None,
 ) -> bpy.types.Action:
     """Give a head the motion of a clip, in the action of that clip; other actions stay.
 
@@ -73,6 +74,8 @@ def animate(
     base
         Where the motion begins, in the space of the Empty's parent; None: where the Empty stands,
         or where its present motion begins, if that is of a clip.
+    keys
+        What `keyframes` made of the recording, if that is done already.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def animate(
         The head cannot be animated, or the face is in no frame. Nothing has changed then.
     """
     check_animatable(head)
-    keys = keyframes(recording, style, rate)
+    keys = keys or keyframes(recording, style, rate)
     data = pack(recording)
     blocks = pose_empty(head), _shape_keys(head)
     if base is None:
@@ -96,6 +99,7 @@ def animate(
     for action, block in zip((pose, expression), blocks, strict=True):
         _keep_action_of(block)
         compat.use_action(action, block)
+        show_present(block)
     return pose
 
 
@@ -117,6 +121,8 @@ def animate_again(
     _write_pose(action, pose_empty(head), keys)
     _write_expression(_action(head, _shape_keys(head), take), head, keys)
     action[STYLE] = pack_style(style)
+    show_present(pose_empty(head))
+    show_present(_shape_keys(head))
     return action
 
 
@@ -214,7 +220,7 @@ def _write_pose(action: Any, empty: Any, keys: Keyframes) -> None:
 def _write_expression(action: Any, head: bpy.types.Object, keys: Keyframes) -> None:
     before = head_mesh.key_units(head)
     units = head_mesh.make_room(head, np.abs(keys.expression).max(axis=0))
-    _rescale_actions(head, before / units)
+    rescale_actions(head, before / units)
     curves, timing = compat.curves_of(action, _shape_keys(head)), _timing(keys)
     for index, values in enumerate((keys.expression / units).T):
         fill(curves, _value_path(index), values[:, None], timing)
@@ -234,7 +240,7 @@ def _mark_gaps(action: Any, keys: Keyframes) -> None:
             action.pose_markers.new(name).frame = round(frame)
 
 
-def _rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> None:
+def rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> None:
     """Keep the meaning of the other clips' keys when a slider's unit has grown."""
     for index in np.flatnonzero(factors != 1).tolist():
         for action in bpy.data.actions:

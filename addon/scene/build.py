@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import bpy
@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import FacesResult, StaticModel
-from ..problems import NotNow
+from ..problems import NotNow, Problem
 from . import head as head_mesh
 from . import identity, material, modifiers, regions
+from .places import free_place
+from .pose import pose_empty
 
-EMPTY_SIZE = 0.15
+# Its arrows reach a finger's breadth out of the head, so that they can be clicked.
+EMPTY_SIZE = 0.11
 
 
 class Appearance(Protocol):
@@ -59,7 +62,7 @@ def put_faces(
     Returns
     -------
     The heads, in the order of the faces: mesh objects with identity transform, each under a pose
-    Empty. The Empty of an updated head keeps its transform.
+    Empty. The Empty of an updated head keeps its transform, new ones stand in a row.
 
     Raises
     ------
@@ -75,23 +78,67 @@ def put_faces(
         [identity.known_face(head) for head in heads.values()],
         [face.roi_box for face in result.faces],
     )
-    for match in matches:
-        if match is not None and heads[match].mode != "OBJECT":
-            raise NotNow(
-                f"The head {heads[match].name!r} is being edited.",
-                "Go back to Object Mode, and try again.",
-            )
+    for match in filter(None, matches):
+        _check_not_edited(heads[match])
     placed = []
     for index, (face, match) in enumerate(zip(result.faces, matches, strict=True)):
         stem = name if len(result.faces) == 1 else f"{name} face {index}"
         if match is None:
+            place = free_place(scene)
             head = new_head(collection, stem, model, face)
+            pose_empty(head).location = place
             modifiers.subdivide(head, subdivision)
         else:
             head = update_head(heads[match], stem, model, face)
         identity.write_properties(head, head[identity.UUID], source, index, face, result.image_size)
         placed.append(head)
     return placed
+
+
+def replace_faces(
+    heads: Sequence[bpy.types.Object], source: str, model: StaticModel, result: FacesResult
+) -> None:
+    """Make heads anew from another photo, or from their own that lies elsewhere now.
+
+    Parameters
+    ----------
+    heads
+        Each takes the face at its place in the photo, else the largest that is left.
+    source, model, result
+        As in `put_faces`.
+
+    Raises
+    ------
+    NotNow
+        One of them is being edited. The scene is as before.
+    Problem
+        The photo has fewer faces, or the data cannot be used.
+    """
+    if len(result.faces) < len(heads):
+        raise Problem(
+            f"The photo shows {len(result.faces)} faces, for {len(heads)} heads.",
+            "Select fewer heads, or choose another photo.",
+        )
+    for head in heads:
+        _check_not_edited(head)
+    known = [_share(identity.known_face(head).roi_box, head[identity.IMAGE_SIZE]) for head in heads]
+    found = [_share(face.roi_box, result.image_size) for face in result.faces]
+    for head, index in zip(heads, identity.faces_for(known, found), strict=True):
+        face = result.faces[index]
+        update_head(head, head.name, model, face)
+        identity.write_properties(head, head[identity.UUID], source, index, face, result.image_size)
+
+
+def _share(box: identity.Box, image_size: Sequence[int]) -> identity.Box:
+    """A box in parts of its photo, so that photos of other sizes can be compared."""
+    return [value / image_size[axis % 2] for axis, value in enumerate(box)]
+
+
+def _check_not_edited(head: bpy.types.Object) -> None:
+    if head.mode != "OBJECT":
+        raise NotNow(
+            f"The head {head.name!r} is being edited.", "Go back to Object Mode, and try again."
+        )
 
 
 def new_head(

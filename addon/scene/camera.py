@@ -10,7 +10,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..motion.keyframes import first_location
+from ..motion.keyframes import Keyframes
 from ..motion.placement import SENSOR_MILLIMETRES
 from ..motion.recording import Recording, Style
 from . import compat, identity
@@ -30,6 +30,7 @@ def match_camera(
     head: bpy.types.Object,
     recording: Recording,
     style: Style,
+    keys: Keyframes,
 ) -> bpy.types.Object:
     """Let the scene's camera see an animated head as the clip does; the clip is its background.
 
@@ -42,11 +43,13 @@ def match_camera(
     clip
         For the background.
     head
-        Animated with `recording` and `style`.
+        Animated with `keys`.
+    recording, style, keys
+        What the clip shows of it, and what was made of that.
     """
     camera: Any = _camera(scene, collection, clip)
     base = space_of(pose_empty(head)) @ base_matrix(head)
-    place = base @ Matrix.Translation((-first_location(recording, style)).tolist()) @ LOOK_ALONG_Y
+    place = base @ Matrix.Translation((-keys.first).tolist()) @ LOOK_ALONG_Y
     camera.matrix_world = place.normalized()
     lens = camera.data
     lens.type, lens.sensor_fit, lens.lens_unit = "PERSP", "AUTO", "MILLIMETERS"

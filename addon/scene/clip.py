@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problems import Problem
+from .paths import path_of
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv")
 
@@ -91,7 +92,7 @@ def clip_of_data_block(block: Any, scene: bpy.types.Scene) -> Clip:
     pictures = {
         int(match[1]): other
         for other in path.parent.iterdir()
-        if (match := name.fullmatch(other.name))
+        if (match := name.fullmatch(other.name)) and other.is_file()
     }
     first = min(pictures)
     pattern = path.with_name(f"{before}%0{digits}d{after}")
@@ -127,7 +128,7 @@ def set_frame_rate(scene: bpy.types.Scene, rate: float, times: NDArray[np.floati
 def _found(filepath: str) -> Path:
     if not filepath:
         raise Problem("No clip is given.", "Choose a film, or a movie clip of this file.")
-    path = Path(bpy.path.abspath(filepath)).expanduser().resolve()
+    path = path_of(filepath)
     if not path.is_file():
         raise Problem(f"There is no file {path}.", "Choose another clip.")
     return path

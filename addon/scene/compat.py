@@ -68,6 +68,19 @@ def curves_of(action: Any, block: bpy.types.ID) -> Any:
     return strip.channelbag(_slot_for(action, block), ensure=True).fcurves
 
 
+def present_curves(block: Any) -> Any:
+    """F-curves that move a data-block at present; none is made, so that panels may ask."""
+    animation = block.animation_data
+    if animation is None or animation.action is None:
+        return ()
+    if not actions_hold_several():
+        return animation.action.fcurves
+    slot = animation.action_slot
+    strips = [strip for layer in animation.action.layers for strip in layer.strips]
+    bags = [strip.channelbag(slot) for strip in strips if slot is not None]
+    return next((bag.fcurves for bag in bags if bag is not None), ())
+
+
 def use_action(action: Any, block: Any) -> None:
     """Have an action move a data-block, in place of the one that does so far."""
     animation = block.animation_data or block.animation_data_create()

@@ -1,4 +1,4 @@
-"""F-curves written in bulk: 5,000 keys in two milliseconds."""
+"""F-curves written in bulk, 5,000 keys in two milliseconds, and shown at once."""
 
 from __future__ import annotations
 
@@ -69,6 +69,15 @@ def scale_values(curve: Any, factor: float) -> None:
         pairs[1::2] *= factor
         points.foreach_set(name, pairs)
     curve.update()
+
+
+def show_present(block: Any) -> None:
+    """Have an animated data-block take the values of its keys at the present frame.
+
+    Blender does so by itself only when the frame changes.
+    """
+    if block.animation_data is not None:
+        block.update_tag(refresh={"TIME"})
 
 
 def _numbers(name: str, *identifiers: str) -> list[int]:

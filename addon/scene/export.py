@@ -1,13 +1,17 @@
 """Files of a head for other programs, by Blender's own exporters.
 
 Hidden parts are left out, shape keys and motion are kept where the format has them. OBJ has no
-shape keys: each becomes a file of its own, with the vertices in the same order.
+shape keys: each becomes a file of its own, with the vertices in the same order. With its material
+and texture these lie beside the file that the user has named, and take the place of no other file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import filecmp
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,9 @@ EXPORTERS = {
     "fbx": ("export_scene", "fbx", "FBX format"),
     "obj": ("wm", "obj_export", ""),
 }
+# In the name of a file, on one system or the other; and more than 255 bytes.
+FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+LONGEST = 60
 
 
 def export_head(
@@ -35,7 +42,8 @@ def export_head(
     *,
     shape_keys: bool = True,
     motion: bool = True,
-) -> None:
+    overwrite: bool = False,
+) -> str:
     """Write a head under its pose Empty; the suffix of `path` chooses the format.
 
     Parameters
@@ -50,6 +58,13 @@ def export_head(
         With OBJ, write one more file for each.
     motion
         With GLB and FBX, write the present animation too.
+    overwrite
+        With OBJ, let the files beside `path` take the place of others. Otherwise they have another
+        stem if files of their names are there that differ.
+
+    Returns
+    -------
+    Stem of the files beside `path`.
 
     Raises
     ------
@@ -72,9 +87,9 @@ def export_head(
     ):
         target = folder / path.name
         if file_format == "obj":
-            _write_obj(export, target, head, shape_keys)
-        else:
-            {"glb": _write_glb, "fbx": _write_fbx}[file_format](export, target, motion)
+            return _write_obj_beside(export, target, head, shape_keys, overwrite)
+        {"glb": _write_glb, "fbx": _write_fbx}[file_format](export, target, motion)
+        return path.stem
 
 
 def _exporter(file_format: str) -> Export:
@@ -121,15 +136,70 @@ def _write_fbx(export: Export, path: Path, motion: bool) -> None:
     )
 
 
+def _write_obj_beside(
+    export: Export, path: Path, head: Any, shape_keys: bool, overwrite: bool
+) -> str:
+    """Write a head into a folder whose files are then moved one up; the stem of those beside."""
+    _write_obj(export, path, head, shape_keys)
+    there = path.parent.parent
+    beside = [file for file in path.parent.iterdir() if file != path]
+    if overwrite or not any(_differs(file, there) for file in beside):
+        for file in beside:
+            if not overwrite and (there / file.name).exists():
+                file.unlink()
+        return path.stem
+    for file in beside:
+        file.unlink()
+    stem = _free_stem(path.stem, [file.name for file in beside], there)
+    # The files name each other: so they are not renamed, but written anew.
+    written = path.with_stem(stem)
+    _write_obj(export, written, head, shape_keys)
+    written.replace(path)
+    return stem
+
+
+def _differs(file: Path, folder: Path) -> bool:
+    """Whether a folder has something else under a file's name."""
+    other = folder / file.name
+    same = other.is_file() and filecmp.cmp(file, other, shallow=False)
+    return _is_taken(other) and not same
+
+
+def _free_stem(stem: str, names: list[str], folder: Path) -> str:
+    """The first of stem-2, stem-3, ... of which a folder has none of the names."""
+
+    def free(other: str) -> bool:
+        return not any(_is_taken(folder / (other + name.removeprefix(stem))) for name in names)
+
+    return next(filter(free, (f"{stem}-{number}" for number in count(2))))
+
+
+def _is_taken(path: Path) -> bool:
+    # A link that leads nowhere is somebody's, too.
+    return path.exists() or path.is_symlink()
+
+
 def _write_obj(export: Export, path: Path, head: Any, shape_keys: bool) -> None:
     with _texture_beside(head, path.with_suffix(".png")):
         _write_shape(export, path, materials=True)
     keys = head.data.shape_keys
     if shape_keys and keys is not None:
         with one_key_at_a_time(head):
-            for index, key in enumerate(keys.key_blocks):
+            for index, name in enumerate(_file_names(key.name for key in keys.key_blocks)):
                 head.active_shape_key_index = index
-                _write_shape(export, path.with_stem(f"{path.stem}_{key.name}"), materials=False)
+                _write_shape(export, path.with_stem(f"{path.stem}_{name}"), materials=False)
+
+
+def _file_names(names: Iterable[str]) -> Iterator[str]:
+    """What may stand in a file's name, in place of names that may hold anything."""
+    taken: set[str] = set()
+    for name in names:
+        clean = FORBIDDEN.sub("_", name)[:LONGEST]
+        choices = chain([clean], (f"{clean}-{number}" for number in count(2)))
+        # Some file systems do not tell upper case from lower.
+        unique = next(choice for choice in choices if choice.casefold() not in taken)
+        taken.add(unique.casefold())
+        yield unique
 
 
 def _write_shape(export: Export, path: Path, materials: bool) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..contract import N_EXPRESSIONS, StaticModel
 from ..problems import Problem
 from . import identity
+from .curves import show_present
 from .own_keys import own_keys_kept
 
 UV_MAP = "UVMap"
@@ -128,6 +129,8 @@ def set_expression(
     for index, value in enumerate(expression / units):
         expression_key(head, index).value = value
     mesh.update()
+    # Where there are keys, they have the say, and not only from the next frame on.
+    show_present(mesh.shape_keys)
 
 
 def expression_key(head: bpy.types.Object, index: int) -> bpy.types.ShapeKey:

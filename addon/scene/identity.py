@@ -116,19 +116,52 @@ def match_faces(known: Sequence[KnownFace], boxes: Sequence[Box]) -> list[str | 
     return matches
 
 
+def faces_for(known: Sequence[Box], boxes: Sequence[Box]) -> list[int]:
+    """For each head the number of its face in another photo, or in its own anew.
+
+    Parameters
+    ----------
+    known
+        Where the heads' own photos show them.
+    boxes
+        Where the photo shows faces, at least as many, in the same unit.
+
+    Returns
+    -------
+    The face at the same place; for heads without one the largest of the other faces.
+    """
+    numbers = {}
+    for head, box in enumerate(known):
+        free = [number for number in range(len(boxes)) if number not in numbers.values()]
+        best = max(free, key=lambda number: overlap(box, boxes[number]))
+        if overlap(box, boxes[best]) > SAME_FACE_OVERLAP:
+            numbers[head] = best
+    for head in range(len(known)):
+        free = [number for number in range(len(boxes)) if number not in numbers.values()]
+        if head not in numbers:
+            numbers[head] = max(free, key=lambda number: _area(boxes[number]))
+    return [numbers[head] for head in range(len(known))]
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
 def _same_number(face: KnownFace, index: int, box: Box) -> float:
     return float(face.face_index == index)
 
 
 def _same_place(face: KnownFace, index: int, box: Box) -> float:
+    return overlap(face.roi_box, box)
+
+
+def overlap(a: Box, b: Box) -> float:
     """Intersection over union of two boxes (x0, y0, x1, y1)."""
-    a, b = face.roi_box, box
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
         return 0.0
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height
-    return width * height / union
+    return width * height / (_area(a) + _area(b) - width * height)
 
 
 def known_face(head: bpy.types.Object) -> KnownFace:

@@ -86,6 +86,13 @@ def motion_table(head: bpy.types.Object, scene: bpy.types.Scene) -> MotionTable:
     )
 
 
+def is_animated(head: bpy.types.Object) -> bool:
+    """Whether present actions move a head's Empty or its shape keys."""
+    mesh: Any = head.data
+    blocks = (head.parent, mesh.shape_keys)
+    return any(_curves(block) for block in blocks if block is not None)
+
+
 def write_motion(table: MotionTable, path: Path) -> None:
     """Write a table as CSV.
 
@@ -104,10 +111,7 @@ def write_motion(table: MotionTable, path: Path) -> None:
 
 def _curves(block: Any) -> dict[tuple[str, int], Any]:
     """F-curves with keys that move a data-block, by path and index."""
-    animation = block.animation_data
-    if animation is None or animation.action is None:
-        return {}
-    curves = compat.curves_of(animation.action, block)
+    curves = compat.present_curves(block)
     return {(c.data_path, c.array_index): c for c in curves if len(c.keyframe_points)}
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from ..contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
-from ..motion.keyframes import SAME_FRAME, first_location, keyframes
+from ..motion.keyframes import SAME_FRAME, keyframes
 from ..motion.recording import Recording, Style, record
 from ..problems import NotNow
 from . import identity, material, modifiers
@@ -20,6 +20,7 @@ from .animation import Take, animate, base_matrix, check_animatable, head_of_tak
 from .build import new_head, update_head
 from .camera import match_camera
 from .clip import Clip, frame_rate, set_frame_rate
+from .places import free_place
 from .pose import pose_empty
 
 
@@ -39,8 +40,6 @@ class Staging:
         Give a head that did not come from this clip the clip's texture.
     subdivision
         Levels that new heads have in renders.
-    place
-        Where the first new head stands: metres along X.
     """
 
     style: Style
@@ -48,7 +47,6 @@ class Staging:
     use_scene_rate: bool = False
     use_texture: bool = False
     subdivision: int = 0
-    place: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,30 +95,32 @@ def perform(
 
     Notes
     -----
-    Heads move from where they stand. New ones stand to the first as the faces do in the clip.
+    Heads move from where they stand. New ones stand to the first as the faces do in the clip, and
+    the first where there is room for all of them.
     """
-    recordings = [record(result, track) for track in tracks]
+    style, recordings = staging.style, [record(result, track) for track in tracks]
     known = [target or head_of_take(scene, clip.source, track.number) for track in tracks]
-    for head, recording in zip(known, recordings, strict=True):
-        if head is not None:
-            _check(head)
-        # Raises what it has to before anything is changed.
-        keyframes(recording, staging.style, frame_rate(scene))
-    heads = _cast(collection, clip, model, tracks, known, staging)
+    for head in filter(None, known):
+        _check(head)
+    rate = recordings[0].frame_rate if staging.use_scene_rate else frame_rate(scene)
+    # Raises what it has to before anything is changed.
+    moves = [keyframes(recording, style, rate) for recording in recordings]
+    offsets = np.array([keys.first - moves[0].first for keys in moves])
+    place = free_place(scene, offsets)
+    heads = _cast(collection, clip, model, tracks, known, place, staging)
     if staging.use_scene_rate:
-        _settle_scene(scene, recordings[0], staging.style)
-    base, first = None, np.zeros(3)
-    for number, (head, recording) in enumerate(zip(heads, recordings, strict=True)):
-        style, place = staging.style, first_location(recording, staging.style)
-        apart = known[number] is None or staging.use_camera
-        offset = Matrix.Translation((place - first).tolist())
+        _settle_scene(scene, recordings[0], style)
+    base: Matrix | None = None
+    for number, (head, keys) in enumerate(zip(heads, moves, strict=True)):
         take = Take(clip.source, tracks[number].number, _name(clip, tracks, number))
-        own = base @ offset if base is not None and apart else None
-        animate(head, take, recording, style, frame_rate(scene), own)
+        own = None
+        if base is not None and (known[number] is None or staging.use_camera):
+            own = base @ Matrix.Translation(offsets[number].tolist())
+        animate(head, take, recordings[number], style, rate, own, keys)
         if base is None:
-            base, first = base_matrix(head), place
+            base = base_matrix(head)
     if staging.use_camera:
-        match_camera(scene, collection, clip, heads[0], recordings[0], staging.style)
+        match_camera(scene, collection, clip, heads[0], recordings[0], style, moves[0])
     return heads
 
 
@@ -138,6 +138,7 @@ def _cast(
     model: StaticModel,
     tracks: Sequence[VideoTrack],
     known: Sequence[bpy.types.Object | None],
+    place: Vector,
     staging: Staging,
 ) -> list[bpy.types.Object]:
     """A head for each track: new where none is known, refreshed where it came from this clip."""
@@ -149,7 +150,7 @@ def _cast(
             head = new_head(collection, name, model, bust)
             modifiers.subdivide(head, staging.subdivision)
             head[identity.SOURCE], head[identity.FACE_INDEX] = clip.source, track.number
-            pose_empty(head).location.x = staging.place
+            pose_empty(head).location = place
         elif head.get(identity.SOURCE) == clip.source:
             update_head(head, name, model, bust)
         elif staging.use_texture:

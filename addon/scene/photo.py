@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,14 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import MAX_PHOTO_BYTES
+from ..files import read_whole
 from ..problems import Problem
 from .compat import png_output
+from .paths import path_of
 
 IMAGE_SOURCE = "image:"
+FIND_PHOTO = "If the photo lies elsewhere now, tell the head by Replace Photo."
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,14 @@ class Photo:
         Short name for objects.
     content
         Where to read it, or its bytes.
+    remedy
+        What to do if it cannot be read.
     """
 
     source: str
     name: str
     content: Path | bytes
+    remedy: str = "Choose another photo."
 
     def read(self) -> bytes:
         """Bytes of the image file; safe in a worker thread.
@@ -41,26 +48,16 @@ class Photo:
         Raises
         ------
         Problem
-            The file cannot be read.
+            The file cannot be read, or is no photo by its size or kind.
         """
         if isinstance(self.content, bytes):
             return self.content
-        path = self.content
-        if path.is_dir():
-            raise Problem(f"{path} is a folder.", "Choose an image file in it.")
-        try:
-            return path.read_bytes()
-        except FileNotFoundError as error:
-            raise Problem(f"There is no file {path}.", "Choose another photo.") from error
-        except OSError as error:
-            raise Problem(
-                f"{path} cannot be read: {error.strerror}.", "Check the rights of the file."
-            ) from error
+        return read_whole(self.content, MAX_PHOTO_BYTES, self.remedy)
 
 
 def photo_of_file(filepath: str) -> Photo:
     """Photo in a file; `filepath` may be relative to the .blend file (``//``)."""
-    path = Path(bpy.path.abspath(filepath)).expanduser().resolve()
+    path = path_of(filepath)
     return Photo(str(path), path.stem, path)
 
 
@@ -95,16 +92,16 @@ def photo_of_source(source: str, scene: bpy.types.Scene) -> Photo:
     Raises
     ------
     Problem
-        It was an image of the .blend file that is no longer there, or the file is gone.
+        It was an image of the .blend file that is no longer there.
     """
     if not source.startswith(IMAGE_SOURCE):
-        return photo_of_file(source)
+        return replace(photo_of_file(source), remedy=FIND_PHOTO)
     name = source.removeprefix(IMAGE_SOURCE)
     image = bpy.data.images.get(name)
     if image is None:
         raise Problem(
             f"The image {name!r}, of which the head was made, is no longer in the file.",
-            "Open it again under that name, or make the head anew from another photo.",
+            f"Open it again under that name. {FIND_PHOTO}",
         )
     return photo_of_image(image, scene)
 

@@ -25,6 +25,7 @@ from mathutils import Matrix, Quaternion, Vector
 
 from ..problems import Problem
 from . import identity
+from .compat import present_curves
 
 BEFORE = identity.PREFIX + "transform_before_photo_pose"
 
@@ -67,13 +68,18 @@ def apply_photo_pose(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
     Raises
     ------
     Problem
-        The head came from a clip, or is no longer under its Empty.
+        The head came from a clip, is animated, or is no longer under its Empty.
     """
     empty = pose_empty(head)
     if not has_photo_pose(head):
         raise Problem(
             f"The head {head.name!r} was not made from a photo.",
             "Its pose is in the keys that Animate from Video made.",
+        )
+    if _is_moved(empty):
+        raise Problem(
+            f"The head {head.name!r} is animated: at the next frame its pose would be lost.",
+            "Unlink the action of its Empty first.",
         )
     if BEFORE not in empty:
         empty[BEFORE] = [value for row in empty.matrix_basis for value in row]
@@ -88,6 +94,11 @@ def reset_photo_pose(head: bpy.types.Object) -> None:
         empty.matrix_basis = transform_without_photo_pose(head)
         empty.scale = size
         del empty[BEFORE]
+
+
+def _is_moved(empty: bpy.types.Object) -> bool:
+    paths = {curve.data_path for curve in present_curves(empty)}
+    return any(path.startswith(("location", "rotation", "scale")) for path in paths)
 
 
 def transform_without_photo_pose(head: bpy.types.Object) -> Matrix:

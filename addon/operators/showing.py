@@ -1,0 +1,59 @@
+"""New heads, shown to the person who has asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import bpy
+
+from ..scene import identity, viewport
+from ..scene.opened import view_layer_of
+from ..scene.workplace import Workplace, workplace
+from .base import TaskOperator
+from .selection import present
+
+
+class HeadMaker(TaskOperator):
+    """Base of the operators that make heads.
+
+    The first heads of a scene are brought into view with their textures, but for those who have
+    turned the viewport meanwhile, are at work in another mode, or run a script.
+    """
+
+    def remember(self, context: bpy.types.Context) -> Workplace:
+        """What is open when the work begins.
+
+        Raises
+        ------
+        Problem
+            Nothing can be put into the scene.
+        """
+        self._workplace = workplace(context)
+        self._first = not any(map(identity.is_head, self._workplace.scene(context).objects))
+        area = viewport.open_viewport(context)
+        self._outlook = None if area is None else viewport.outlook(area)
+        return self._workplace
+
+    def show(self, context: bpy.types.Context, heads: Sequence[bpy.types.Object]) -> str:
+        """Select new heads, and show a scene's first ones.
+
+        Returns
+        -------
+        Addition to a report: where they are, what hides them, and what was done to the viewport.
+        """
+        present(context, heads)
+        where = self._workplace.words(context)
+        if where or not self._first or self._task is None:
+            return where
+        layer = view_layer_of(context)
+        shown = [head for head in heads if layer.objects.get(head.name) == head]
+        if not shown:
+            return ""
+        hider = viewport.enclosing(layer, shown[0])
+        words = "" if hider is None else f", inside of {hider.name!r}: hide that to see it"
+        area = viewport.open_viewport(context)
+        if context.mode != "OBJECT" or area is None or viewport.outlook(area) != self._outlook:
+            return words
+        viewport.frame(area, shown)
+        textured = viewport.show_textures(area)
+        return words + ("; the viewport shows textures now" if textured else "")

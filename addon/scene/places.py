@@ -1,0 +1,61 @@
+"""Where new heads stand: from the 3D cursor on in a row to the right, never inside of another."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+from numpy.typing import NDArray
+
+from . import identity
+from .animation import base_matrix, recorded_action
+from .pose import has_pose_empty, space_of
+
+# From the middle of a life-size head to the next: metres.
+SPACING = 0.3
+# A head that stands exactly beside another is not inside of it.
+TOUCHING = 1e-4
+
+ALONE = np.zeros((1, 3))
+
+
+def free_place(scene: bpy.types.Scene, offsets: NDArray[np.floating] = ALONE) -> Vector:
+    """Place for new heads of life size: the scene's 3D cursor, or to the right of it.
+
+    Parameters
+    ----------
+    scene
+        All of its heads keep their room, hidden ones too.
+    offsets
+        (N, 3) metres from the first new head to each of N, itself included.
+
+    Returns
+    -------
+    Of the first new head: metres, in the world.
+    """
+    new = np.array(scene.cursor.location) + offsets
+    taken = [_room(head) for head in scene.objects if identity.is_head(head)]
+    while True:
+        steps = [
+            middle[0] + room - head[0]
+            for middle, room in taken
+            for head in new
+            if np.linalg.norm(head - middle) < room - TOUCHING
+        ]
+        if not steps:
+            return Vector((new[0] - offsets[0]).tolist())
+        new[:, 0] += max(steps)
+
+
+def _room(head: bpy.types.Object) -> tuple[NDArray[np.floating], float]:
+    """Middle of a head, and how far from it that of a life-size head has to be: metres."""
+    matrix = _standing(head)
+    return np.array(matrix.translation), SPACING * (1 + matrix.median_scale) / 2
+
+
+def _standing(head: bpy.types.Object) -> Matrix:
+    """World matrix of a head where it stands, or where its motion begins."""
+    if not has_pose_empty(head) or head.parent is None:
+        return space_of(head) @ head.matrix_basis
+    own = head.parent.matrix_basis if recorded_action(head) is None else base_matrix(head)
+    return space_of(head.parent) @ own
