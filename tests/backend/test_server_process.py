@@ -52,7 +52,8 @@ def test_one_line_when_ready_and_a_clear_state_without_data(start: Start, tmp_pa
         "pid": backend.process.pid,
     }
     backend.ready["port"] = port
-    assert BackendClient(port, "another").get("/v1/health").status == 401
+    token = {"Authorization": f"Bearer {PROCESS_TOKEN}"}
+    assert backend.request("GET", "/v1/health", headers=token).status == 401
     health = backend.loaded()
     assert health["state"] == "failed"
     assert health["problem"]["code"] == "missing-asset"

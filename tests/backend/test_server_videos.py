@@ -139,7 +139,7 @@ def converse(backend: Any, head: str, body: bytes) -> bytes:
     """Send a POST by hand and hang up; returns what comes back."""
     request = (
         f"POST /v1/videos HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-        f"Authorization: Bearer {backend.token}\r\n{head}\r\n\r\n"
+        f"Authorization: {backend.authorization}\r\n{head}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", backend.port), timeout=10) as connection:
         connection.sendall(request.encode() + body)
