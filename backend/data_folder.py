@@ -13,6 +13,8 @@ from pathlib import Path
 from backend.errors import BadInputError
 
 ENVIRONMENT_VARIABLE = "SYNERGYFACE_DATA"
+# Begins the names of files and folders that are there only while something is written.
+TEMPORARY = ".synergyface-"
 
 
 def data_folder() -> Path:
@@ -69,12 +71,15 @@ def require_writable(folder: Path) -> None:
 
 
 def remove_older(folder: Path, seconds: float) -> None:
-    """Remove the files and folders in a folder that nobody has changed for some time."""
-    for path in folder.glob("*"):
+    """Remove what we have left in a folder (`TEMPORARY`) and nobody has changed for some time.
+
+    Whatever else lies there is somebody's own: a data folder may be any that they have chosen.
+    """
+    for path in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime < seconds:
+            if time.time() - path.lstat().st_mtime < seconds:
                 continue
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend.data_folder import data_folder, remove_older
+from backend.data_folder import TEMPORARY, data_folder, remove_older
 
 FOLDER = "unfinished"
 # Work that nobody has taken up again for so long is forgotten.
@@ -19,6 +19,6 @@ def unfinished_work(key: str) -> Iterator[Path]:
     """Folder for the work of a key; it is removed when the block ends well, and else stays."""
     home = data_folder() / FOLDER
     remove_older(home, KEPT_SECONDS)
-    folder = home / key
+    folder = home / f"{TEMPORARY}{key}"
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

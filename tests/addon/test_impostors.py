@@ -22,7 +22,7 @@ from addon.connection.server_file import read_server_file
 from tests.addon.refusals import refused
 from tests.addon.scripted import ScriptedServer, ok, session_answer
 from tests.addon.test_client import BAD_ANSWERS
-from tests.backend_client import session_proof
+from tests.backend_client import BackendProcess, session_proof
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-that-nobody-else-knows"
@@ -37,10 +37,10 @@ def test_both_sides_speak_of_the_same() -> None:
 class Impostor:
     """Listens, answers every request in its own way, and remembers every byte that it gets."""
 
-    def __init__(self, answer: Callable[[bytes, int], bytes]) -> None:
+    def __init__(self, answer: Callable[[bytes, int], bytes], port: int = 0) -> None:
         self.got = b""
         self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -65,9 +65,9 @@ class Impostor:
 
 
 @contextmanager
-def impostor(answer: Callable[[bytes, int], bytes]) -> Iterator[Impostor]:
+def impostor(answer: Callable[[bytes, int], bytes], port: int = 0) -> Iterator[Impostor]:
     """Somebody on a port until the block ends, who must have learned nothing."""
-    listening = Impostor(answer)
+    listening = Impostor(answer, port)
     try:
         yield listening
     finally:
@@ -204,6 +204,24 @@ def test_the_file_of_a_dead_backend_is_removed_and_its_port_left_alone(
         assert not path.exists() and somebody.requests == []
     finally:
         somebody.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
+def test_the_port_of_a_killed_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken by somebody else, while the file of the killed one still leads there."""
+    monkeypatch.delenv(contract.TOKEN_VARIABLE, raising=False)
+    backend = BackendProcess([], {"SYNERGYFACE_DATA": str(tmp_path)})
+    backend.kill()
+    path = tmp_path / "server.json"
+    left = json.loads(path.read_text())
+    secret = left["token"].encode()
+    with impostor(echo, backend.port) as somebody:
+        # Another process may have got the number of the dead one.
+        client = BackendClient.from_server_file(written(path, **left | {"pid": os.getpid()}))
+        assert refused(client.submit_face, PHOTO).code == "unproven"
+        assert refused(BackendClient.from_server_file, written(path, **left))
+        assert not path.exists()
+    assert secret not in somebody.got
 
 
 @pytest.mark.parametrize("pid", [0, -1, 2**40, 1 if os.name == "posix" and os.geteuid() else -7])

@@ -7,11 +7,15 @@ import hmac
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from backend import handshake
+from backend.server.server_file import server_file
 from backend.server.sessions import Sessions
 from tests.backend.test_server_security import assert_problem
 from tests.backend_client import session_proof
@@ -125,3 +129,22 @@ def test_a_kept_connection_is_answered_at_once(shared_backend: RunningBackend) -
         seconds.append(time.perf_counter() - began)
     backend.close()
     assert min(seconds[1:]) < 0.03
+
+
+def test_the_readme_s_example_of_a_live_client(
+    shared_backend: RunningBackend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    example = readme.split("### Live")[1].split("```python\n")[1].split("```")[0]
+    monkeypatch.setenv("SYNERGYFACE_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("frame.jpg", np.full((48, 64, 3), 100, np.uint8))
+    while shared_backend.get("/v1/health").json()["state"] != "ready":
+        pass
+    with server_file(tmp_path / "server.json", shared_backend.port, TOKEN):
+        exec(compile(example, "README.md", "exec"), {})
+    # The fake reconstructor's first expression is the number of the frame.
+    assert capsys.readouterr().out.startswith("[0] [[1. 0. 0. 0.]] [[1. ")
