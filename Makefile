@@ -39,10 +39,11 @@ test-python: $(VENV)/.installed-dev
 
 test-python-long: export SYNERGYFACE_SOAK_SECONDS = 3600
 test-python-long: export SYNERGYFACE_FUZZ_SECONDS = 1800
+test-python-long: export SYNERGYFACE_LONG = 1
 test-python-long: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest --timeout 900 \
 		tests/backend/test_load.py tests/backend/test_fuzz_contract.py tests/backend/test_fuzz_files.py \
-		tests/backend/test_fuzz_clips.py
+		tests/backend/test_fuzz_clips.py tests/backend/test_telemetry.py
 
 try-training: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest tests/training/test_end_to_end.py

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 Source = Literal["photo", "texture"]
 Norm = Literal["batch", "group"]
 
+# A file of weights says how large a network is to be made, before there is a weight to put in it.
+WIDTHS, LEVELS = range(4, 129), range(3, 9)
 MOST_CHANNELS = 8
 GROUP = 16
 LEAK = 0.2
@@ -32,7 +34,7 @@ class Architecture:
         own colours with ``photo``, to the filled texture (the template in the photo's light,
         under what the photo shows) with ``texture``.
     width
-        Channels after the first convolution, doubled up to eight times as many.
+        Channels after the first convolution, doubled up to eight times as many; at most 128.
     levels
         Times that the picture is halved; its side must be a multiple of 2 ** levels.
     dropout
@@ -49,7 +51,7 @@ class Architecture:
     norm: Norm = "batch"
 
     def __post_init__(self) -> None:
-        if self.levels < 3 or self.width < 4:
+        if self.levels not in LEVELS or self.width not in WIDTHS:
             raise ValueError(
                 f"A U-Net of width {self.width} and {self.levels} levels cannot be built."
             )

@@ -50,7 +50,9 @@ def read_generator(path: Path) -> tuple[Mapping[str, Any], Arrays]:
         with safe_open(path, framework="np") as stored:
             architecture = json.loads(stored.metadata()[ARCHITECTURE_KEY])
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        if not isinstance(architecture, dict):
+            raise ValueError("their architecture is not described")
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(str(error).splitlines()[0]) from error
     return architecture, {
         name: a.astype(np.float32) if np.issubdtype(a.dtype, np.floating) else a

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import http.client
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +34,12 @@ class Answer:
         return json.loads(self.body)
 
 
+def session_proof(token: str, prover: str, port: int, client: str, backend: str) -> str:
+    """As `backend.handshake` describes it, written down a second time."""
+    said = f"synergyface session {prover} {port} {client} {backend}".encode()
+    return hmac.digest(token.encode(), said, hashlib.sha256).hex()
+
+
 class BackendClient:
     """Asks a backend on a port of this computer; every request has its own connection."""
 
@@ -38,11 +47,25 @@ class BackendClient:
         self.port = port
         self.token = token
         self.timeout = timeout
+        self._authorization = ""
+
+    @property
+    def authorization(self) -> str:
+        """Header of a session, opened at first use. Tests trust what listens on the port."""
+        if not self._authorization:
+            nonce = secrets.token_hex(32)
+            answer = self.request("GET", f"/v1/session?nonce={nonce}", headers={}).json()
+            assert answer["proof"] == session_proof(
+                self.token, "backend", self.port, nonce, answer["nonce"]
+            )
+            proof = session_proof(self.token, "client", self.port, nonce, answer["nonce"])
+            self._authorization = f"Bearer {nonce}.{answer['nonce']}.{proof}"
+        return self._authorization
 
     @property
     def headers(self) -> dict[str, str]:
         """What every request carries unless it says otherwise."""
-        return {"Authorization": f"Bearer {self.token}"}
+        return {"Authorization": self.authorization}
 
     def request(
         self,
@@ -51,7 +74,7 @@ class BackendClient:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Send with the token unless `headers` says otherwise."""
+        """Send with the proof of a session unless `headers` says otherwise."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
         try:
             connection.request(method, path, body, self.headers if headers is None else headers)
@@ -61,7 +84,7 @@ class BackendClient:
             connection.close()
 
     def get(self, path: str) -> Answer:
-        """GET with the token."""
+        """GET with the proof of a session."""
         return self.request("GET", path)
 
     def submit(self, photo: bytes, query: str = "") -> str:
@@ -93,6 +116,8 @@ class BackendProcess(BackendClient):
         Changes to this process's own.
     before
         Called in the child before it becomes `serve` (POSIX only).
+    traced
+        A command that runs another one and watches it.
     """
 
     def __init__(
@@ -100,11 +125,12 @@ class BackendProcess(BackendClient):
         arguments: list[str],
         environment: dict[str, str],
         before: Callable[[], None] | None = None,
+        traced: Sequence[str] = (),
     ) -> None:
         # A file, because nobody reads along, and a full pipe would hold the backend up.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            [*SERVE, *arguments],
+            [*traced, *SERVE, *arguments],
             env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -63,8 +63,7 @@ def health(body: bytes) -> Health:
     fields = json_object(body)
     protocol = take(fields, "protocol", int)
     version = take(fields, "version", str)
-    if protocol != PROTOCOL:
-        raise _protocol_mismatch(protocol, version)
+    require_protocol(protocol, version)
     return Health(
         state=_one_of(fields, "state", ("starting", "loading", "ready", "failed")),
         device=take(fields, "device", str),
@@ -125,12 +124,21 @@ def problem_error(fields: dict[str, Any]) -> BackendError:
     )
 
 
-def _protocol_mismatch(protocol: int, version: str) -> BackendError:
+def require_protocol(protocol: int, version: str) -> None:
+    """Raise `BackendError` (``protocol-mismatch``) unless a backend speaks the add-on's protocol.
+
+    Parameters
+    ----------
+    protocol, version
+        What the backend says of itself.
+    """
+    if protocol == PROTOCOL:
+        return
     if protocol < PROTOCOL:
         older, remedy = "backend", "Update the backend to the add-on's version and start it again."
     else:
         older, remedy = "add-on", f"Install the add-on of version {version}, the backend's."
-    return BackendError(
+    raise BackendError(
         f"The {older} is older than the other side: the backend (version {version}) speaks "
         f"protocol {protocol}, the add-on {PROTOCOL}.",
         remedy,

@@ -16,6 +16,7 @@ from .. import contract
 from .address import parse_address
 from .answers import Health, JobStatus, health, job_status, json_object, take
 from .error import BackendError, bad_response
+from .server_file import read_server_file
 from .transport import READ_BYTES, Transport
 
 __all__ = ["BackendClient", "BackendError", "Health", "JobStatus", "VideoOrder", "parse_address"]
@@ -85,17 +86,9 @@ class BackendClient:
 
     @classmethod
     def from_server_file(cls, path: Path, timeout: float = TIMEOUT_SECONDS) -> BackendClient:
-        """Client of a backend that was started by hand and wrote its port and token to `path`."""
-        try:
-            fields = json_object(path.read_bytes())
-            port, token = take(fields, "port", int), take(fields, "token", str)
-        except (OSError, BackendError) as error:
-            raise BackendError(
-                "No backend that was started by hand is to be found.",
-                "Start one with `synergyface serve`, or let the add-on start it.",
-                "bad-server-file",
-            ) from error
-        return cls(port, token, timeout=timeout)
+        """Client of a backend that was started by hand; see `read_server_file`."""
+        found = read_server_file(path)
+        return cls(found.port, found.token, timeout=timeout)
 
     def health(self) -> Health:
         """State of the backend, once it is sure that both sides speak the same protocol."""

@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 
 from ..tasks import Reporter
 from .advice import LOG_REMEDY
+from .answers import require_protocol
 from .client import BackendClient, BackendError, Health, parse_address
 from .process import BackendProcess, ServerState
 from .search import find_command, server_file
@@ -25,7 +26,8 @@ LOAD_SECONDS = 180.0
 # A connection may break a moment before the process that held it is gone.
 DEATH_SECONDS = 1.0
 HEALTH_SECONDS = 0.2
-LOST = ("unreachable", "connection-lost", "timeout")
+# What a request meets when its backend has died; "unproven": another program has its port.
+LOST = ("unreachable", "connection-lost", "timeout", "unproven")
 
 # Of the link to a backend, whoever started its process.
 ConnectionState = Literal["stopped", "starting", "loading", "ready", "failed"]
@@ -211,6 +213,7 @@ class Connection:
             self._process = BackendProcess(command, self._folder)
             self._location = location
         ready = self._process.wait_until_ready(START_SECONDS, report.check)
+        require_protocol(ready.protocol, ready.version)
         return BackendClient(ready.port, self._process.token)
 
     def _wait_until_loaded(self, client: BackendClient, report: Reporter) -> Health:

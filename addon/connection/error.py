@@ -15,7 +15,8 @@ class BackendError(Exception):
     code
         Stable name: the backend's own (``no-face``, ``queue-full``, ``unauthorized``, ...), or
         one of the client's: ``unreachable``, ``timeout``, ``connection-lost``, ``bad-response``,
-        ``protocol-mismatch``, ``not-loopback``, ``bad-token``, ``bad-server-file``, ``too-large``.
+        ``protocol-mismatch``, ``not-loopback``, ``bad-token``, ``bad-server-file``, ``too-large``,
+        ``unproven``, ``wrong-port``.
     """
 
     def __init__(self, message: str, remedy: str = "", code: str = "failed") -> None:

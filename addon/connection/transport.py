@@ -1,4 +1,7 @@
-"""Requests to one backend: standard library only, no proxies, no redirects."""
+"""Requests to one backend: standard library only, no proxies, no redirects.
+
+Every connection begins with the backend's proof that it knows the token (`handshake`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..installer.handshake import ProvenConnection, UnprovenError
 from .address import loopback_host
 from .answers import json_object, problem_error
 from .error import BackendError, bad_response
@@ -89,10 +93,10 @@ class Transport:
         BackendError
             Anything but success.
         """
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=self._timeout + wait)
-        authorization = {"Authorization": f"Bearer {self._token}"}
+        timeout = self._timeout + wait
+        connection = ProvenConnection(self.port, self._token, self.host, timeout)
         try:
-            _send(connection, method, path, body, authorization | dict(headers or {}))
+            _send(connection, method, path, body, dict(headers or {}))
             response = connection.getresponse()
             success = response.status in SUCCESS
             content = _read(response, limit if success else MAX_JSON_BYTES)
@@ -112,6 +116,8 @@ class Transport:
                 "Look at the backend's log, start it again, and try once more.",
                 "connection-lost",
             ) from error
+        except UnprovenError as error:
+            raise BackendError(error.message, error.remedy, error.code) from error
         except http.client.HTTPException as error:
             raise bad_response("it is not HTTP as a backend speaks it") from error
         finally:

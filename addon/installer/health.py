@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .children import REMEMBERED_LINES, CommandError, tethered
+from .handshake import ProvenConnection
 
 START_SECONDS = 120.0
 LOAD_SECONDS = 300.0
@@ -104,9 +105,9 @@ class _Output:
 
 def _ask(port: int, token: str) -> dict[str, Any]:
     """The document; empty if there was no answer, as a backend that loads libraries may give."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
+    connection = ProvenConnection(port, token, timeout=REQUEST_SECONDS)
     try:
-        connection.request("GET", "/v1/health", headers={"Authorization": f"Bearer {token}"})
+        connection.request("GET", "/v1/health")
         return dict(json.loads(connection.getresponse().read()))
     except (OSError, http.client.HTTPException, ValueError):
         return {}

@@ -6,7 +6,6 @@ Use it in networks that you trust, and nowhere else.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -65,7 +64,6 @@ def _outcome(ray: Any, reference: Any, item: Item) -> Outcome:
 
 
 def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
     except ImportError as error:

@@ -18,7 +18,10 @@ BFM2009_VERTICES = 53_490
 # Millimetres. The 53,215 vertices are a subset of BFM 2009's, so they coincide but for rounding.
 MAX_RESIDUAL = 0.1
 COLOUR_SCALE = 255.0
+REMEDY = "Use `01_MorphableModel.mat` of the Basel Face Model 2009."
 
+# SciPy's reader overflows its stack on cells within cells, so nothing else may be read by it.
+_PLAIN = ("double", "single", "uint8", "int8", "uint16", "int16", "uint32", "int32")
 _SHAPES = {
     "shapeMU": (3 * BFM2009_VERTICES, 1),
     "texMU": (3 * BFM2009_VERTICES, 1),
@@ -56,17 +59,18 @@ def _match(ours: NDArray[Any], theirs: NDArray[Any], path: Path) -> NDArray[np.i
         raise BadInputError(
             f"The vertices of {path} are not those of this model: they lie up to "
             f"{distance.max():.2f} mm apart (at most {MAX_RESIDUAL} mm are allowed).",
-            "Use `01_MorphableModel.mat` of the Basel Face Model 2009.",
+            REMEDY,
         )
     return np.asarray(at)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of `_SHAPES`, real numbers all of them."""
     from scipy.io import loadmat, whosmat
 
     try:
-        _check_shapes({name: shape for name, shape, _ in whosmat(str(path))}, path)
-        return loadmat(str(path), variable_names=list(_SHAPES))
+        _check_content(whosmat(str(path)), path)
+        arrays = loadmat(str(path), variable_names=list(_SHAPES))
     except BadInputError:
         raise
     except NotImplementedError as error:
@@ -76,14 +80,27 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
     except Exception as error:  # scipy raises nearly anything on a damaged file
         raise BadInputError(f"{path} is not a readable Matlab file ({error}).") from error
+    if any(arrays[name].dtype.kind not in "iuf" for name in _SHAPES):
+        raise BadInputError(f"The arrays of {path} are not of real numbers.", REMEDY)
+    return {name: arrays[name] for name in _SHAPES}
 
 
-def _check_shapes(found: dict[str, tuple[int, ...]], path: Path) -> None:
+def _check_content(found: list[tuple[str, tuple[int, ...], str]], path: Path) -> None:
+    """Refuse a file unless each of `_SHAPES` is in it once, a plain array of that shape."""
     for name, shape in _SHAPES.items():
-        if found.get(name) != shape:
-            what = f"of shape {found[name]}" if name in found else "missing (or cut short)"
-            raise BadInputError(
-                f"In {path} the array {name} is {what}; BFM 2009 has it of shape {shape}.",
-                "Use `01_MorphableModel.mat` of the Basel Face Model 2009. Models cut from it "
-                "(BFM_model_front, BFM09_model_info, `bfm_noneck`) have other vertices.",
-            )
+        there = [(size, kind) for found_name, size, kind in found if found_name == name]
+        if len(there) == 1 and there[0][0] == shape and there[0][1] in _PLAIN:
+            continue
+        if not there:
+            what = "missing (or cut short)"
+        elif len(there) > 1:
+            what = f"there {len(there)} times"
+        elif there[0][1] not in _PLAIN:
+            what = f"of the class {there[0][1]}"
+        else:
+            what = f"of shape {there[0][0]}"
+        raise BadInputError(
+            f"In {path} the array {name} is {what}; BFM 2009 has it of shape {shape}.",
+            f"{REMEDY} Models cut from it (BFM_model_front, BFM09_model_info, `bfm_noneck`) have "
+            "other vertices.",
+        )

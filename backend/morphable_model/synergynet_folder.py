@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backend.errors import BadInputError
 from backend.morphable_model.assembly import PublishedArrays, assemble
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.pickled_arrays import read_pickled_arrays
+from backend.morphable_model.pickled_arrays import MAX_BYTES, read_pickled_arrays
 
 SIGNATURE = "w_shp_sim.npy"
 WHITENING_PATTERN = "param*.pkl"
@@ -66,7 +66,8 @@ def _whitening(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
             "Name SynergyNet's `3dmm_data`.",
         )
     path = candidates[0]
-    arrays = read_pickled_arrays(path.read_bytes(), str(path))
+    with path.open("rb") as file:
+        arrays = read_pickled_arrays(file.read(MAX_BYTES + 1), str(path))
     for mean, std in WHITENING_KEYS:
         if mean in arrays and std in arrays:
             return arrays[mean], arrays[std]

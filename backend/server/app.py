@@ -23,6 +23,7 @@ from backend.server.models import Models
 from backend.server.problems import answer_with_problems
 from backend.server.reconstructor import Reconstructor, TextureSize, Which
 from backend.server.security import Guard, body_length, read_body
+from backend.server.sessions import Sessions, session_routes
 from backend.server.streams import Streams, stream_routes
 from backend.server.textures import texture_routes
 from backend.server.unfinished import forget_old_work
@@ -48,7 +49,7 @@ def create_app(
     load_reconstructor
         Called once, in the worker thread.
     token
-        Secret that every request must carry.
+        Secret that both sides of every connection prove to know.
     device
         The device asked for, shown until the models are loaded.
     limits
@@ -92,8 +93,10 @@ def create_app(
     )
     app.state.stop = stop
     app.state.stall_seconds = limits.stall_seconds
-    app.add_middleware(Guard, token=token)
+    sessions = Sessions(token)
+    app.add_middleware(Guard, sessions=sessions)
     answer_with_problems(app)
+    app.include_router(session_routes(sessions))
     app.include_router(_static_routes(models, paths))
     app.include_router(_face_routes(models, jobs, limits))
     app.include_router(texture_routes(models, jobs, limits))

@@ -96,9 +96,14 @@ def listen(port: int) -> socket.socket:
     BadInputError
         The port is taken or forbidden.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # By the protocol's name asyncio knows that small pieces are to be sent at once. Otherwise they
+    # wait 40 ms for the receipt of those before, on all but the first request of a connection.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":
+        if sys.platform == "win32":
+            # Otherwise Windows lets another program listen on the same port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         listener.listen()

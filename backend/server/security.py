@@ -1,12 +1,12 @@
 """Who may speak to the backend: programs of this computer that know the token.
 
-A page in a browser can reach 127.0.0.1 as well. It does not know the token; beyond that, a name
-that was rebound to 127.0.0.1 shows in ``Host``, and another site's script shows in ``Origin``.
+Both sides prove that they know it, the backend first (`backend.handshake`). A page in a browser can
+reach 127.0.0.1 as well. It does not know the token; beyond that, a name that was rebound to
+127.0.0.1 shows in ``Host``, and another site's script shows in ``Origin``.
 """
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import os
 import secrets
@@ -21,7 +21,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.contract import TOKEN_VARIABLE
 from backend.errors import BadInputError
+from backend.handshake import SESSION_PATH
 from backend.server.problems import Problem, ProblemError, problem_response
+from backend.server.sessions import Sessions, local_port
 
 MIN_TOKEN_LENGTH = 16
 
@@ -71,22 +73,22 @@ def is_loopback(authority: str) -> bool:
 class Guard:
     """ASGI middleware that answers a request of a stranger with a problem document."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
         self._app = app
-        self._authorization = f"Bearer {token}".encode()
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        error = self._refusal(Headers(scope=scope))
+        error = self._refusal(scope, Headers(scope=scope))
         if error is None:
             await self._app(scope, receive, send)
         else:
             await problem_response(error.problem, error.headers)(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> ProblemError | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> ProblemError | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not is_loopback(hosts[0]):
             return ProblemError(
@@ -107,15 +109,17 @@ class Guard:
                     "Pages in a browser may not use the backend.",
                 )
             )
+        if (scope["method"], scope["path"]) == ("GET", SESSION_PATH):
+            return None
         given = headers.getlist("authorization")
-        if len(given) != 1 or not hmac.compare_digest(given[0].encode(), self._authorization):
+        if len(given) != 1 or not self._sessions.admits(given[0], local_port(scope)):
             return ProblemError(
                 Problem(
                     HTTPStatus.UNAUTHORIZED,
                     "unauthorized",
-                    "The request lacks the backend's token or has another one.",
-                    "Let the add-on start the backend, or copy the token from the server.json of "
-                    "the backend that you started.",
+                    "The request does not prove that its sender knows the backend's token.",
+                    "Let the add-on start the backend; update it if it is older than the backend. "
+                    "A program of your own opens a session first (backend/handshake.py).",
                 ),
                 {"WWW-Authenticate": "Bearer"},
             )

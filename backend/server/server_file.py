@@ -5,6 +5,7 @@ It lies in the data folder, readable by its owner only, for as long as the backe
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -15,6 +16,9 @@ from pathlib import Path
 from backend.contract import PROTOCOL
 from backend.data_folder import data_folder
 from backend.errors import BadInputError
+
+# What nobody but the owner may do.
+OTHERS = 0o077
 
 
 def server_file_path() -> Path:
@@ -29,7 +33,7 @@ def server_file(path: Path, port: int, token: str) -> Iterator[None]:
     Raises
     ------
     BadInputError
-        It cannot be written.
+        It cannot be written, or not so that others cannot read it.
     """
     content = json.dumps({"port": port, "token": token, "pid": os.getpid(), "protocol": PROTOCOL})
     try:
@@ -38,7 +42,7 @@ def server_file(path: Path, port: int, token: str) -> Iterator[None]:
     except OSError as error:
         raise BadInputError(
             f"Cannot write {path}: {error.strerror or error}.",
-            "Set SYNERGYFACE_DATA to a folder that you may write to.",
+            "Set SYNERGYFACE_DATA to a folder that you, and only you, may write to.",
             code="unwritable",
         ) from error
     try:
@@ -56,6 +60,8 @@ def _write_private(path: Path, content: str) -> None:
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            if os.name == "posix" and os.fstat(handle).st_mode & OTHERS:
+                raise PermissionError(errno.EPERM, "its file system lets everybody read all files")
             file.write(content)
         temporary.replace(path)
     except OSError:

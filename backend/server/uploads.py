@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fastapi import Request
 
-from backend.data_folder import data_folder, remove_older
+from backend.data_folder import TEMPORARY, data_folder, remove_older
 from backend.server.problems import Problem, ProblemError
 from backend.server.security import body_pieces
 
@@ -41,7 +41,7 @@ async def receive(request: Request, limit: int) -> Path:
         home = data_folder() / FOLDER
         home.mkdir(parents=True, exist_ok=True)
         remove_older(home, STALE_SECONDS)
-        folder = Path(tempfile.mkdtemp(prefix="clip-", dir=home))
+        folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}clip-", dir=home))
     digest = hashlib.sha256()
     arriving = folder / "arriving"
     try:

@@ -125,6 +125,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
     try:
         with safe_open(path, framework="np") as stored:
             architecture = json.loads(stored.metadata()[ARCHITECTURE_KEY])
+            if not isinstance(architecture, dict):
+                raise ValueError("their architecture is not described")
             return architecture, {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except Exception as error:  # damage shows anywhere between the header and the last tensor
         raise unusable_weights(path, error) from error

@@ -70,7 +70,10 @@ def _onnx_generator(weights: Path, runtime: Runtime) -> OnnxGenerator:
 def _graph_of(weights: Path, architecture: Mapping[str, Any]) -> Graph:
     shipped = architecture == read_generator(SHIPPED_WEIGHTS)[0]
     graph = SHIPPED_GRAPH if shipped else None
-    return find_graph(weights, graph, lambda: export_generator(architecture))
+    try:
+        return find_graph(weights, graph, lambda: export_generator(architecture))
+    except TypeError as error:  # fields that no architecture has, or of other kinds
+        raise ValueError(str(error)) from error
 
 
 def export_generator(architecture: Mapping[str, Any]) -> bytes:
@@ -99,9 +102,10 @@ def is_generator(path: Path) -> bool:
 
     try:
         with safe_open(path, framework="np") as stored:
-            return "source" in json.loads((stored.metadata() or {}).get("architecture", "{}"))
-    except (SafetensorError, OSError, ValueError):
+            described = json.loads((stored.metadata() or {}).get("architecture", "{}"))
+    except (SafetensorError, OSError, ValueError, RecursionError):
         return False
+    return isinstance(described, dict) and "source" in described
 
 
 def import_generator(path: Path) -> Path:

@@ -11,22 +11,40 @@ from pathlib import Path
 from addon.installer.payload import Payload
 
 SOURCE = """
-import http.server, json, os, pathlib, sys
+import hashlib, hmac, http.server, json, os, pathlib, sys
 
 VERSION, STATE = {version!r}, {state!r}
 data = pathlib.Path(os.environ["SYNERGYFACE_DATA"])
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self):
-        assert self.headers["Authorization"] == "Bearer " + os.environ["SYNERGYFACE_TOKEN"]
+        if self.path.startswith("/v1/session?nonce="):
+            nonce, ours = self.path.rpartition("=")[2], "0" * 64
+            self.expected = "Bearer " + nonce + "." + ours + "." + self.proof("client", nonce)
+            proof = self.proof("backend", nonce)
+            self.answer({{"nonce": ours, "port": self.server.server_port, "proof": proof}})
+            return
+        assert self.headers["Authorization"] == self.expected
         problem = {{"detail": "The weights are damaged.", "remedy": "Fetch them."}}
         health = {{"state": STATE, "version": VERSION, "device": "fake", "problem": problem}}
+        self.answer(health)
+
+    def proof(self, prover, nonce):
+        said = f"synergyface session {{prover}} {{self.server.server_port}} {{nonce}} {{'0' * 64}}"
+        token = os.environ["SYNERGYFACE_TOKEN"].encode()
+        return hmac.digest(token, said.encode(), hashlib.sha256).hex()
+
+    def answer(self, fields):
+        body = json.dumps(fields).encode()
         self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(json.dumps(health).encode())
+        self.wfile.write(body)
 
 if sys.argv[1:2] == ["serve"]:
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(json.dumps({{"ready": True, "port": server.server_port}}), flush=True)
     server.serve_forever()
 elif sys.argv[1:3] == ["assets", "register"]:

@@ -21,6 +21,7 @@ from addon.connection.client import BackendClient, BackendError
 from backend.errors import MissingAssetError
 from backend.server.limits import Limits
 from tests.addon.refusals import refused
+from tests.addon.scripted import ScriptedServer, ok, session_answer
 
 Start = Callable[..., Any]
 
@@ -37,13 +38,14 @@ def finished(client: BackendClient, job: str) -> Any:
 
 
 CONNECTION = Path(str(client_module.__file__)).parent
-MODULES = ("address", "answers", "client", "error", "transport")
+MODULES = ("address", "alive", "answers", "client", "error", "server_file", "transport")
 
 
 def test_needs_the_standard_library_and_numpy_only() -> None:
     formats = list(CONNECTION.with_name("contract").glob("*.py"))
     assert formats
-    for path in [*(CONNECTION / f"{name}.py" for name in MODULES), *formats]:
+    handshake = CONNECTION.with_name("installer") / "handshake.py"
+    for path in [*(CONNECTION / f"{name}.py" for name in MODULES), *formats, handshake]:
         imported = {
             name.split(".")[0]
             for node in ast.walk(ast.parse(path.read_text("utf-8")))
@@ -94,7 +96,7 @@ def test_problems_of_a_job(shared_backend: Any) -> None:
 
 def test_a_wrong_token(shared_backend: Any) -> None:
     error = refused(BackendClient(shared_backend.port, "wrong").health)
-    assert error.code == "unauthorized" and error.remedy
+    assert error.code == "unproven" and error.remedy
 
 
 def test_failed_loading(start_backend: Start) -> None:
@@ -130,48 +132,6 @@ def test_a_large_photo_is_refused_here(start_backend: Start) -> None:
     assert finished(client_of(backend), job).state == "done"
 
 
-def test_proxies_are_ignored(
-    shared_backend: Any, scripted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    proxy = scripted(ok(b"{}"))
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-    monkeypatch.delenv("no_proxy", raising=False)
-    assert client_of(shared_backend).health().version
-    assert proxy.requests == []
-
-
-class ScriptedServer:
-    """Answers every connection with the given pieces, then closes it."""
-
-    def __init__(self, pieces: tuple[bytes, ...], linger: float) -> None:
-        self.requests: list[bytes] = []
-        self._pieces, self._linger = pieces, linger
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._closed = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection:
-                self.requests.append(connection.recv(65536))
-                try:
-                    for piece in self._pieces:
-                        connection.sendall(piece)
-                except OSError:
-                    continue
-                self._closed.wait(self._linger)
-
-    def close(self) -> None:
-        self._closed.set()
-        self._listener.close()
-
-
 @pytest.fixture
 def scripted() -> Iterator[Callable[..., ScriptedServer]]:
     servers: list[ScriptedServer] = []
@@ -185,13 +145,15 @@ def scripted() -> Iterator[Callable[..., ScriptedServer]]:
         server.close()
 
 
-def ok(body: bytes, *headers: str, length: int | None = None) -> bytes:
-    lines = (
-        "HTTP/1.1 200 OK",
-        f"Content-Length: {len(body) if length is None else length}",
-        *headers,
-    )
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+def test_proxies_are_ignored(
+    shared_backend: Any, scripted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = scripted(ok(b"{}"))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert client_of(shared_backend).health().version
+    assert proxy.requests == []
 
 
 def health_of(**changes: Any) -> bytes:
@@ -299,6 +261,7 @@ def test_a_slow_way_to_the_backend_takes_longer_than_the_time_out() -> None:
         nonlocal read
         connection, _ = listener.accept()
         with connection:
+            connection.sendall(session_answer(connection.recv(65536), port))
             head = b""
             while b"\r\n\r\n" not in head:
                 head += connection.recv(1)
@@ -349,14 +312,3 @@ def test_a_job_id_cannot_leave_its_path(scripted: Callable[..., ScriptedServer])
 @pytest.mark.parametrize("token", ["", "  ", "a b", "a\r\nHost: evil", "t\xf6ken"])
 def test_what_is_no_token(token: str) -> None:
     assert refused(BackendClient, 80, token).code == "bad-token"
-
-
-def test_server_file(shared_backend: Any, tmp_path: Path) -> None:
-    path = tmp_path / "server.json"
-    path.write_text(json.dumps({"port": shared_backend.port, "token": shared_backend.token}))
-    assert BackendClient.from_server_file(path).health().version
-    for content in ("", "[]", '{"port": "80", "token": "x"}', '{"port": 80}'):
-        path.write_text(content)
-        assert refused(BackendClient.from_server_file, path).code == "bad-server-file"
-    assert refused(BackendClient.from_server_file, tmp_path).code == "bad-server-file"
-    assert refused(BackendClient.from_server_file, tmp_path / "none").code == "bad-server-file"

@@ -43,7 +43,7 @@ def open_request(backend: RunningBackend, head: str, body: bytes = b"") -> socke
     connection = socket.create_connection(("127.0.0.1", backend.port), timeout=20)
     connection.sendall(
         f"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Authorization: Bearer {backend.token}\r\n{head}\r\n\r\n".encode()
+        f"Authorization: {backend.authorization}\r\n{head}\r\n\r\n".encode()
         + body
     )
     return connection
@@ -93,9 +93,9 @@ def test_a_client_that_is_gone_leaves_its_place_free(start_backend: Start) -> No
         b"",
         b"POST /v1/fa",
         b"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthor",
-        b"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        b"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n"
         b"Content-Length: 100\r\n\r\nhalf",
-        b"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        b"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n5\r\nha",
     ],
     ids=["nothing", "half a line", "half a header", "half a body", "half a chunk"],
@@ -104,7 +104,7 @@ def test_half_a_request_is_dropped(start_backend: Start, sent: bytes) -> None:
     backend = start_backend(limits=Limits(waiting_jobs=1, stall_seconds=0.5))
     with socket.create_connection(("127.0.0.1", backend.port), timeout=20) as connection:
         began = time.monotonic()
-        connection.sendall(sent.replace(b"{token}", backend.token.encode()))
+        connection.sendall(sent.replace(b"{authorization}", backend.authorization.encode()))
         assert everything_from(connection) == b""
         assert time.monotonic() - began > 0.4
     assert_works(backend)
@@ -156,7 +156,7 @@ def ask_for_model(backend: RunningBackend, connection_header: str = "close") -> 
 def model_request(backend: RunningBackend, connection_header: str) -> bytes:
     return (
         f"GET /v1/model HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {connection_header}\r\n"
-        f"Authorization: Bearer {backend.token}\r\n\r\n"
+        f"Authorization: {backend.authorization}\r\n\r\n"
     ).encode()
 
 

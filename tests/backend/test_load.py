@@ -182,7 +182,7 @@ class MixedWork:
         """The connection breaks in the middle of the upload."""
         head = (
             f"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999\r\n"
-            f"Authorization: Bearer {self._backend.token}\r\n\r\n"
+            f"Authorization: {self._backend.authorization}\r\n\r\n"
         ).encode()
         with socket.create_connection(("127.0.0.1", self._backend.port), timeout=20) as connection:
             connection.sendall(head + b"x" * chance.randrange(90_000))

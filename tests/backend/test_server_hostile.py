@@ -34,11 +34,11 @@ except BadInputError as error:
 """
 
 
-@pytest.mark.parametrize("given", ["Bearer ", "Bearer x", "Bearer {token}x", "Bearer {token}"])
-def test_every_token_is_compared_in_constant_time(
-    shared_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, given: str
+@pytest.mark.parametrize("wrong", [range(0), range(1), range(64), range(63, 64)])
+def test_every_proof_is_compared_in_constant_time(
+    shared_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, wrong: range
 ) -> None:
-    """By the one function that promises it, with the whole of both."""
+    """By the one function that promises it, with the whole of both; the mark of a nonce as well."""
     seen: list[tuple[Any, Any]] = []
     compare = hmac.compare_digest
 
@@ -46,12 +46,16 @@ def test_every_token_is_compared_in_constant_time(
         seen.append((a, b))
         return compare(a, b)
 
-    monkeypatch.setattr("backend.server.security.hmac.compare_digest", watched)
-    given = given.format(token=shared_backend.token)
+    good = shared_backend.authorization
+    monkeypatch.setattr("backend.server.sessions.hmac.compare_digest", watched)
+    proof = list(good[-64:])
+    for place in wrong:
+        proof[place] = "f" if proof[place] == "0" else "0"
+    given = good[:-64] + "".join(proof)
     answer = shared_backend.request("GET", "/v1/health", headers={"Authorization": given})
-    expected = f"Bearer {shared_backend.token}"
-    assert answer.status == (200 if given == expected else 401)
-    assert seen == [(given.strip().encode(), expected.encode())]
+    assert answer.status == (401 if wrong else 200)
+    nonce = good.split(".")[1]
+    assert seen == [(nonce, nonce), ("".join(proof), good[-64:])]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ import pytest
 from PIL import Image
 
 from backend import contract
+from backend.errors import BadInputError
+from backend.server.server_file import server_file
 from backend.version import VERSION
 from tests.backend_client import PROCESS_TOKEN, SERVE, BackendClient, BackendProcess
 
@@ -52,7 +54,8 @@ def test_one_line_when_ready_and_a_clear_state_without_data(start: Start, tmp_pa
         "pid": backend.process.pid,
     }
     backend.ready["port"] = port
-    assert BackendClient(port, "another").get("/v1/health").status == 401
+    token = {"Authorization": f"Bearer {PROCESS_TOKEN}"}
+    assert backend.request("GET", "/v1/health", headers=token).status == 401
     health = backend.loaded()
     assert health["state"] == "failed"
     assert health["problem"]["code"] == "missing-asset"
@@ -90,6 +93,23 @@ def test_started_by_hand_it_leaves_a_private_file_while_it_runs(
     code, out, err = backend.end()
     assert (code, out) == (0, "")
     assert str(path) in err and content["token"] not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_no_file_where_everybody_could_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system without modes, such as a USB stick's."""
+    make = os.open
+    monkeypatch.setattr(
+        "backend.server.server_file.os.open", lambda path, flags, mode: make(path, flags, 0o644)
+    )
+    with (
+        pytest.raises(BadInputError, match="everybody"),
+        server_file(tmp_path / "server.json", 1, "token"),
+    ):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

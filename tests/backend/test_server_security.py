@@ -24,21 +24,34 @@ def assert_problem(answer: Any, status: int, code: str) -> None:
     assert document["title"] and document["detail"] and document["remedy"]
 
 
-@pytest.mark.parametrize(
-    "authorization",
-    ["", "Bearer", "Bearer ", "Bearer wrong", "Basic {token}", "{token}", "Bearer {token}x",
-     "Bearer {half}", "Bearer {token}, Bearer {token}", "Bearer \xfc"],
-)  # fmt: skip
-@pytest.mark.parametrize("path", ["/v1/health", "/v1/model", "/nowhere"])
-def test_the_token_is_asked_for(shared_backend: Any, authorization: str, path: str) -> None:
-    token = shared_backend.token
-    value = authorization.format(token=token, half=token[: len(token) // 2])
+NONCE = "0123456789abcdef" * 4
+# What is made of the header of a session that was opened here.
+WRONG_HEADERS: dict[str, Callable[[str, str], str]] = {
+    "nothing": lambda good, token: "",
+    "no more than the scheme": lambda good, token: "Bearer ",
+    "another scheme": lambda good, token: good.replace("Bearer", "Basic"),
+    "no scheme": lambda good, token: good.removeprefix("Bearer "),
+    "the token itself": lambda good, token: f"Bearer {token}",
+    "the half": lambda good, token: good[: len(good) // 2],
+    "one more": lambda good, token: good + "0",
+    "twice": lambda good, token: f"{good}, {good}",
+    "capitals": lambda good, token: good.upper().replace("BEARER", "Bearer"),
+    "no ASCII": lambda good, token: good[:-1] + "\xfc",
+    "another client's nonce": lambda good, token: good.replace(good[7:71], NONCE),
+    "another proof": lambda good, token: good[:-64] + NONCE,
+}
+
+
+@pytest.mark.parametrize("what", WRONG_HEADERS)
+@pytest.mark.parametrize("path", ["/v1/health", "/v1/model", "/v1/session/", "/nowhere"])
+def test_a_proof_is_asked_for(shared_backend: Any, what: str, path: str) -> None:
+    value = WRONG_HEADERS[what](shared_backend.authorization, shared_backend.token)
     answer = shared_backend.request("GET", path, headers={"Authorization": value})
     assert_problem(answer, 401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_no_token_and_no_work(shared_backend: Any) -> None:
+def test_no_proof_and_no_work(shared_backend: Any) -> None:
     calls = len(shared_backend.reconstructor.calls)
     assert_problem(shared_backend.request("GET", "/v1/health", headers={}), 401, "unauthorized")
     answer = shared_backend.request("POST", "/v1/faces", b"fast", headers={})
@@ -67,7 +80,7 @@ BAD_HOSTS = [
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS)
-def test_a_rebound_name_is_refused_even_with_the_token(shared_backend: Any, host: str) -> None:
+def test_a_rebound_name_is_refused_even_with_a_proof(shared_backend: Any, host: str) -> None:
     headers = shared_backend.headers | {"Host": host}
     assert_problem(shared_backend.request("GET", "/v1/health", headers=headers), 421, "bad-host")
 
@@ -87,7 +100,7 @@ def test_an_empty_host_is_no_loopback() -> None:
     ["http://evil.example", "null", "", "file://", "http://127.0.0.1.evil.example",
      "https://localhost.evil.example:443", "chrome-extension://127.0.0.1"],
 )  # fmt: skip
-def test_other_origins_are_refused_even_with_the_token(shared_backend: Any, origin: str) -> None:
+def test_other_origins_are_refused_even_with_a_proof(shared_backend: Any, origin: str) -> None:
     headers = shared_backend.headers | {"Origin": origin}
     answer = shared_backend.request("GET", "/v1/health", headers=headers)
     assert_problem(answer, 403, "bad-origin")
@@ -158,7 +171,7 @@ def converse(backend: Any, head: str, *pieces: bytes, close: bool = False) -> by
     """
     request = (
         f"POST /v1/faces HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-        f"Authorization: Bearer {backend.token}\r\n{head}\r\n\r\n"
+        f"Authorization: {backend.authorization}\r\n{head}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", backend.port), timeout=10) as connection:
         connection.sendall(request.encode() + b"".join(pieces[:1]))

@@ -204,7 +204,7 @@ def begin_frame(backend: Any, stream: str) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", backend.port), timeout=20)
     connection.sendall(
         f"POST /v1/streams/{stream}/frames HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Authorization: Bearer {backend.token}\r\nContent-Length: 1000\r\n\r\n".encode()
+        f"Authorization: {backend.authorization}\r\nContent-Length: 1000\r\n\r\n".encode()
     )
     # It holds its place when the next one is answered.
     assert backend.request("GET", "/v1/health").status == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -141,7 +142,7 @@ def converse(backend: Any, head: str, body: bytes) -> bytes:
     """Send a POST by hand and hang up; returns what comes back."""
     request = (
         f"POST /v1/videos HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-        f"Authorization: Bearer {backend.token}\r\n{head}\r\n\r\n"
+        f"Authorization: {backend.authorization}\r\n{head}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", backend.port), timeout=10) as connection:
         connection.sendall(request.encode() + body)
@@ -187,16 +188,23 @@ def test_a_full_disk_is_said_and_the_next_clip_works(
 def test_what_a_killed_backend_left_is_removed_after_a_day(
     start_backend: Start, data: Path
 ) -> None:
-    old, young = data / "uploads" / "clip-old", data / "uploads" / "clip-young"
-    for folder in (old, young):
-        folder.mkdir(parents=True)
-        (folder / "clip").write_bytes(b"x")
-    then = time.time() - uploads.STALE_SECONDS - 60
-    os.utime(old, (then, then))
+    """That and nothing else: a person may have chosen any folder of theirs for our data."""
     backend = start_backend()
+    running = send(backend, b"slow film")
+    assert backend.reconstructor.slow_clips_started.acquire(timeout=5)
+    ours = uploads_in(data)[0].parent
+    old, young = (Path(shutil.copytree(ours, f"{ours}-{age}")) for age in ("old", "young"))
+    wedding, clips = data / "uploads" / "2019-wedding", data / "uploads" / "clip-1"
+    for folder in (wedding, clips):
+        folder.mkdir()
+        (folder / "film.mp4").touch()
+    then = time.time() - uploads.STALE_SECONDS - 60
+    for folder in (old, wedding, clips):
+        os.utime(folder, (then, then))
+    backend.request("DELETE", f"/v1/jobs/{running}")
     backend.finished(send(backend, b"film"))
-    assert uploads_in(data) == [young / "clip"]
-    assert not old.exists()
+    assert set((data / "uploads").iterdir()) == {young, wedding, clips}
+    assert list(wedding.iterdir()) and list(clips.iterdir())
 
 
 def test_the_same_clip_is_known_again(start_backend: Start) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import secrets
 import struct
 import sys
 import threading
@@ -29,10 +30,10 @@ MOUTH_CELL = 4 * (COLUMNS - 1) + COLUMNS // 2
 IMAGE_SIZE = (640, 480)
 
 
-def load_contract() -> ModuleType:
-    """The add-on's own copy, loaded without the add-on, which needs bpy."""
-    path = Path(__file__).resolve().parents[2] / "addon" / "contract" / "__init__.py"
-    spec = importlib.util.spec_from_file_location("wire_contract", path)
+def load(part: str, name: str) -> ModuleType:
+    """A part of the add-on, loaded without the add-on, which needs bpy."""
+    path = Path(__file__).resolve().parents[2] / "addon" / part
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -40,7 +41,8 @@ def load_contract() -> ModuleType:
     return module
 
 
-contract = load_contract()
+contract = load("contract/__init__.py", "wire_contract")
+handshake = load("installer/handshake.py", "wire_handshake")
 
 
 def dome() -> Any:
@@ -156,10 +158,14 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fault = "none"
     polls = 0
+    # Of the session that has been opened on this connection.
+    expected = "nothing yet"
 
     def do_GET(self) -> None:
-        """Health, model, job or result."""
-        if self.path == "/v1/health":
+        """A session, health, model, job or result."""
+        if self.path.startswith(handshake.SESSION_PATH):
+            self.session(self.path.rpartition("=")[2])
+        elif self.path == "/v1/health":
             self.answer(health(self.fault))
         elif self.path == "/v1/model":
             self.answer(contract.encode_model(dome()))
@@ -195,11 +201,21 @@ class Handler(BaseHTTPRequestHandler):
         running = self.fault in ("dies", "dies-once", "hangs")
         self.answer(job_status("running" if running else "done", Handler.polls))
 
-    def answer(self, content: bytes | dict[str, Any], status: int = 200) -> None:
-        """Send bytes, or JSON."""
-        authorized = (
-            self.headers["Authorization"] == f"Bearer {os.environ[contract.TOKEN_VARIABLE]}"
-        )
+    def session(self, nonce: str) -> None:
+        """Prove that the token is known, and expect as much of the client on this connection."""
+        token, port = os.environ[contract.TOKEN_VARIABLE], self.connection.getsockname()[1]
+        ours = secrets.token_hex(32)
+        proofs = [
+            handshake.proof(token, prover, port, nonce, ours) for prover in ("backend", "client")
+        ]
+        self.expected = f"Bearer {nonce}.{ours}.{proofs[1]}"
+        self.answer({"nonce": ours, "port": port, "proof": proofs[0]}, free=True)
+
+    def answer(
+        self, content: bytes | dict[str, Any], status: int = 200, free: bool = False
+    ) -> None:
+        """Send bytes, or JSON; to all if it is free."""
+        authorized = free or self.headers["Authorization"] == self.expected
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status if authorized else 401)
         self.send_header("Content-Length", str(len(body)))
@@ -210,12 +226,16 @@ class Handler(BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
+def protocol(fault: str) -> int:
+    """The number of the protocol that it says to speak."""
+    return contract.PROTOCOL + {"old-protocol": -1, "new-protocol": 1}.get(fault, 0)
+
+
 def health(fault: str) -> dict[str, Any]:
     """Body of ``GET /v1/health``."""
-    shift = {"old-protocol": -1, "new-protocol": 1}.get(fault, 0)
     fields: dict[str, Any] = {
         "state": "ready",
-        "protocol": contract.PROTOCOL + shift,
+        "protocol": protocol(fault),
         "version": "9.9.9",
         "device": "fake",
         "versions": {"numpy": np.__version__},
@@ -255,7 +275,7 @@ def main() -> None:
         ready = {
             "ready": True,
             "port": server.server_port,
-            "protocol": contract.PROTOCOL,
+            "protocol": protocol(Handler.fault),
             "version": "9.9.9",
             "pid": os.getpid(),
         }
