@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 SOURCE = ROOT / "addon"
-CONSTRAINTS = ROOT / "constraints.txt"
+LOCKS = SOURCE / "installer" / "locks"
 # Where addon/installer/payload.py looks.
 PAYLOAD = "installer/payload"
 # What the backend's wheel is made of.
@@ -34,6 +35,7 @@ ALLOWED = (
     "connection/*.py",
     "contract/*.py",
     "installer/*.py",
+    "installer/locks/*.txt",
     "motion/*.py",
     "operators/*.py",
     "panels/*.py",
@@ -55,7 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description="Build the Blender extension.")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the zip")
+    parser.add_argument(
+        "--locks", action="store_true", help="only write the hashes of all packages anew"
+    )
     options = parser.parse_args(arguments)
+    if options.locks:
+        write_locks()
+        return 0
     try:
         with tempfile.TemporaryDirectory(prefix="synergyface-") as temporary:
             path = build(options.output, build_wheel(Path(temporary)))
@@ -66,6 +74,29 @@ def main(arguments: list[str] | None = None) -> int:
     by = "validated by Blender" if validated else "not validated: there is no bpy under .venvs"
     print(f"{path} ({path.stat().st_size:,} bytes; {by})")
     return 0
+
+
+def write_locks() -> None:
+    """Write what the installer fetches: all packages, with the hashes of their files."""
+    locks = runpy.run_path(str(SOURCE / "installer" / "locks.py"))
+
+    LOCKS.mkdir(exist_ok=True)
+    cpu = compiled("pyproject.toml")
+    gpu = compiled("pyproject.toml", "--extra", "gpu")
+    gpu = locks["without"](gpu, locks["locked_versions"](cpu))
+    for name, text in (("pip", compiled("-", stdin="pip")), ("cpu", cpu), ("gpu", gpu)):
+        (LOCKS / f"{name}.txt").write_text(text, encoding="utf-8")
+
+
+def compiled(*arguments: str, stdin: str = "") -> str:
+    """Have uv find versions within the constraints, and the hashes of their wheels."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", *arguments, "-c", "constraints.txt"]
+    command += ["--universal", "--python-version", "3.11", "--only-binary", ":all:"]
+    command += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
+    run = subprocess.run(
+        command, cwd=ROOT, input=stdin, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return run.stdout
 
 
 def build_wheel(output: Path) -> Path:
@@ -125,7 +156,7 @@ def build(output: Path, wheel: Path, source: Path = SOURCE, version: str | None 
             f"{expected}. Make them equal."
         )
     files = {file.relative_to(source).as_posix(): file for file in collect(source)}
-    files |= {f"{PAYLOAD}/{file.name}": file for file in (CONSTRAINTS, wheel)}
+    files[f"{PAYLOAD}/{wheel.name}"] = wheel
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"synergyface-{expected}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from ..installer.places import data_folder, python_of, recorded_python
+from ..installer.places import data_folder, recorded_python
+from ..installer.programs import find_program
 from .client import BackendError
 
 PYTHON_VARIABLE = "SYNERGYFACE_PYTHON"
@@ -27,8 +27,8 @@ def find_command(
     ----------
     python
         Path of the Python that has the backend; empty searches ``$SYNERGYFACE_PYTHON``, then the
-        one that the installer or `synergyface assets fetch` wrote down, then the ``.venv`` of the
-        places where it is usually installed by hand, then ``synergyface`` on the PATH.
+        one that the installer or `synergyface assets fetch` wrote down, then ``synergyface`` on
+        the PATH. Nothing else is run unasked.
     environment, home
         Where to search.
 
@@ -48,27 +48,15 @@ def find_command(
                 "no-backend",
             )
         return (str(path), "-m", "backend.cli", *SERVE)
-    home = home or Path.home()
-    for installed in _installed(environment, home):
+    installed = recorded_python(data_folder(environment, home))
+    if installed:
         return (str(installed), "-m", "backend.cli", *SERVE)
-    program = shutil.which("synergyface", path=environment.get("PATH"))
+    program = find_program("synergyface", environment)
     if program:
-        return (program, *SERVE)
+        return (str(program), *SERVE)
     raise BackendError("The SynergyFace backend was not found.", INSTALL_REMEDY, "no-backend")
 
 
 def server_file() -> Path:
     """Where a backend that was started by hand leaves its port and token."""
     return data_folder() / "server.json"
-
-
-def _installed(environment: Mapping[str, str], home: Path) -> Iterator[Path]:
-    """Pythons that are there and have the backend, most particular first."""
-    recorded = recorded_python(data_folder(environment, home))
-    if recorded:
-        yield recorded
-    for parent in (home, home / "Documents", home / "Downloads"):
-        for name in ("SynergyFace", "synergyface"):
-            python = python_of(parent / name / ".venv")
-            if python.is_file():
-                yield python

