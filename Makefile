@@ -13,13 +13,21 @@ PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c c
 SYNERGYFACE = $(VENV)/bin/synergyface
 TEST_DATA = $(CURDIR)/.test-data
 
-.PHONY: demo test test-long test-python test-python-long try-training lint docs addon clean
+.PHONY: demo test lint-and-environments test-long test-python test-python-long try-training lint docs addon clean
 
 demo: $(VENV)/.installed-demo
 	$(SYNERGYFACE) assets fetch --accept-bfm-license
 	$(SYNERGYFACE) demo $(if $(PHOTO),"$(PHOTO)") -o out
 
-test: lint test-python addon test-blender
+# Environments, stubs and downloads come beside lint and the Python tests. Every process computes in
+# one thread: there are as many processes as processors.
+test: export OMP_NUM_THREADS = 1
+test: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory -j 2 --output-sync=line lint-and-environments test-python
+	$(MAKE) --no-print-directory addon test-blender
+
+lint-and-environments: blender-envs
+	$(MAKE) --no-print-directory lint
 
 test-long: test-python-long test-blender-long
 
@@ -35,7 +43,8 @@ docs: $(VENV)/.installed-dev
 
 test-python: $(VENV)/.installed-dev
 	SYNERGYFACE_DATA="$(TEST_DATA)" $(SYNERGYFACE) assets fetch --accept-bfm-license
-	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	SYNERGYFACE_DATA="$(TEST_DATA)" $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		--durations=25
 
 test-python-long: export SYNERGYFACE_SOAK_SECONDS = 3600
 test-python-long: export SYNERGYFACE_FUZZ_SECONDS = 1800

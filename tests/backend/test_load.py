@@ -1,6 +1,6 @@
 """Many clients at once, and mixed work for a long time, against a real backend process.
 
-``SYNERGYFACE_SOAK_SECONDS`` says how long: 60 unless set, an hour in `make test-long`.
+``SYNERGYFACE_SOAK_SECONDS`` says how long: 10 unless set, an hour in `make test-long`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.conftest import FakeReconstructor, RunningBackend
 
 CLIENTS = 32
 ROUNDS = 3
-SOAK_SECONDS = float(os.environ.get("SYNERGYFACE_SOAK_SECONDS", "60"))
+SOAK_SECONDS = float(os.environ.get("SYNERGYFACE_SOAK_SECONDS", "10"))
 SOAK_CLIENTS = 4
 LOOPBACK = {"127.0.0.1"}
 # Of the memory in the middle of the run; allocators and caches breathe.

@@ -1,6 +1,7 @@
 # Included by the Makefile: the tests in real Blender modules, each in a venv of its own.
 
-BLENDER_VERSIONS ?= 5.0.1 4.2.23 4.5.15
+# The first is tested whole: the current long-term version. Then the oldest, and the newest.
+BLENDER_VERSIONS ?= 5.2.3 4.2.23 5.3.0
 
 # Type stubs of the oldest Blender and of 5.0; the virtual environment has those of the newest.
 .venvs/stubs-%: constraints.txt | $(VENV)/.installed-dev

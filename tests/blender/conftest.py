@@ -47,6 +47,20 @@ ops: Any = bpy.ops
 # By its file: with `tests` on the path, its `addon` and `backend` could be imported, too.
 slowness: Callable[[], float] = runpy.run_path(str(ROOT / "tests" / "slowness.py"))["slowness"]
 
+# What Blender's versions may differ in. The other modules are tested in one of them.
+EVERY_VERSION = {
+    f"test_{name}"
+    for name in (
+        "animation",
+        "animation_operators",
+        "export",
+        "head_parts",
+        "panels",
+        "registration",
+        "scene",
+    )
+}
+
 OUTCOME = pytest.StashKey[int]()
 NO_GOOD_END = pytest.StashKey[bool]()
 
@@ -54,6 +68,13 @@ NO_GOOD_END = pytest.StashKey[bool]()
 def pytest_report_header() -> str:
     """Which Blender."""
     return f"Blender {bpy.app.version_string}, backend of {PYTHON}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is tested in every version."""
+    for item in items:
+        if item.path.stem in EVERY_VERSION:
+            item.add_marker("every_version")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -1,9 +1,11 @@
 """Make the virtual environments of the Blender modules, and run the tests in each of them.
 
 ``python environments.py make|test VERSION...``: ``make`` creates ``.venvs/bpy-<version>`` where
-it does not exist yet, and says which system libraries are missing; ``test`` runs the tests in
-each, two versions at a time. Blender's modules need Python 3.11: without it both say so and do
-nothing, but fail where ``$CI`` is set.
+it does not exist yet, and says which system libraries are missing; ``test`` runs the tests, two
+versions at a time: all of them in the first version, those marked ``every_version`` in the others
+(all in all with ``$SYNERGYFACE_LONG``). Blender's modules need Python 3.11 up to Blender 5.0 and
+3.13 from 5.1 on. Versions without their Python are named and left out, but fail where ``$CI`` is
+set.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 ENVIRONMENTS = ROOT / ".venvs"
 PYTHON = str(ROOT / ".venv/bin/python")
+# Blender's first module for Python 3.13.
+NEWER_PYTHON = (5, 1)
 # Each of them has Blender in one process and the backend in another.
 AT_A_TIME = 2
 # What the module does not bring itself, and Debian's and Ubuntu's package of it.
@@ -57,43 +61,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("action", choices=("make", "test"))
     parser.add_argument("versions", nargs="+", metavar="VERSION")
     options = parser.parse_args(arguments)
+    pythons = {version: find_python(python_of(version)) for version in options.versions}
+    found = [version for version in options.versions if pythons[version]]
+    missing = [skip(version) for version in options.versions if not pythons[version]]
     try:
-        python = find_python()
-        if python is None:
-            return skip("Blender's modules need Python 3.11 (python3.11 with venv) on the PATH.")
         if options.action == "make":
-            for version in options.versions:
-                make(python, version)
-            check_libraries(python)
-            return 0
+            for version in found:
+                make(pythons[version] or "", version)
+            if found:
+                check_libraries(pythons[found[0]] or "")
+            return max(missing, default=0)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
-            return max(pool.map(run_tests, options.versions))
+            first = options.versions[0]
+            codes = list(pool.map(lambda version: run_tests(version, version == first), found))
+            return max(codes + missing)
     except EnvironmentProblem as problem:
         print(f"tests/blender: {problem}", file=sys.stderr)
         return 1
 
 
-def find_python() -> str | None:
-    """A Python 3.11 that works, if there is one."""
-    for candidate in (sys.executable, shutil.which("python3.11")):
-        code = "import sys; sys.exit(sys.version_info[:2] != (3, 11))"
-        if candidate and not subprocess.run([candidate, "-c", code], check=False).returncode:
+def python_of(version: str) -> str:
+    """Name the version of Python that a Blender module is built for."""
+    major, minor, *_ = (int(part) for part in version.split("."))
+    return "3.11" if (major, minor) < NEWER_PYTHON else "3.13"
+
+
+def find_python(wanted: str) -> str | None:
+    """Find a Python of a version that works: on the PATH, or one of pyenv's."""
+    code = f"import sys; sys.exit('%d.%d' % sys.version_info[:2] != '{wanted}')"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    others = sorted(pyenv.glob(f"{wanted}*/bin/python{wanted}"), reverse=True)
+    for candidate in (sys.executable, shutil.which(f"python{wanted}"), *map(str, others)):
+        # Pyenv puts programs on the PATH that only say that they are not switched on.
+        run = candidate and subprocess.run(
+            [candidate, "-c", code], capture_output=True, check=False
+        )
+        if run and not run.returncode:
             return candidate
     return None
 
 
-def skip(reason: str) -> int:
-    """Say loudly that nothing is tested; an error under CI."""
+def skip(version: str) -> int:
+    """Say loudly that a version is not tested; an error under CI."""
     under_ci = bool(os.environ.get("CI"))
     word = "FAILED" if under_ci else "SKIPPED"
-    print(f"\n*** {word}: the tests in Blender. {reason} ***\n", file=sys.stderr)
+    print(
+        f"\n*** {word}: the tests in Blender {version}. Its module needs Python "
+        f"{python_of(version)} (python{python_of(version)} with venv) on the PATH or in pyenv. "
+        "***\n",
+        file=sys.stderr,
+    )
     return int(under_ci)
 
 
 def make(python: str, version: str) -> None:
-    """Virtual environment with the module of one Blender version, unless it is there."""
+    """Make the virtual environment of one Blender version, unless it is there."""
     folder = environment(version)
-    requirements = [f"bpy=={version}", "numpy<2", "pytest>=8,<10"]
+    # Modules of Python 3.11 are built for NumPy 1.
+    numpy = "numpy<2" if python_of(version) == "3.11" else "numpy"
+    requirements = [f"bpy=={version}", numpy, "pytest>=8,<10"]
     finished = folder / "requirements.txt"
     if finished.exists() and finished.read_text("utf-8").split("\n") == requirements:
         return
@@ -129,10 +155,12 @@ def check_libraries(python: str) -> None:
         )
 
 
-def run_tests(version: str) -> int:
+def run_tests(version: str, all_of_them: bool) -> int:
     """Exit code of the tests in one Blender version; what they say is printed when they end."""
     variables = {"SYNERGYFACE_PYTHON": PYTHON} | os.environ
-    command = [str(interpreter(version)), "-m", "pytest", str(HERE), "-q"]
+    command = [str(interpreter(version)), "-m", "pytest", str(HERE), "-q", "--durations=25"]
+    if not all_of_them and not os.environ.get("SYNERGYFACE_LONG"):
+        command += ["-m", "every_version"]
     run = subprocess.run(
         command,
         env=variables,

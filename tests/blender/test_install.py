@@ -17,7 +17,7 @@ import pytest
 from conftest import ops, submodule
 from test_panels import draw
 
-TESTED = (5, 0)
+TESTED = (5, 2)
 LICENCE = "licence has to be accepted before it is fetched"
 
 
@@ -68,7 +68,7 @@ def test_the_person_is_told_what_how_large_and_from_where(empty_computer: Path) 
 
 @pytest.mark.skipif(
     bpy.app.version[:2] != TESTED and not os.environ.get("SYNERGYFACE_LONG"),
-    reason="takes minutes: runs in Blender 5.0, and in all with SYNERGYFACE_LONG",
+    reason="takes minutes: runs in Blender 5.2, and in all with SYNERGYFACE_LONG",
 )
 def test_installs_and_makes_a_head(
     empty_computer: Path, preferences: Any, scene: bpy.types.Scene, photo: Path
