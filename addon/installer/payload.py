@@ -66,5 +66,7 @@ def find_payload() -> Payload:
             "This copy of the add-on does not carry the backend.",
             "Build the extension by `python build_addon.py`, and install from its zip.",
         )
-    locks = {name: (here / LOCKS / f"{name}.txt").read_text("utf-8") for name in LOCK_NAMES}
+    locks: dict[Lock, str] = {
+        name: (here / LOCKS / f"{name}.txt").read_text("utf-8") for name in LOCK_NAMES
+    }
     return Payload(wheels[0], locks, wheels[0].name.split("-")[1])
