@@ -205,8 +205,8 @@ def test_a_host_that_is_blocked_is_named() -> None:
     """As pip 26.1 says it."""
     said = (
         "WARNING: Retrying (Retry(total=0, connect=None, read=None)) after connection broken by "
-        "'NewConnectionError(\"HTTPSConnection(host='mirror.example', port=443): Failed to establish "
-        "a new connection: [Errno 111] Connection refused\")': /whl/cu130/torch/"
+        "'NewConnectionError(\"HTTPSConnection(host='mirror.example', port=443): Failed to "
+        "establish a new connection: [Errno 111] Connection refused\")': /whl/cu130/torch/"
     )
     found = recognise(said, PIP_FAILURES)
     assert found
