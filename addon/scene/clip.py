@@ -11,8 +11,6 @@ import bpy
 
 from ..problems import Problem
 
-FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv")
-
 
 @dataclass(frozen=True)
 class Clip:
