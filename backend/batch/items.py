@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from backend.contract import FILM_SUFFIXES, PHOTO_SUFFIXES, kind_of
 from backend.errors import BadInputError
 from backend.output.overwriting import same_file
-from backend.output.result_folder import BATCH_RECORD, ResultFolder, result_folders
+from backend.output.result_folder import BATCH_RECORD, ResultFolder
+from backend.output.result_places import result_folders
 from backend.output.result_record import ResultRecord, Source
 from backend.version import VERSION
 
