@@ -11,19 +11,24 @@ import bpy
 
 from ..connection.reconstruction import Order, Reconstruction, reconstruct
 from ..connection.tracking import Tracking, track
+from ..contract import kind_of
 from ..operators.animation import HEAD_REMOVED, target_of, video_order, wanted_tracks
-from ..operators.photo import PHOTO_SUFFIXES
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import put_faces
-from ..scene.clip import FILM_SUFFIXES, clip_of_file
+from ..scene.clip import clip_of_file
 from ..scene.performance import Staging, perform
 from ..scene.photo import photo_of_file
+from ..scene.result_table import LEFT_OUT, Row
 from ..scene.separate import copied_head
 from ..settings.animation import snapshot, staging_of
 from ..tasks import Reporter
+
+# Why files are left out.
+NO_FILM = "It is no photo and no film, by the ending of its name."
+NO_FILE = "It is a link that leads nowhere, or no file with a content of its own."
 
 
 @dataclass(frozen=True)
@@ -78,22 +83,40 @@ def items_of(context: bpy.types.Context, folder: Path) -> list[Item]:
     Problem
         The folder cannot be read or has none; the selected head cannot be animated.
     """
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise Problem(
-            f"The folder {folder} cannot be read: {error.strerror}.", "Choose another folder."
-        ) from error
-    makers: dict[str, Any] = dict.fromkeys(PHOTO_SUFFIXES, _photo)
-    makers |= dict.fromkeys(FILM_SUFFIXES, _film)
-    chosen = [(makers.get(path.suffix.lower()), path) for path in files]
-    items = [maker(context, path) for maker, path in chosen if maker is not None]
+    makers = {"photo": _photo, "film": _film}
+    chosen = [(kind_of(path.name), path) for path in _entries(folder) if path.is_file()]
+    items = [makers[kind](context, path) for kind, path in chosen if kind is not None]
     if not items:
         raise Problem(
             f"There are no photos and no films in {folder}.",
             "Choose the folder that holds the files themselves.",
         )
     return items
+
+
+def left_out(folder: Path) -> list[Row]:
+    """Rows of what is neither photo nor film in a folder, nor a folder itself.
+
+    Raises
+    ------
+    Problem
+        The folder cannot be read.
+    """
+    others = (path for path in _entries(folder) if not path.is_dir())
+    return [
+        Row(str(path), LEFT_OUT, detail=NO_FILM if path.is_file() else NO_FILE)
+        for path in others
+        if kind_of(path.name) is None or not path.is_file()
+    ]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise Problem(
+            f"The folder {folder} cannot be read: {error.strerror}.", "Choose another folder."
+        ) from error
 
 
 def _photo(context: bpy.types.Context, path: Path) -> Item:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import bpy
 
+from ..contract import result_names
 from ..problems import Problem
 from ..scene import identity
 from ..scene.animation import head_of_take
@@ -83,7 +83,7 @@ class FileEach:
         Of the .blend files.
     paths
         All photos and films of the batch. Those that differ only in their endings keep these in
-        the names of their .blend files.
+        the names of their .blend files, no two of which are the same.
 
     Raises
     ------
@@ -98,11 +98,9 @@ class FileEach:
             raise Problem(f"There is no folder {folder}.", "Make it, or choose another one.")
         self.heads: list[int] = []
         self._like = like
-        # Without case, for file systems that do not tell it.
-        shared = Counter(path.stem.casefold() for path in paths)
+        names = result_names([path.name for path in paths])
         self._targets = {
-            path: folder / f"{path.name if shared[path.stem.casefold()] > 1 else path.stem}.blend"
-            for path in paths
+            path: folder / f"{name}.blend" for path, name in zip(paths, names, strict=True)
         }
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:

@@ -11,7 +11,7 @@ import bpy
 from ..connection.client import BackendError
 from ..problems import Problem
 from ..runtime import runtime
-from ..scene.result_table import FAILED, Row, read_table, write_table
+from ..scene.result_table import FAILED, LEFT_OUT, Row, read_table, write_table
 from ..tasks import CancelledError, Reporter, Task
 from .items import Item
 from .results import Result
@@ -30,10 +30,19 @@ class Batch:
         What is already there of them, from an earlier batch, is passed over.
     result
         Where heads and actions go.
+    left_out
+        Rows of the files beside them, for a table of their own.
     """
 
-    def __init__(self, context: bpy.types.Context, items: Sequence[Item], result: Result) -> None:
+    def __init__(
+        self,
+        context: bpy.types.Context,
+        items: Sequence[Item],
+        result: Result,
+        left_out: Sequence[Row] = (),
+    ) -> None:
         self.result = result
+        self._left_out = left_out
         self._rows = read_table(result.table)
         self._total = len(items)
         self._left = [item for item in items if not result.has(context, item.path, self._rows)]
@@ -88,6 +97,8 @@ class Batch:
         del self._left[0]
         self._rows[row.file] = row
         write_table(self.result.table, self._rows.values())
+        if self._left_out:
+            write_table(f"{self.result.table} {LEFT_OUT.title()}", self._left_out)
 
 
 def _reason(error: Exception) -> str:

@@ -14,13 +14,13 @@ import bpy
 
 from ..connection.client import VideoOrder
 from ..connection.tracking import Tracking, track
-from ..contract import VideoResult, VideoTrack
+from ..contract import FILM_SUFFIXES, VideoResult, VideoTrack
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.animation import animate_again, check_animatable, present_action, style_of
-from ..scene.clip import FILM_SUFFIXES, Clip, clip_of_data_block, clip_of_file, frame_rate
+from ..scene.clip import Clip, clip_of_data_block, clip_of_file, frame_rate
 from ..scene.opened import scene_of
 from ..scene.performance import perform
 from ..scene.selected import chosen_heads

@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from ..batch.items import items_of
+from ..batch.items import items_of, left_out
 from ..batch.results import FileEach, InThisFile
 from ..batch.run import Batch
 from ..problems import Problem
@@ -90,10 +90,12 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
         options = given_or_kept(self, settings.batch, OPTIONS)
         place = self.remember(context)
+        others = left_out(folder)
         if options.result == FILE_EACH:
             output = _absolute(options.output) if options.output else folder
-            return Batch(context, items, FileEach(place, output, [item.path for item in items]))
-        return Batch(context, items, InThisFile(place))
+            files = FileEach(place, output, [item.path for item in items])
+            return Batch(context, items, files, others)
+        return Batch(context, items, InThisFile(place), others)
 
     def _report_end(self, context: bpy.types.Context) -> Outcome:
         """What is done stays, so that an undo step is due even if the rest failed."""

@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..contract import PHOTO_SUFFIXES
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
@@ -28,8 +29,6 @@ log = logging.getLogger(__package__)
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
-
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class PhotoOperator(HeadMaker):

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from ..problems import Problem
 from .paths import path_of
 
-FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv")
-
 # Frames a second that a film can have, those of time lapses and of high-speed cameras included.
 FILM_RATES = (1e-3, 1000.0)
 

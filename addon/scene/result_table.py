@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 COLUMNS = ("file", "state", "heads", "detail")
-DONE, FAILED = "done", "failed"
+DONE, FAILED, LEFT_OUT = "done", "failed", "left out"
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Row:
     file
         Its absolute path.
     state
-        ``done`` or ``failed``.
+        ``done``, ``failed`` or ``left out``.
     heads
         How many heads it gave.
     detail
-        What went wrong, or the .blend file that was written.
+        What went wrong, why it was left out, or the .blend file that was written.
     """
 
     file: str

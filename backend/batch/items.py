@@ -19,7 +19,8 @@ from backend.contract import (
 )
 from backend.errors import BadInputError
 from backend.output.overwriting import same_file
-from backend.output.result_folder import BATCH_RECORD, ResultFolder, result_folders
+from backend.output.result_folder import BATCH_RECORD, ResultFolder
+from backend.output.result_places import result_folders
 from backend.output.result_record import ResultRecord, Source
 from backend.version import VERSION
 

@@ -60,7 +60,8 @@ def reconstruct(args: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
 
     from backend.data_folder import require_room
     from backend.foreign.children import warm_child
-    from backend.output.result_folder import result_folders, sweep
+    from backend.output.result_folder import sweep
+    from backend.output.result_places import result_folders
     from backend.pipeline import FaceReconstructor
 
     require_room(args.output)

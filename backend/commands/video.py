@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, clip: Path, source: Source) -> int:
     from backend.clip_pipeline import ClipRequest
-    from backend.output.result_folder import result_folders, sweep
+    from backend.output.result_folder import sweep
+    from backend.output.result_places import result_folders
     from backend.pipeline import FaceReconstructor
     from backend.tracking.partial import discard
     from backend.vision.clip import Range

@@ -1,4 +1,4 @@
-"""Folders for results: which they are, and how results take the place of an earlier run's.
+"""Folders of results: whose they are, and how results take the place of an earlier run's.
 
 Nothing is written over, and nothing removed, but what an earlier run has made of the same source
 and nobody has changed since; a record of digests proves it (`result_record`).
@@ -11,13 +11,13 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from backend.contract import numbered, result_names, same_name, usable_name
+from backend.contract import same_name
 from backend.data_folder import TEMPORARY, flush, unwritable
 from backend.errors import BadInputError
 from backend.output.result_record import ResultRecord, Source, digests_in
@@ -220,46 +220,6 @@ class ResultFolder:
         return path.is_symlink() or (path.exists() and not path.is_dir())
 
 
-def result_folders(
-    output: Path, sources: Sequence[Source], taken: Iterable[str] = ()
-) -> list[ResultFolder]:
-    """Choose a folder in `output` for each source: that of its earlier results, or a free one.
-
-    Parameters
-    ----------
-    taken
-        Names in `output` that are used for something else.
-    """
-
-    def make(name: str, source: Source) -> ResultFolder:
-        return ResultFolder.own(output / name, source)
-
-    used = {same_name(name) for name in taken}
-    names = result_names([source.name for source in sources], taken)
-    folders: list[ResultFolder] = []
-    for source, name in zip(sources, names, strict=True):
-        free = _free_name(source, name, used, make)
-        used.add(same_name(free))
-        folders.append(make(free, source))
-    return folders
-
-
-def shared_folder(output: Path, source: Source, endings: tuple[str, ...]) -> ResultFolder:
-    """Choose how the names of a source's results begin in `output` itself.
-
-    Parameters
-    ----------
-    endings
-        How they end.
-    """
-
-    def make(name: str, source: Source) -> ResultFolder:
-        return ResultFolder.shared(output, name, source, endings)
-
-    (name,) = result_names([source.name])
-    return make(_free_name(source, name, set(), make), source)
-
-
 def sweep(output: Path) -> None:
     """Remove what runs that were killed have left behind in a folder; it carries our own name."""
     with suppress(OSError):
@@ -268,22 +228,6 @@ def sweep(output: Path) -> None:
                 continue
             if time.time() - path.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _free_name(
-    source: Source, name: str, used: set[str], make: Callable[[str, Source], ResultFolder]
-) -> str:
-    """The name of a source's earlier results, or else a free one, as near to `name` as can be."""
-    usual = [name, *result_names([source.name]), usable_name(source.name)]
-    states = {n: make(n, source).state for n in usual if same_name(n) not in used}
-    for wanted in ("ours", "free"):
-        for candidate, state in states.items():
-            if state == wanted:
-                return candidate
-    tried = used | {same_name(name)}
-    while make(candidate := numbered(name, tried), source).state == "taken":
-        tried.add(same_name(candidate))
-    return candidate
 
 
 def _set_aside(path: Path) -> Path:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Source:
         whole = Path(os.path.abspath(path))  # noqa: PTH100  links are not followed
         return cls(whole.name, str(whole))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Tells whether a file in another place is the same one; empty for what is no file."""
         path = Path(self.identity)

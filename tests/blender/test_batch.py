@@ -46,6 +46,9 @@ def test_a_folder_becomes_heads_in_a_row(
     assert header == ["file", "state", "heads", "detail"]
     assert [row[1:] for row in rows] == [["done", "1", ""]] * 4
     assert rows[0][0] == str(folder / "anna.jpg")
+    others: Any = bpy.data.texts["SynergyFace Batch Left Out"]
+    (other,) = [line.split("\t") for line in others.as_string().splitlines()[1:]]
+    assert other[:2] == [str(folder / "notes.txt"), "left out"] and "no photo" in other[3]
 
 
 def test_a_batch_goes_on_where_it_ended(

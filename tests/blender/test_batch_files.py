@@ -203,10 +203,12 @@ def test_files_of_one_name_keep_their_endings(
     fake_backend: Callable[[str], None], folder: Path, settings: Any
 ) -> None:
     fake_backend("none")
-    (folder / "Talk.png").write_bytes(b"not looked at")
+    for name in ("Talk.png", "talk.PNG.heic"):
+        (folder / name).write_bytes(b"not looked at")
     ops.synergyface.batch(directory=str(folder))
     written = {path.name for path in folder.glob("*.blend")}
-    assert written == {"anna.blend", "Talk.png.blend", "talk.mp4.blend"}
+    names = {"anna.blend", "Talk.png.blend", "talk.mp4.blend", "talk.PNG.heic.blend"}
+    assert written == names
 
 
 def test_a_failure_leaves_nothing_behind(

@@ -35,7 +35,7 @@ def test_registers_and_unregisters_twice(addon: ModuleType) -> None:
 def test_a_dropped_image_is_offered_to_the_operator(addon: ModuleType) -> None:
     handler = bpy.types.FileHandler.bl_rna_get_subclass_py("SYNERGYFACE_FH_photo")
     assert handler.bl_import_operator == "synergyface.face_from_image"
-    assert {".jpg", ".png"} <= set(handler.bl_file_extensions.split(";"))
+    assert {".jpg", ".png", ".heic"} <= set(handler.bl_file_extensions.split(";"))
 
 
 def test_one_undo_step_and_no_blocking_redo(addon: ModuleType) -> None:
