@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend import contract
+from backend.benchmarks.reading import reading_stages
 from backend.engines.devices import Device
 from backend.geometry.rasterizer import rasterize
 from backend.pipeline import FaceReconstructor
@@ -96,6 +97,7 @@ def benchmark(
             faces_result(textured, (PHOTO_WIDTH, PHOTO_HEIGHT))
         ),
     }
+    stages |= reading_stages(frame)
     if mb05 is not None:
         stages[MB05] = partial(_mb05(mb05).run, crops)
     return [_time(stage, work, repeat) for stage, work in stages.items()]

@@ -133,6 +133,8 @@ def call_in_child(
         The function raised it.
     RuntimeError
         The function raised something else.
+    SynergyFaceError
+        No child can be started.
     Exception
         What stopped it; see `stopped_by`.
     """

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from backend.errors import BadInputError
+from backend.errors import BadInputError, SynergyFaceError
 from backend.foreign.child import OUT_OF_MEMORY, UNEXPECTED
 from backend.foreign.wire import (
     Buffer,
@@ -76,27 +76,33 @@ class Child:
     ----------
     limits
         What it may take.
+
+    Raises
+    ------
+    SynergyFaceError
+        It cannot be started.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         path = [entry or str(Path.cwd()) for entry in sys.path]
         bytecode = ["-B"] if sys.dont_write_bytecode else []
-        self._process = subprocess.Popen(
-            # Without the environment's and the current folder's modules.
-            [
-                sys.executable, "-I", *bytecode, "-c", _BOOT,
-                json.dumps([limits.memory, os.getpid(), path]),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=os.environ | ENVIRONMENT,
-            # The terminal's Ctrl-C is for this process alone.
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )  # fmt: skip
+        setting = json.dumps([limits.memory, os.getpid(), path])
+        try:
+            self._process = subprocess.Popen(
+                # Without the environment's and the current folder's modules.
+                [sys.executable, "-I", *bytecode, "-c", _BOOT, setting],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=os.environ | ENVIRONMENT,
+                # The terminal's Ctrl-C is for this process alone.
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            raise _not_started(error.strerror or str(error)) from error
         for pipe in (self._process.stdin, self._process.stdout):
             _widen(pipe)
         # The process that works, once it is known: in a virtual environment of Windows another one.
@@ -132,15 +138,17 @@ class Child:
         check: Check | None = None,
     ) -> Reply:
         """Call a function in the child; see `backend.foreign.children.call_in_child`."""
-        watch = _Watch(self, self._limits, check)
+        watch = _Watch(self, self._limits.memory, _too_much_memory(what, self._limits), check)
         try:
             with watch.watching():
                 self._greet(watch)
-                watch.begin(self._limits.seconds)
+                watch.begin(self._limits.seconds, _too_slow(what, self._limits))
                 header, answer = self._exchange(function, buffers, arguments)
         except (WireError, OSError) as error:
             self.close()
-            raise watch.reason(what) or _crashed(what, self._process.returncode) from error
+            code = self._process.returncode
+            ended = _crashed(what, code) if self._worker else _not_started(f"it ended, code {code}")
+            raise watch.reason or ended from error
         except BaseException:
             self.close()
             raise
@@ -163,7 +171,7 @@ class Child:
 
     def _greet(self, watch: _Watch) -> None:
         if self._worker is None:
-            watch.begin(START_SECONDS)
+            watch.begin(START_SECONDS, _not_started(f"it took {START_SECONDS:g} seconds"))
             greeting = read_answer(self._read_into, receive(self._read_into), 0)
             self._worker = psutil.Process(int(greeting.value["pid"]))
 
@@ -193,16 +201,20 @@ class Child:
 class _Watch:
     """Ends a child that takes too much, or whose answer nobody wants any more."""
 
-    def __init__(self, child: Child, limits: Limits, check: Check | None) -> None:
+    def __init__(self, child: Child, memory: int, too_much: Exception, check: Check | None) -> None:
         self._child = child
-        self._limits = limits
+        self._memory = memory
+        self._too_much = too_much
         self._check = check
         self._over = threading.Event()
         self._deadline = float("inf")
-        self._broken: Callable[[str], Exception] | None = None
+        self._too_slow: Exception | None = None
+        # Why the child was ended, if this has ended it.
+        self.reason: Exception | None = None
 
-    def begin(self, seconds: float) -> None:
+    def begin(self, seconds: float, too_slow: Exception) -> None:
         """Count the time from now on."""
+        self._too_slow = too_slow
         self._deadline = time.monotonic() + seconds
 
     @contextmanager
@@ -216,30 +228,23 @@ class _Watch:
             self._over.set()
             thread.join()
 
-    def reason(self, what: str) -> Exception | None:
-        """Why the child was ended, if this has ended it."""
-        return self._broken(what) if self._broken else None
-
     def _run(self) -> None:
         next_check = 0.0
         while not self._over.wait(POLL_SECONDS):
             now = time.monotonic()
             if now > self._deadline:
-                self._break(lambda what: _too_slow(what, self._limits))
-            elif self._child.memory() > self._limits.memory:
-                self._break(lambda what: _too_much_memory(what, self._limits))
+                self.reason = self._too_slow
+            elif self._child.memory() > self._memory:
+                self.reason = self._too_much
             elif self._check and now > next_check:
                 next_check = now + CHECK_SECONDS
                 try:
                     self._check()
                 except Exception as error:
-                    self._break(lambda _, error=error: error)
-            if self._broken:
+                    self.reason = error
+            if self.reason:
+                self._child.end()
                 return
-
-    def _break(self, reason: Callable[[str], Exception]) -> None:
-        self._broken = reason
-        self._child.end()
 
 
 def _widen(pipe: Any) -> None:
@@ -281,4 +286,12 @@ def _crashed(what: str, code: int | None) -> OverLimitError:
         f"{what} cannot be read: the process that read it ended (code {code}).",
         "It is damaged, or made to do harm. Copy or download it again, or save it anew.",
         code="reader-ended",
+    )
+
+
+def _not_started(reason: str) -> SynergyFaceError:
+    return SynergyFaceError(
+        f"The process that reads files could not be started: {reason}.",
+        "Close other programs and try again. If that does not help, install SynergyFace anew.",
+        code="reader-not-started",
     )

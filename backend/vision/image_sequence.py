@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from backend.contract import kind_of
 from backend.errors import BadInputError
 from backend.vision.clip import ClipInfo, Frame, Range
 from backend.vision.framing import largest_within, letterboxed
-from backend.vision.images import read_image
+from backend.vision.images import read_ahead, read_image
 
 PRINTF = re.compile(r"%(?:0(\d+))?d")
 
@@ -63,15 +64,14 @@ class ImageSequence:
     def frames(self, part: Range) -> Generator[Frame]:
         """See `Clip.frames`."""
         self.skipped = 0
-        for number, path in self._pictures:
-            time = number / self.info.frame_rate
-            if part.start <= time <= part.end:
-                try:
-                    image = read_image(path)
-                except BadInputError:
+        times = [(number, number / self.info.frame_rate, path) for number, path in self._pictures]
+        wanted = [each for each in times if part.start <= each[1] <= part.end]
+        with closing(read_ahead(path for *_, path in wanted)) as images:
+            for (number, time, _), image in zip(wanted, images, strict=True):
+                if isinstance(image, BadInputError):
                     self.skipped += 1
-                    continue
-                yield Frame(number, time, self._fitted(image))
+                else:
+                    yield Frame(number, time, self._fitted(image))
 
     def _first_image(self) -> NDArray[np.uint8]:
         problem: BadInputError | None = None

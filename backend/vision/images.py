@@ -5,6 +5,10 @@ What decodes them runs in a child process, which a file can neither crash nor ho
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +19,17 @@ from backend.foreign.children import call_in_child
 from backend.vision.decoding.limits import BACKGROUND as BACKGROUND
 from backend.vision.decoding.limits import MAX_BYTES, MAX_PIXELS, too_many_pixels
 
-__all__ = ["BACKGROUND", "MAX_BYTES", "MAX_PIXELS", "decode_image", "read_image", "too_many_pixels"]
+__all__ = [
+    "BACKGROUND",
+    "MAX_PIXELS",
+    "decode_image",
+    "read_ahead",
+    "read_image",
+    "too_many_pixels",
+]
 
+# Pictures that `read_ahead` holds: each takes some megabytes.
+AHEAD = 2
 DECODER = "backend.vision.decoding.photo:decode"
 
 
@@ -63,6 +76,40 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             code="unreadable",
         ) from error
     return decode_image(data, str(path))
+
+
+def read_ahead(paths: Iterable[Path]) -> Generator[NDArray[np.uint8] | BadInputError]:
+    """Read photographs one after the other, the next ones while the caller works on this one.
+
+    Parameters
+    ----------
+    paths
+        See `read_image`.
+
+    Yields
+    ------
+    For each path its picture, or why it cannot be read.
+    """
+    # What stops the caller's work stops the reading too.
+    context = copy_context()
+    reader = ThreadPoolExecutor(1, thread_name_prefix="reading")
+    try:
+        coming: deque[Future[NDArray[np.uint8] | BadInputError]] = deque()
+        for path in paths:
+            coming.append(reader.submit(context.run, _image_or_problem, path))
+            if len(coming) > AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        reader.shutdown(wait=False, cancel_futures=True)
+
+
+def _image_or_problem(path: Path) -> NDArray[np.uint8] | BadInputError:
+    try:
+        return read_image(path)
+    except BadInputError as problem:
+        return problem
 
 
 def decode_image(data: bytes, name: str = "image") -> NDArray[np.uint8]:

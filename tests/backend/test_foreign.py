@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from backend.errors import BadInputError, CancelledError
+from backend.errors import BadInputError, CancelledError, SynergyFaceError
 from backend.foreign.children import Children, stopped_by
 from backend.foreign.process import Child, Limits, OverLimitError
 from backend.foreign.wire import MAX_HEADER, WireError, read_answer, receive
@@ -239,6 +239,19 @@ def test_a_child_begins_small() -> None:
         children.end()
     heavy = {"torch", "mediapipe", "cv2", "scipy", "onnxruntime", "psutil", "fastapi", "PIL"}
     assert not modules & heavy
+
+
+def test_a_computer_that_starts_no_child_is_not_the_files_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    children = Children()
+    monkeypatch.setattr("backend.foreign.process._BOOT", "raise SystemExit(3)")
+    with pytest.raises(SynergyFaceError, match="could not be started: it ended, code 3") as caught:
+        children.call(f"{HERE}:state")
+    assert not isinstance(caught.value, BadInputError)
+    monkeypatch.setattr(sys, "executable", str(Path(sys.executable).parent / "no python"))
+    with pytest.raises(SynergyFaceError, match="could not be started"):
+        children.call(f"{HERE}:state")
 
 
 def framed(header: bytes) -> io.BytesIO:

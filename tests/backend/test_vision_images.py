@@ -6,8 +6,11 @@ import io
 import struct
 import subprocess
 import sys
+import threading
+import time
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -16,8 +19,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from backend.errors import BadInputError
-from backend.vision.images import BACKGROUND, decode_image, read_image
+from backend.errors import BadInputError, CancelledError
+from backend.foreign.children import stopped_by
+from backend.vision.images import AHEAD, BACKGROUND, decode_image, read_ahead, read_image
+from tests.backend.photo_bombs import progressive_jpeg
 
 
 def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
@@ -193,3 +198,38 @@ def test_first_frame_of_an_animation(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     assert tuple(decode_image(data)[16, 16]) == (255, 0, 0)
+
+
+def test_many_photos_are_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their order, bad ones too, and the next while the caller works on one."""
+    begun = [threading.Event() for _ in range(6)]
+
+    def watched(path: Path) -> NDArray[np.uint8]:
+        begun[int(path.stem)].set()
+        return read_image(path)
+
+    monkeypatch.setattr("backend.vision.images.read_image", watched)
+    paths = [tmp_path / f"{number}.png" for number in range(6)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"" if number == 3 else encoded(Image.new("L", (20, 20), number), "PNG"))
+    number = -1
+    with closing(read_ahead(paths)) as images:
+        for number, image in enumerate(images):
+            assert all(event.wait(20) for event in begun[number : number + AHEAD + 1])
+            assert not any(event.is_set() for event in begun[number + AHEAD + 1 :])
+            if isinstance(image, BadInputError):
+                assert (number, image.code) == (3, "empty-file")
+            else:
+                assert image[0, 0, 0] == number
+    assert number == 5
+
+
+def test_what_stops_the_caller_stops_reading_ahead(tmp_path: Path) -> None:
+    def check() -> None:
+        raise CancelledError
+
+    (tmp_path / "bomb.jpg").write_bytes(progressive_jpeg())
+    started = time.monotonic()
+    with stopped_by(check), pytest.raises(CancelledError):
+        next(read_ahead([tmp_path / "bomb.jpg"]))
+    assert time.monotonic() - started < 5
