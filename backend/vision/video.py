@@ -74,6 +74,7 @@ class VideoFile:
             timeline = Timeline(_tick(stream), self.info.frame_rate, longest_gap(container))
             shape, colors = _Shape(stream), ScreenColors()
             for number, frame in enumerate(self._decoded(container, stream)):
+                shape.notice(frame)
                 time = timeline.next(frame.pts, frame.dts)
                 if time > part.end + SAME_TIME:
                     return
@@ -144,9 +145,15 @@ class _Shape:
 
     def __init__(self, stream: VideoStream) -> None:
         self._film = stream.codec_context
-        self._begun = self._film.sample_aspect_ratio
+        self._said = self._film.sample_aspect_ratio
         self._aspect = stream.sample_aspect_ratio
         self._turns: dict[int, Turn] = {}
+
+    def notice(self, frame: VideoFrame) -> None:
+        """Take in the next frame; pixels change with frames that need no other ones."""
+        # The decoder knows of the change some frames before it comes out.
+        if frame.key_frame and self._film.sample_aspect_ratio != self._said:
+            self._aspect = self._said = self._film.sample_aspect_ratio
 
     def turn(self, frame: VideoFrame) -> Turn:
         """How a frame comes upright."""
@@ -156,8 +163,7 @@ class _Shape:
 
     def shown_size(self, frame: VideoFrame) -> Size:
         """Width and height with square pixels, turned upright."""
-        now = self._film.sample_aspect_ratio
-        aspect = float((self._aspect if now == self._begun else now) or 1)
+        aspect = float(self._aspect or 1)
         width = max(1, round(frame.width * (aspect if aspect > 0 else 1)))
         return self.turn(frame).size((width, frame.height))
 
