@@ -8,6 +8,7 @@
 import logging
 from collections.abc import Callable
 from math import isclose
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -144,35 +145,36 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
     bl_options = {"REGISTER", "UNDO"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Begin with the sliders' values, which can be adjusted afterwards."""
+        """Take the sliders' values, which can be adjusted afterwards."""
         return self.guard(self._begin, context)
 
     def run(self, context: bpy.types.Context) -> Outcome:
-        """Afterwards the sliders say how the keys were made."""
-        self._options = options = self._wanted(context)
+        """Afterwards the sliders say what was asked for."""
         self._same: list[bool] = []
         outcome = EachHead.run(self, context)
         if outcome == {"FINISHED"}:
-            for name, value in vars(options).items():
+            for name, value in self._given().items():
                 setattr(_kept(context), name, value)
             if all(self._same):
                 self.report({"INFO"}, SAME_SMOOTHING)
         return outcome
 
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
-        """The keys of one head."""
-        options, before = vars(self._options), smoothing_of(head)
-        self._same.append(all(isclose(options[n], before[n], abs_tol=1e-6) for n in SMOOTHING))
-        rate = frame_rate(scene_of(context))
-        animate_again(head, strengths_of(self._options), self._options.gain, rate)
+        """What a script does not give stays as the head's keys were made."""
+        before = smoothing_of(head)
+        wanted: Any = SimpleNamespace(**before | self._given())
+        self._same.append(all(isclose(getattr(wanted, n), before[n], abs_tol=1e-6) for n in before))
+        animate_again(head, strengths_of(wanted), wanted.gain, frame_rate(scene_of(context)))
 
     def _begin(self, context: bpy.types.Context) -> Outcome:
-        for name, value in vars(self._wanted(context)).items():
-            setattr(self, name, value)
+        for name in SMOOTHING:
+            setattr(self, name, getattr(_kept(context), name))
         return self.run(context)
 
-    def _wanted(self, context: bpy.types.Context) -> Any:
-        return given_or_kept(self, _kept(context), SMOOTHING)
+    def _given(self) -> dict[str, float]:
+        operator: Any = self
+        given = operator.properties.is_property_set
+        return {name: getattr(self, name) for name in SMOOTHING if given(name)}
 
 
 class SYNERGYFACE_FH_clip(DroppedOnView, bpy.types.FileHandler):

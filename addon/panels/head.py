@@ -7,11 +7,11 @@ from typing import Any
 import bpy
 
 from ..operators.export import FORMATS
-from ..operators.selection import chosen_heads
 from ..scene import identity
 from ..scene.landmarks import landmarks_of
 from ..scene.modifiers import SUBDIVISION, is_shown
 from ..scene.pose import has_photo_pose, has_pose_empty, is_applied
+from ..scene.selected import chosen_heads, chosen_words
 from .sidebar import SidebarPanel
 
 
@@ -32,7 +32,9 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
         layout: Any = self.layout
-        head: Any = chosen_heads(context)[-1]
+        heads = chosen_heads(context)
+        head: Any = heads[-1]
+        layout.label(text=chosen_words(heads), icon="MESH_MONKEY")
         if has_pose_empty(head):
             _draw_pose(layout, head)
         else:

@@ -115,8 +115,9 @@ def replace_faces(
         The photo has fewer faces, or the data cannot be used.
     """
     if len(result.faces) < len(heads):
+        count = f"{len(result.faces)} face{'s' if len(result.faces) != 1 else ''}"
         raise Problem(
-            f"The photo shows {len(result.faces)} faces, for {len(heads)} heads.",
+            f"The photo shows {count}, and {len(heads)} heads are selected.",
             "Select fewer heads, or choose another photo.",
         )
     for head in heads:

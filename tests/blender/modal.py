@@ -6,10 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import bpy
-from conftest import submodule
+from conftest import ops, submodule
 
 TICK = SimpleNamespace(type="TIMER")
-ESC = SimpleNamespace(type="ESC")
+ESC = SimpleNamespace(type="ESC", value="PRESS")
+ESC_LET_GO = SimpleNamespace(type="ESC", value="RELEASE")
 GOES_ON = ({"PASS_THROUGH"}, {"RUNNING_MODAL"})
 
 
@@ -44,12 +45,15 @@ def made(cls: Any, **given: Any) -> Any:
     reports: list[tuple[set[str], str]] = []
     bases = [base for base in cls.__mro__ if not issubclass(base, bpy.types.bpy_struct)]
     members = {
-        "properties": SimpleNamespace(is_property_set=given.__contains__),
         "report": lambda self, kind, text: reports.append((kind, text)),
         "reports": reports,
     }
     own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "bl_rna")}
-    return type("Operator", tuple(bases), own | members | given)()
+    operator = type("Operator", tuple(bases), own | members | given)()
+    operator.properties = SimpleNamespace(
+        is_property_set=lambda name: name in given or name in vars(operator)
+    )
+    return operator
 
 
 def begun(cls: Any, **given: Any) -> tuple[Any, FakeContext]:
@@ -57,6 +61,17 @@ def begun(cls: Any, **given: Any) -> tuple[Any, FakeContext]:
     operator, context = made(cls, **given), FakeContext()
     assert operator.begin(context) == {"RUNNING_MODAL"}
     return operator, context
+
+
+def press_esc(operator: Any, context: FakeContext) -> set[str]:
+    """What Blender gets at the tick after Esc over a viewport where nothing else takes it.
+
+    The modal operator hears of it first, and the keymap has its turn last: seen in a Blender with
+    windows, see `cancelling`.
+    """
+    assert operator.modal(context, ESC) == {"PASS_THROUGH"}
+    assert ops.synergyface.cancel_by_key() == {"FINISHED"}
+    return operator.modal(context, TICK)
 
 
 def to_end(operator: Any, context: FakeContext) -> set[str]:

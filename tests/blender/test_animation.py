@@ -157,6 +157,49 @@ def test_a_whole_clip_is_written_at_once(scene: bpy.types.Scene) -> None:
     assert min(seconds) / slowness() < 0.020
 
 
+def test_keys_are_computed_once_for_each_face(
+    scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, smoothed = submodule("motion.keyframes"), []
+    smooth = module.smooth
+    monkeypatch.setattr(module, "smooth", lambda *a: smoothed.append(a) or smooth(*a))
+    times, performance = np.arange(50) / 12.5, submodule("scene.performance")
+    result = film(times, 12.5, film_track(times), film_track(times, 1))
+    staging = performance.Staging(style(), use_scene_rate=True)
+    heads = perform(scene, result, staging=staging)
+    assert len(smoothed) == 2
+    # And at the rate that the scene has got by them.
+    for head in heads:
+        frames = keys(curves(head)["location", 0])[:, 0]
+        np.testing.assert_allclose(frames, np.arange(1, 51), atol=1e-3)
+
+
+def test_a_head_shows_its_keys_before_the_frame_changes(scene: bpy.types.Scene) -> None:
+    """Not the expression of the photo that it was made from, or that it gets anew."""
+    times = np.arange(50) / 25
+    scene.render.fps = 25
+    scene.frame_set(7)
+    [head] = put(scene, face(100, expression=1.5))
+
+    def shown() -> tuple[float, float]:
+        bpy.context.view_layer.update()
+        key = head.data.shape_keys.key_blocks["Expression_00"]
+        return key.value, head.parent.matrix_world.to_euler().z
+
+    assert shown() == pytest.approx((1.5, 0))
+    perform(scene, film(times, 25.0), head)
+    # 6 frames after the first.
+    wave = np.sin(2 * np.pi * 6 / 25)
+    assert shown() == pytest.approx((2 * wave, np.radians(30) * wave), abs=1e-4)
+    put(scene, face(100, expression=1.5))
+    assert shown() == pytest.approx((2 * wave, np.radians(30) * wave), abs=1e-4)
+    bpy.context.view_layer.objects.active = head
+    ops.synergyface.smooth_again(gain=0.5)
+    assert shown() == pytest.approx((wave, np.radians(30) * wave), abs=1e-4)
+    with pytest.raises(RuntimeError, match=r"is animated.*Unlink the action"):
+        ops.synergyface.apply_photo_pose()
+
+
 def test_rotations_never_take_the_long_way(scene: bpy.types.Scene) -> None:
     times = np.arange(60) / 30
     turning = film_track(times)

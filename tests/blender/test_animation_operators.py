@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ops, submodule
 from fake_backend import face, film, film_track
-from modal import ESC, TICK, begun
+from modal import TICK, begun, made, press_esc
 from test_animation import curves, keys, perform
 from test_panels import draw
 from test_scene import put
@@ -44,6 +44,38 @@ def test_smooth_again_works_on_a_file_from_the_disk(scene: bpy.types.Scene, tmp_
     np.testing.assert_array_equal(keys(curves(head)["location", 0])[:, 1], raw)
     again = keys(curves(head)['key_blocks["Expression_00"].value', 0])[:, 1]
     np.testing.assert_array_equal(again, value)
+
+
+def test_the_button_takes_the_sliders(scene: bpy.types.Scene) -> None:
+    rng, times = np.random.default_rng(1), np.arange(50) / 25
+    noisy = film_track(times)
+    noisy.translation[:] += rng.normal(0, 1, noisy.translation.shape)
+    [head] = perform(scene, film(times, 25.0, noisy))
+    bpy.context.view_layer.objects.active = head
+    sliders: Any = scene
+    sliders = sliders.synergyface.animation
+    sliders.position, sliders.gain, sliders.rotation = 0.9, 2.0, 0.0
+    raw = keys(curves(head)["location", 0])[:, 1].copy()
+    module = submodule("operators.animation")
+    button = made(module.SYNERGYFACE_OT_smooth_again)
+    assert button.invoke(bpy.context, None) == {"FINISHED"} and not button.reports
+    smooth = keys(curves(head)["location", 0])[:, 1]
+    assert np.std(np.diff(smooth)) < 0.5 * np.std(np.diff(raw))
+    made_with = {"rotation": 0.0, "position": 0.9, "gain": 2.0, "expression": sliders.expression}
+    assert module.smoothing_of(head) == pytest.approx(made_with)
+    # What is adjusted afterwards stands on the sliders too, for the next time.
+    ops.synergyface.smooth_again(gain=1.5)
+    assert sliders.gain == 1.5 and sliders.position == pytest.approx(0.9)
+
+
+def test_smooth_again_says_if_nothing_changes(scene: bpy.types.Scene) -> None:
+    [head] = perform(scene, film(np.arange(50) / 25, 25.0))
+    bpy.context.view_layer.objects.active = head
+    module = submodule("operators.animation")
+    for said in ([], [({"INFO"}, module.SAME_SMOOTHING)]):
+        operator = made(module.SYNERGYFACE_OT_smooth_again, gain=1.5)
+        assert operator.execute(bpy.context) == {"FINISHED"}
+        assert operator.reports == said
 
 
 def test_smooth_again_leaves_each_action_where_its_motion_began(scene: bpy.types.Scene) -> None:
@@ -156,7 +188,7 @@ def test_esc_leaves_the_keys(
     while "Fitting 40%" not in context.shown:
         assert operator.modal(context, TICK) == {"PASS_THROUGH"}
     task = submodule("runtime").runtime().task
-    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert press_esc(operator, context) == {"CANCELLED"}
     assert operator.reports == [({"INFO"}, "Animate from Video: cancelled")]
     assert task.join(5)
 

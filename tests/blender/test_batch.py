@@ -10,7 +10,7 @@ import bpy
 import pytest
 from conftest import ops, submodule
 from fake_backend import face
-from modal import ESC, GOES_ON, TICK, begun, to_end
+from modal import GOES_ON, TICK, begun, press_esc, to_end
 from test_scene import put
 
 
@@ -152,7 +152,7 @@ def test_esc_keeps_what_is_done(
     )
     while not scene.objects:
         assert operator.modal(context, TICK) in GOES_ON
-    assert operator.modal(context, ESC) == {"FINISHED"}
+    assert press_esc(operator, context) == {"FINISHED"}
     assert operator.reports == [
         ({"INFO"}, "Batch: cancelled"),
         ({"INFO"}, "1 of 4 files done; see the text 'SynergyFace Batch'"),
@@ -168,7 +168,7 @@ def test_esc_at_the_first_file_changes_nothing(
     operator, context = begun(
         submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
-    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert press_esc(operator, context) == {"CANCELLED"}
     assert operator.reports == [({"INFO"}, "Batch: cancelled")]
     assert "SynergyFace Batch" not in bpy.data.texts
 

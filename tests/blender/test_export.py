@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,58 @@ def test_obj_alone(head: Any, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["h.mtl", "h.obj", "h.png"]
 
 
+def texture_of(folder: Path, name: str) -> Path:
+    """The picture that an OBJ file shows, by way of its material."""
+    [library] = re.findall(r"^mtllib (.*)$", (folder / name).read_text(), re.MULTILINE)
+    [picture] = re.findall(r"^map_Kd (.*)$", (folder / library).read_text(), re.MULTILINE)
+    return folder / picture
+
+
+def test_obj_overwrites_nothing_but_what_was_named(head: Any, tmp_path: Path) -> None:
+    photo, own = tmp_path / "me.png", tmp_path / "me_Expression_03.obj"
+    for path in (photo, own, tmp_path / "me.obj"):
+        path.write_bytes(path.name.encode())
+    (tmp_path / "me-2.mtl").symlink_to("gone")
+    options = {"filepath": str(tmp_path / "me.obj"), "file_format": "obj"}
+    ops.synergyface.export_head(**options)
+    assert (photo.read_bytes(), own.read_bytes()) == (b"me.png", b"me_Expression_03.obj")
+    assert (tmp_path / "me-2.mtl").is_symlink()
+    assert texture_of(tmp_path, "me.obj") == tmp_path / "me-3.png"
+    assert (tmp_path / "me-3.png").read_bytes() == bytes(images_of(head)[0].packed_file.data)
+    assert len(list(tmp_path.glob("me-3_*.obj"))) == 1 + N_KEYS
+    names = {path.name for path in tmp_path.iterdir()}
+    # What is asked for is done.
+    ops.synergyface.export_head(**options, overwrite=True)
+    assert texture_of(tmp_path, "me.obj").read_bytes() == photo.read_bytes() != b"me.png"
+    assert {path.name for path in tmp_path.iterdir()} == names | {"me.mtl"} | {
+        f"me_{key.name}.obj" for key in head.data.shape_keys.key_blocks
+    }
+
+
+def test_obj_again_takes_the_place_of_itself(head: Any, tmp_path: Path) -> None:
+    options = {"filepath": str(tmp_path / "me.obj"), "file_format": "obj"}
+    ops.synergyface.export_head(**options)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    head.data.shape_keys.key_blocks["Expression_03"].value = -1
+    before = (tmp_path / "me.obj").read_bytes()
+    ops.synergyface.export_head(**options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert (tmp_path / "me.obj").read_bytes() != before
+
+
+def test_keys_of_any_name_have_files(head: Any, tmp_path: Path) -> None:
+    names = ("a/b", "A\\B", "../up", "Lächeln", 'w:h*y?"', "x" * 63)
+    for name in names:
+        head.shape_key_add(name=name, from_mix=False)
+    ops.synergyface.export_head(filepath=str(tmp_path / "h.obj"), file_format="obj")
+    found = {path.name for path in tmp_path.glob("h_*.obj") if "Expression" not in path.name}
+    assert found == {
+        "h_Basis.obj", "h_a_b.obj", "h_A_B-2.obj", "h_.._up.obj", "h_Lächeln.obj", "h_w_h_y__.obj",
+        f"h_{'x' * 60}.obj",
+    }  # fmt: skip
+    assert len(list(tmp_path.parent.glob("*up*"))) == 0
+
+
 @pytest.mark.usefixtures("gltf_exporter")
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
 def test_motion_survives(head: Any, tmp_path: Path, kind: str) -> None:
@@ -200,6 +253,25 @@ def test_the_table_says_what_the_keys_say(head: Any, tmp_path: Path) -> None:
     assert (columns["Expression_03"] == 0.5).all()
     assert (columns["rotation_x"] == 1).all() and not columns["rotation_w"].any()
     assert len(rows[0]) == 2 + 3 + 4 + N_KEYS
+
+
+def test_the_table_is_offered_with_an_animation_only(head: Any) -> None:
+    poll = ops.synergyface.export_motion.poll
+    assert not poll() and ops.synergyface.export_head.poll()
+    head.data.shape_keys.key_blocks["Expression_02"].keyframe_insert("value", frame=3)
+    assert poll()
+    head.data.shape_keys.animation_data_clear()
+    assert not poll()
+    head.parent.keyframe_insert("location", frame=3)
+    assert poll()
+    count = len(bpy.data.actions)
+    other = bpy.data.actions.new("empty")
+    head.parent.animation_data.action = other
+    assert not poll() and len(bpy.data.actions) == count + 1
+    if hasattr(other, "layers"):
+        assert not other.layers and not other.slots, "who asks makes nothing"
+    head.parent = None
+    assert not poll()
 
 
 @pytest.mark.usefixtures("gltf_exporter")

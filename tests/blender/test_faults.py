@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,9 @@ from typing import Any
 import bpy
 import pytest
 from conftest import ops, submodule
-from modal import FakeContext
+from fake_backend import face
+from modal import FakeContext, made, press_esc
+from test_scene import put
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,110 @@ def test_a_missing_photo_is_named(
         ops.synergyface.face_from_active_image(image="gone")
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge", "unreadable", "circle"])
+def test_what_is_no_photo_is_not_read(
+    fake_backend: Callable[[str], None], scene: bpy.types.Scene, tmp_path: Path, kind: str
+) -> None:
+    """As the photo of a head in a .blend file from somebody else, too."""
+    fake_backend("none")
+    path, reason = tmp_path / "photo.jpg", "is a pipe or a device, not a file"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/zero")
+    elif kind == "huge":
+        path.touch()
+        os.truncate(path, 3 * 2**30)
+        reason = "is larger than 64 MiB"
+    elif kind == "unreadable":
+        path, reason = Path("/proc/self/mem"), "cannot be read"
+    else:
+        path.symlink_to(path)
+        reason = "is no file"
+    with pytest.raises(RuntimeError, match=reason):
+        ops.synergyface.face_from_image(filepath=str(path))
+    [head] = put(scene, face(100))
+    head["synergyface_source"] = str(path)
+    bpy.context.view_layer.objects.active = head
+    with pytest.raises(RuntimeError, match=reason):
+        ops.synergyface.change_texture(mode="mean")
+
+
+def test_a_file_that_grows_while_it_is_read(
+    addon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, path = submodule("files"), tmp_path / "log.jpg"
+    path.write_bytes(b"12345678")
+    monkeypatch.setattr(files, "_check_size", lambda *_: None)
+    assert files.read_whole(path, 8, "") == b"12345678"
+    with pytest.raises(submodule("problems").Problem, match="is larger than"):
+        files.read_whole(path, 7, "")
+
+
+@pytest.mark.parametrize("name", ["choose_photo", "choose_clip", "choose_folder"])
+def test_a_missing_backend_is_told_before_a_file_is_chosen(
+    preferences: Any,
+    scene: bpy.types.Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    [cls] = [
+        cls
+        for cls in bpy.types.Operator.__subclasses__()
+        if getattr(cls, "bl_idname", "") == f"synergyface.{name}" and cls.is_registered
+    ]
+    for variable in ("HOME", "PATH", "SYNERGYFACE_DATA", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    browsers: list[Any] = []
+    context: Any = FakeContext()
+    context.fileselect_add = browsers.append
+
+    def chosen() -> tuple[list[Any], int]:
+        """What is said, and how many file browsers are open then."""
+        operator = made(cls)
+        operator.invoke(context, None)
+        return [text for _, text in operator.reports], len(browsers)
+
+    [said], shown = chosen()
+    assert "was not found. Install the backend" in said and not shown
+    preferences.mode, preferences.python = "python", "/nowhere/python"
+    [said], shown = chosen()
+    assert "does not exist: /nowhere/python" in said and not shown
+    preferences.python = sys.executable
+    assert chosen() == ([], 1)
+    # Nothing is asked of one that was started by hand before there is work for it.
+    preferences.mode, preferences.address = "address", "127.0.0.1:9"
+    assert chosen() == ([], 2)
+
+
+def test_start_and_stop_are_grey_while_they_have_no_use(
+    fake_backend: Callable[[str], None], scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_backend("none")
+    module, runtime = submodule("operators.backend"), submodule("runtime").runtime()
+
+    def offered() -> tuple[bool, bool]:
+        switches = module.SYNERGYFACE_OT_start_backend, module.SYNERGYFACE_OT_stop_backend
+        with monkeypatch.context() as patch:
+            app = SimpleNamespace(background=False)
+            patch.setattr(module, "bpy", SimpleNamespace(app=app))
+            return tuple(switch.poll(bpy.context) for switch in switches)
+
+    assert offered() == (True, False)
+    ops.synergyface.start_backend()
+    assert offered() == (False, True)
+    runtime.task = SimpleNamespace()
+    assert offered() == (False, False), "its job would be lost"
+    runtime.task = None
+    runtime.connection._process._process.kill()
+    runtime.connection._process._process.wait()
+    assert offered() == (True, False)
+    ops.synergyface.stop_backend()
+    # Scripts need not ask.
+    assert ops.synergyface.stop_backend() == {"FINISHED"}
+
+
 def test_a_backend_that_died_is_started_again(
     fake_backend: Callable[[str], None], any_file: str, scene: bpy.types.Scene
 ) -> None:
@@ -141,7 +249,7 @@ def test_esc_ends_a_stuck_job_at_once(
     while "Fitting 40%" not in context.shown:
         assert probe.modal(context, SimpleNamespace(type="TIMER")) == {"PASS_THROUGH"}
     assert probe.modal(context, SimpleNamespace(type="LEFTMOUSE")) == {"PASS_THROUGH"}
-    assert probe.modal(context, SimpleNamespace(type="ESC")) == {"CANCELLED"}
+    assert press_esc(probe, context) == {"CANCELLED"}
     assert probe.reports == [({"INFO"}, "Probe: cancelled")]
     assert submodule("runtime").runtime().timer is None
     assert context.shown == ""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import submodule
 from fake_backend import face, film_track
-from modal import ESC, TICK, begun, to_end
+from modal import TICK, begun, press_esc, to_end
 from test_batch import folder as folder
 from test_batch import table
 from test_scene import put
@@ -155,7 +155,7 @@ def test_a_result_that_waits_can_be_dropped(
     bpy.ops.object.mode_set(mode="EDIT")
     while "The result waits" not in context.shown:
         operator.modal(context, TICK)
-    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert press_esc(operator, context) == {"CANCELLED"}
     assert operator.reports == [({"INFO"}, "Animate from Video: cancelled")]
     bpy.ops.object.mode_set(mode="OBJECT")
     assert not chosen.parent.animation_data and context.shown == ""
