@@ -40,8 +40,8 @@ class Regions:
     def of(cls, model: MorphableModel, uv_map: UvMap, size: int) -> Regions:
         """Draw the parts in pictures of a size."""
         names = [field.name for field in fields(cls)]
-        parts = np.stack([PARTS[name](model) for name in names], axis=1)
-        pictures = np.moveaxis(resize(uv_map.spread(parts), size, size), -1, 0)
+        drawn = uv_map.spread(np.stack([PARTS[name](model) for name in names], axis=1))
+        pictures = [resize(drawn[..., i], size, size) for i in range(len(names))]
         return cls(**dict(zip(names, pictures, strict=True)))
 
 
