@@ -16,6 +16,7 @@ from .operators import head as head_operators
 from .operators import install as install_operators
 from .operators import photo as photo_operators
 from .operators import texture as texture_operators
+from .operators import token as token_operators
 from .runtime import close_runtime, open_runtime
 from .settings import heads as head_settings
 
@@ -34,6 +35,7 @@ CLASSES = (
     *replacing.CLASSES,
     *export_operators.CLASSES,
     *backend_operators.CLASSES,
+    *token_operators.CLASSES,
     *install_operators.CLASSES,
     *panels.CLASSES,
 )
@@ -46,6 +48,7 @@ def register() -> None:
     open_runtime(Path(bpy.utils.extension_path_user(str(__package__), create=True)), version)
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    preferences.forget_saved_token(bpy.context)
     scene.synergyface = bpy.props.PointerProperty(type=head_settings.SYNERGYFACE_PG_settings)
     cancelling.bind_key(bpy.context)
 

@@ -11,6 +11,7 @@ import bpy
 from .backend_view import draw_remedy, draw_status, draw_task
 from .connection.connection import Location
 from .installer.plan import Options
+from .runtime import runtime
 
 DEVICES = (
     ("auto", "Automatic", "For an NVIDIA GPU if there is one with a driver that is new enough"),
@@ -43,11 +44,6 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
         description="Loopback address and port; empty reads both, and the token, from the file "
         "that a backend started by hand writes",
     )
-    token: bpy.props.StringProperty(
-        name="Token",
-        description="Secret of that backend",
-        subtype="PASSWORD",
-    )
     show_installation: bpy.props.BoolProperty(
         name="Installation",
         description="How the backend is installed",
@@ -75,6 +71,15 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
 
+    @property
+    def token(self) -> str:
+        """Secret of the backend at that address; no property of Blender's, which would save it."""
+        return runtime().token
+
+    @token.setter
+    def token(self, token: str) -> None:
+        runtime().token = token
+
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
         layout: Any = self.layout
@@ -85,7 +90,8 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
         elif self.mode == "address":
             layout.prop(self, "address", placeholder="127.0.0.1:8123")
             if self.address:
-                layout.prop(self, "token")
+                text = "Change Token…" if runtime().token else "Enter Token…"
+                layout.operator("synergyface.enter_token", text=text, icon="KEYINGSET")
         row = layout.row()
         draw_status(row, self.mode)
         if not draw_task(layout):
@@ -131,6 +137,21 @@ def install_options(context: bpy.types.Context) -> Options:
         torch_index=preferences.torch_index.strip(),
         python=bpy.path.abspath(preferences.installer_python),
     )
+
+
+def forget_saved_token(context: bpy.types.Context) -> None:
+    """Remove the token that earlier versions kept with Blender's settings, a file for all to read.
+
+    The file loses it when Blender saves its settings next, as it does at its end.
+    """
+    preferences: Any = _preferences(context)
+    # Blender 5 keeps what a property has held apart from what scripts put there.
+    apart = getattr(preferences, "bl_system_properties_get", None)
+    kept = apart() if apart else preferences
+    everything = context.preferences
+    if kept and everything and "token" in kept.keys():  # noqa: SIM118
+        del kept["token"]
+        everything.is_dirty = True
 
 
 def _preferences(context: bpy.types.Context) -> SYNERGYFACE_preferences:

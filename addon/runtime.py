@@ -26,10 +26,14 @@ class Runtime:
         Class of the operator that looks after the task.
     key_is_free
         Whether nothing else was there to be stopped by Esc when that was last pressed.
+    token
+        Secret of a backend at an address. It is kept here and nowhere else: Blender's settings are
+        a file that others may read.
     """
 
     def __init__(self, folder: Path, version: str) -> None:
         self.version = version
+        self.token = ""
         self.diagnostics = Diagnostics(folder, version)
         self.connection = Connection(folder)
         self.task: Task[Any] | None = None

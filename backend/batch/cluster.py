@@ -6,9 +6,13 @@ Use it in networks that you trust, and nowhere else.
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
+import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from backend.batch.items import Item, Outcome, Work
@@ -17,6 +21,7 @@ from backend.errors import BadInputError
 # A lost worker's item is done again somewhere else, this often.
 RETRIES = 3
 CONNECT_SECONDS = 5.0
+MAX_ADDRESS = 200
 
 
 def run_on_cluster(
@@ -31,16 +36,18 @@ def run_on_cluster(
     work
         Does one; it is pickled.
     address
-        ``HOST:PORT`` of the cluster's head, ``auto``, or ``ray://HOST:PORT`` from outside.
+        ``HOST:PORT`` of the cluster's head, ``ray://HOST:PORT`` from outside, or ``auto``: the one
+        that this person has started on this computer.
     on_gpu
         Whether an item takes a GPU and not a core.
 
     Raises
     ------
     BadInputError
-        Ray is not installed, or no cluster answers.
+        Ray is not installed, no cluster answers, or ``auto`` leads to somebody else's.
     """
     ray = _import_ray()
+    address = _own_cluster() if address == "auto" else address
     _require_listener(address)
     with _connected(ray, address):
         needs = {"num_gpus": 1} if on_gpu else {"num_cpus": 1}
@@ -71,6 +78,43 @@ def _import_ray() -> Any:
             "Ray is not installed.", "Install it with `pip install 'synergyface[ray]'`."
         ) from error
     return ray
+
+
+def _own_cluster() -> str:
+    """Address of the cluster that this person has started here, as Ray notes it down.
+
+    Ray itself would believe a note that anybody has left in a folder that is open to all, and any
+    process that is called like Ray's.
+    """
+    named = os.environ.get("RAY_ADDRESS", "auto")
+    if named not in ("", "auto"):
+        return named
+    note = _note_of_ray()
+    try:
+        handle = os.open(note, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _NO_WAIT)
+    except OSError as error:
+        raise _no_cluster("auto", f"{note} names none that was started here.") from error
+    with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
+        if os.name == "posix" and not _only_ours(os.fstat(handle)):
+            raise _no_cluster("auto", f"others than you may have written {note}.")
+        return file.read(MAX_ADDRESS).strip()
+
+
+# A pipe in the note's place must not be waited for.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+
+
+def _note_of_ray() -> Path:
+    variables = ("RAY_TMPDIR", "TMPDIR")
+    chosen = [os.environ[name] for name in variables if name in os.environ]
+    usual = tempfile.gettempdir() if os.name == "nt" else "/tmp"
+    return Path(chosen[0] if chosen else usual) / "ray" / "ray_current_cluster"
+
+
+def _only_ours(status: os.stat_result) -> bool:
+    """Whether nobody but this person can have written a file, whoever may write to its folder."""
+    closed = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISREG(status.st_mode) and closed and status.st_uid == os.geteuid()
 
 
 def _require_listener(address: str) -> None:

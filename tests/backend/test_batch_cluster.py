@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -17,6 +18,7 @@ from backend.batch.items import Outcome
 from backend.errors import BadInputError
 from tests.backend.batch_work import act_slowly, pids, write_items
 
+posix_only = pytest.mark.skipif(os.name != "posix", reason="owners and modes of POSIX")
 pytestmark = pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray")
 
 ROOT = Path(__file__).parents[2]
@@ -91,3 +93,49 @@ def test_no_cluster_is_said(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"No Ray cluster answers at 127\.0\.0\.1:1"):
         list(run_on_cluster(write_items(tmp_path, a="good"), act_slowly, "127.0.0.1:1"))
     assert time.monotonic() - began < 60
+
+
+@pytest.fixture
+def note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where Ray notes down the cluster that was started last: a folder that it opens to all."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    folder = tmp_path / "ray"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / "ray_current_cluster").write_text("127.0.0.1:1\n")
+    return folder / "ray_current_cluster"
+
+
+def told_of_auto(folder: Path) -> str:
+    """Why there is no cluster."""
+    with pytest.raises(BadInputError) as caught:
+        list(run_on_cluster(write_items(folder, a="good"), act_slowly, "auto"))
+    return str(caught.value)
+
+
+def test_auto_is_the_cluster_that_we_have_started(
+    note: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "No Ray cluster answers at 127.0.0.1:1:" in told_of_auto(tmp_path)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:2")
+    assert "No Ray cluster answers at 127.0.0.1:2:" in told_of_auto(tmp_path)
+
+
+@posix_only
+def test_auto_does_not_follow_what_others_may_have_written(note: Path, tmp_path: Path) -> None:
+    note.chmod(0o666)
+    assert "others than you may have written" in told_of_auto(tmp_path)
+    if os.geteuid() == 0:
+        note.chmod(0o644)
+        os.chown(note, 12345, -1)
+        assert "others than you may have written" in told_of_auto(tmp_path)
+    note.unlink()
+    assert "names none that was started here" in told_of_auto(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("127.0.0.1:1")
+    note.symlink_to(elsewhere)
+    assert "names none that was started here" in told_of_auto(tmp_path)
+    note.unlink()
+    os.mkfifo(note)
+    assert "others than you may have written" in told_of_auto(tmp_path)

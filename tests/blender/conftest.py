@@ -168,8 +168,9 @@ def preferences(addon: ModuleType) -> Iterator[Any]:
     ops.synergyface.stop_backend()
     # Looked up again: they are new ones if the test switched the add-on off and on.
     chosen = bpy.context.preferences.addons[MODULE].preferences
-    for name in ("mode", "python", "address", "token"):
+    for name in ("mode", "python", "address"):
         chosen.property_unset(name)
+    chosen.token = ""
 
 
 @pytest.fixture

@@ -140,6 +140,7 @@ def test_the_preferences_show_the_backend(preferences: Any, mode: str) -> None:
     assert {"device", "wheels", "torch_index", "installer_python"} <= set(shown)
     assert any(text.startswith("Backend: ") for text in shown)
     assert "synergyface.copy_diagnostics" in shown
+    assert ("Enter Token…" in shown) == (mode == "address")
     assert MODULE in bpy.context.preferences.addons
 
 
