@@ -203,8 +203,8 @@ class FaceReconstructor:
     def regress(self, image: Image, roi_boxes: list[RoiBox]) -> list[Face]:
         """Reconstruct the faces in given boxes, without texture.
 
-        Faces that are turned away, or that were not quite where their boxes said, are looked at
-        twice: the second time where their landmarks are.
+        Faces that were not quite where their boxes said are looked at twice: the second time where
+        their landmarks are.
         """
         answers = self._answers(image, roi_boxes)
         again = {

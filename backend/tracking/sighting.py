@@ -12,7 +12,7 @@ from backend.engines.engine import Engine
 from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import euler_angles, pose_from_parameters
 from backend.vision.crop import crop
-from backend.vision.roi import roi_box_from_landmarks
+from backend.vision.roi import lean_of_pose, roi_box_from_landmarks
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -118,12 +118,12 @@ def _sighting(picture: Image, box: RoiBox, parameters: Float, refined: Float) ->
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     lab = cv2.cvtColor(picture[INNER, INNER], cv2.COLOR_RGB2LAB)
     squares = cv2.resize(lab, (SQUARES, SQUARES), interpolation=cv2.INTER_AREA)
-    yaw, _, roll = euler_angles(pose_from_parameters(parameters).rotation)
+    yaw, _, _ = euler_angles(pose_from_parameters(parameters).rotation)
     return Sighting(
         roi_box=box,
         parameters=parameters,
         landmarks=image_from_crop_frame(refined, box),
-        next_box=roi_box_from_landmarks(refined, box, roll),
+        next_box=roi_box_from_landmarks(refined, box, lean_of_pose(parameters)),
         yaw=yaw,
         confidence=rigidity(parameters),
         sharpness=float(cv2.Laplacian(grey, cv2.CV_32F).var()),

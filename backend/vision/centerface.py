@@ -124,6 +124,10 @@ def _open(path: Path) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads()
     options.log_severity_level = 3
+    # Its arena would keep what the largest picture needed, and idle threads would wait for work
+    # while MediaPipe, which runs beside it, needs their cores.
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         content = path.read_bytes()
         if content.count(DECLARED) != 1:

@@ -20,7 +20,7 @@ from backend.vision.views import Image, Points, carry, shrunk_and_turned
 FINDER_FILE = "centerface.onnx"
 # What those are told whose picture shows no face.
 LOOKED_FOR = (
-    f"Faces at least {SMALLEST} pixels high, and in large pictures a hundredth of the longer side, "
+    f"Faces at least {SMALLEST} pixels high (in large pictures an eightieth of the longer side) "
     "were looked for, from the front and in profile, turned by any angle. Use a picture that shows "
     "an eye, the nose and the mouth."
 )

@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -86,30 +85,6 @@ class Landmarker:
         # z counts in units of the width, away from us. There is no half pixel to subtract: faces
         # and their mirror images, made ever smaller, meet when pixel centres are at integers.
         return normalized * np.array([width, height, -width], np.float32)
-
-
-class LandmarkerOnDemand:
-    """A `Landmarker` that is opened when it is first asked, because each takes 45 MB of memory.
-
-    It may be called from any thread. Arguments and errors are those of `Landmarker`; the errors
-    come with the first picture.
-    """
-
-    def __init__(self, model_path: Path, confidence: float = 0.5, presence: float = 0.8) -> None:
-        self._open = partial(Landmarker, model_path, confidence, presence)
-        self._opening = threading.Lock()
-        self._landmarker: Landmarker | None = None
-
-    def close(self) -> None:
-        """Free MediaPipe's graph if there is one; closing twice does no harm."""
-        if self._landmarker is not None:
-            self._landmarker.close()
-
-    def points(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See `Landmarker.points`."""
-        with self._opening:
-            self._landmarker = self._landmarker or self._open()
-        return self._landmarker.points(image)
 
 
 def _open(model_path: Path, confidence: float, presence: float) -> FaceLandmarker:

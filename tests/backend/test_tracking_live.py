@@ -15,6 +15,7 @@ from backend.pipeline import FaceReconstructor
 from backend.tracking.live import LiveTracker
 from backend.tracking.one_euro import Cutoff, OneEuro, OneEuroRotation
 from backend.wire import face_pose
+from tests.backend.painted_head import in_profile
 
 RNG = np.random.default_rng(5)
 # Uneven, as those of a camera are.
@@ -107,6 +108,29 @@ def test_a_face_keeps_its_number_and_is_where_it_is(reconstructor: FaceReconstru
     eyes = first.landmarks[0, 36:48, :2].reshape(2, 6, 2).mean(axis=1)
     np.testing.assert_allclose(eyes, [[203, 101], [248, 103]], atol=5)
     assert 0 < last.confidence[0] <= 1 and last.image_size == (512, 512)
+
+
+def test_a_stream_that_is_upside_down(reconstructor: FaceReconstructor) -> None:
+    """A quick look would take her forehead for the chin; and again when she is back."""
+    tracker = reconstructor.live_tracker()
+    upside_down = np.ascontiguousarray(PORTRAIT[:300, 70:370][::-1, ::-1])
+    empty = np.full_like(upside_down, 150)
+    frames = [upside_down, upside_down, empty, upside_down, upside_down]
+    seen = [tracker.frame(frame, step / 5) for step, frame in enumerate(frames)]
+    assert [len(frame.numbers) for frame in seen] == [1, 1, 0, 1, 1]
+    for frame in (seen[1], seen[4]):
+        eyes = frame.landmarks[0, 36:48, :2].reshape(2, 6, 2).mean(axis=1)
+        np.testing.assert_allclose(eyes, 299 - np.array([[133, 101], [178, 103]]), atol=5)
+
+
+def test_a_stream_that_shows_a_profile(reconstructor: FaceReconstructor) -> None:
+    """MediaPipe finds no face in it."""
+    picture, landmarks = in_profile(reconstructor, -75)
+    frame = reconstructor.live_tracker().frame(picture, 0.0)
+    assert frame.numbers.tolist() == [0]
+    size = np.ptp(landmarks[:, :2], axis=0).max()
+    inner = np.linalg.norm((frame.landmarks[0] - landmarks)[17:, :2], axis=1).mean()
+    assert inner < 0.15 * size
 
 
 def test_pose_and_expression_are_those_of_the_parameters(reconstructor: FaceReconstructor) -> None:

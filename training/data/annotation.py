@@ -47,6 +47,7 @@ PART = 256
 # What the data steps themselves write beside the photos.
 NOT_PHOTOS = frozenset({".npz", ".npy", ".json"})
 NO_FACE = "no face was found"
+NO_POINTS = "the face is turned or covered so far that its points cannot be read"
 
 
 @dataclass
@@ -175,7 +176,8 @@ def find_faces(folder: Path, detector: Path, all_faces: bool, name: str) -> Foun
         return [], NO_FACE
     if not all_faces:
         found = [max(found, key=lambda detection: detection.roi_box.side)]
-    return [detection.points for detection in found], ""
+    read = [detection.points for detection in found if detection.points is not None]
+    return read, "" if read else NO_POINTS
 
 
 @cache

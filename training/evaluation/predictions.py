@@ -31,6 +31,7 @@ from backend.geometry.camera import (
 from backend.morphable_model.model import MorphableModel
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.vision.crop import crop
+from backend.vision.roi import second_look
 from training.data.arrays import read_arrays
 from training.data.fitted_photos import require_one_face_each
 from training.evaluation.angles import Convention, angles_of
@@ -140,7 +141,7 @@ def predict(
     from backend.vision.images import read_image
 
     with ExitStack() as stack:
-        box_of = _box_source(annotations, boxes, stack)
+        box_of = _box_source(annotations, boxes, asking.engine(model), stack)
         chosen: dict[int, RoiBox] = {}
         crops: list[NDArray[np.uint8]] = []
         for index in tqdm(range(len(annotations)), unit="photo", disable=None):
@@ -263,7 +264,9 @@ def write_predictions(predictions: Predictions, names: NDArray[np.str_], path: P
         np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
 
 
-def _box_source(annotations: Annotations, boxes: Boxes, stack: ExitStack) -> BoxOf:
+def _box_source(
+    annotations: Annotations, boxes: Boxes, engine: Engine | TwoSidedEngine, stack: ExitStack
+) -> BoxOf:
     if boxes == "given":
         if not np.isfinite(annotations.boxes).all():
             raise BadInputError("The annotations have no boxes.", "Use --boxes detected.")
@@ -281,10 +284,18 @@ def _box_source(annotations: Annotations, boxes: Boxes, stack: ExitStack) -> Box
         points = annotations.points[index]
         middle = (points.min(axis=0) + points.max(axis=0)) / 2
         if np.isnan(middle).any():
-            return max(found, key=lambda box: box.side, default=None)
-        return min(found, key=lambda b: float(np.hypot(*(middle - (b.x, b.y)))), default=None)
+            box = max(found, key=lambda box: box.side, default=None)
+        else:
+            box = min(found, key=lambda b: float(np.hypot(*(middle - (b.x, b.y)))), default=None)
+        return box and _looked_at(image, box, engine)
 
     return nearest
+
+
+def _looked_at(image: NDArray[np.uint8], box: RoiBox, engine: Engine | TwoSidedEngine) -> RoiBox:
+    """Where the backend looks at a face that was found, at last."""
+    first = engine.run(crop(image, box)[None])
+    return second_look(first.parameters[0], first.refined[0], box) or box
 
 
 def _crop(image: NDArray[np.uint8], box: RoiBox, may_be_crop: bool) -> NDArray[np.uint8]:
