@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from .backend_view import draw_remedy, draw_status, draw_task
+from .backend_view import draw_recent, draw_remedy, draw_status
 from .connection.connection import Location
 from .installer.plan import Options
 from .runtime import runtime
@@ -92,10 +92,9 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
             if self.address:
                 text = "Change Token…" if runtime().token else "Enter Token…"
                 layout.operator("synergyface.enter_token", text=text, icon="KEYINGSET")
-        row = layout.row()
-        draw_status(row, self.mode)
-        if not draw_task(layout):
-            draw_remedy(row, self.mode)
+        draw_status(layout, context, self.mode)
+        draw_remedy(layout, context, self.mode, start=False)
+        draw_recent(layout, context)
         row = layout.row()
         row.operator("synergyface.start_backend", icon="PLAY")
         row.operator("synergyface.stop_backend", icon="PAUSE")
@@ -106,8 +105,13 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
 
 
 def _draw_installation(layout: Any, preferences: SYNERGYFACE_preferences) -> None:
+    header = layout.row()
+    # After a property without a box in two columns Blender draws all later ones without boxes,
+    # and lets nobody click them.
+    header.use_property_split = False
+    header.alignment = "LEFT"
     icon = "DOWNARROW_HLT" if preferences.show_installation else "RIGHTARROW"
-    layout.prop(preferences, "show_installation", icon=icon, emboss=False)
+    header.prop(preferences, "show_installation", icon=icon, emboss=False)
     if not preferences.show_installation:
         return
     column = layout.box().column()

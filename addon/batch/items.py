@@ -136,6 +136,8 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
             value.result,
             subdivision,
         )
+        for head in heads:
+            head[identity.TEXTURE_MODE] = order.texture_mode
         return Given(heads)
 
     return Item(

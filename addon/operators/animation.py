@@ -34,7 +34,7 @@ from ..settings.animation import (
 )
 from ..tasks import Reporter
 from .base import Outcome, WhenIdle, given_or_kept
-from .choosing import Chooser, DroppedOnView
+from .choosing import DroppedOnView, FileChooser
 from .selection import EachHead
 from .showing import HeadMaker
 
@@ -58,6 +58,7 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
     bl_idname = "synergyface.animate_from_video"
     bl_label = "Animate from Video"
     bl_options = {"UNDO"}
+    job = "video"
 
     filepath: bpy.props.StringProperty(name="Clip", subtype="FILE_PATH", options={"SKIP_SAVE"})
     clip: bpy.props.StringProperty(
@@ -120,16 +121,15 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
         return clip_of_file(self.filepath)
 
 
-class SYNERGYFACE_OT_choose_clip(Chooser, bpy.types.Operator):
+class SYNERGYFACE_OT_choose_clip(FileChooser, bpy.types.Operator):
     """Choose a film, and turn the motion of the face in it into keys of a head"""
 
     bl_idname = "synergyface.choose_clip"
     bl_label = "Animate from Video"
     bl_options = {"INTERNAL"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(
-        default=";".join(f"*{suffix}" for suffix in FILM_SUFFIXES), options={"HIDDEN"}
+        default=";".join(f"*{suffix}" for suffix in FILM_SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
 
     def hand_over(self) -> None:

@@ -24,6 +24,7 @@ class Switch(TaskOperator):
     A button is grey while it has nothing to do. A script may call them at any time.
     """
 
+    job = "backend"
     when_running: bool
 
     @classmethod

@@ -8,15 +8,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import bpy
 
 from ..connection.client import BackendError
 from ..problems import NotNow, Problem
-from ..runtime import runtime
+from ..runtime import Job, runtime
 from ..scene.opened import window_manager_of
-from ..tasks import CancelledError, Reporter, Task
+from ..tasks import CancelledError, Progress, Reporter, Task
 
 TIMER_SECONDS = 0.1
 # Blender's own jobs, besides playing.
@@ -79,8 +79,14 @@ class TaskOperator(ReportingOperator):
     3D viewport cancels (see `cancelling`) unless `esc_cancels` is False. If the result cannot be
     used while the user does something else (`NotNow`), it waits for that to end. Executed by a
     script, or without a user interface, it waits for the task.
+
+    Attributes
+    ----------
+    job
+        What the task is for; the panel that offers it shows the progress.
     """
 
+    job: ClassVar[Job]
     esc_cancels = True
     _task: Task[Any] | None = None
 
@@ -124,7 +130,7 @@ class TaskOperator(ReportingOperator):
         if task.pump():
             return self.guard(self._end, context)
         hint = " (Esc over a 3D viewport cancels)" if self.esc_cancels else ""
-        _show(context, f"{self.bl_label}: {_text(task)}{hint}")
+        _show(context, f"{self.bl_label}: {words(task.progress)}{hint}")
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -176,16 +182,18 @@ def given_or_kept(operator: Any, settings: Any, names: Iterable[str]) -> Any:
     )
 
 
+def words(progress: Progress) -> str:
+    """How far the work is, and everything that is known of what is being done."""
+    where = ", ".join(filter(None, (progress.part, progress.subject)))
+    stage = f"{where}: {progress.stage}" if where else progress.stage
+    return f"{stage} {progress.fraction:.0%}" if progress.fraction else stage
+
+
 def _stoppable(context: bpy.types.Context) -> bool:
     """Whether something plays or renders, which Esc stops."""
     windows = window_manager_of(context).windows
     playing = any(window.screen.is_animation_playing for window in windows)
     return playing or any(map(bpy.app.is_job_running, STOPPED_BY_ESC))
-
-
-def _text(task: Task[Any]) -> str:
-    progress = task.progress
-    return f"{progress.stage} {progress.fraction:.0%}" if progress.fraction else progress.stage
 
 
 def _show(context: bpy.types.Context, text: str | None) -> None:

@@ -20,7 +20,7 @@ from ..scene import identity
 from ..settings.batch import FILE_EACH, OPTIONS, BatchOptions
 from ..tasks import Reporter, Task
 from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
-from .choosing import Chooser
+from .choosing import FolderChooser
 from .showing import HeadMaker
 
 # The stubs of bpy know Blender's own operators only.
@@ -33,6 +33,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
     bl_idname = "synergyface.batch"
     bl_label = "Batch"
     bl_options = {"UNDO"}
+    job = "folder"
 
     directory: bpy.props.StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
 
@@ -68,7 +69,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         """A file's task has ended: go on with the next one, unless the user stopped it."""
         assert self._task is not None
         if self._settle(context, self._task):
-            self._task = runtime().task = Task(self._batch.work)
+            self._task = runtime().task = Task(self._batch.work, self._task.progress)
             return {"RUNNING_MODAL"}
         self._leave(context)
         return self._report_end(context)
@@ -110,14 +111,12 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         return {"FINISHED"}
 
 
-class SYNERGYFACE_OT_choose_folder(Chooser, bpy.types.Operator):
+class SYNERGYFACE_OT_choose_folder(FolderChooser, bpy.types.Operator):
     """Choose a folder of photos or films for a batch"""
 
     bl_idname = "synergyface.choose_folder"
     bl_label = "Batch"
     bl_options = {"INTERNAL"}
-
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
 
     def hand_over(self) -> None:
         """To the batch."""

@@ -5,7 +5,6 @@
 # Class attributes such as bl_options are Blender's own way to declare them.
 # ruff: noqa: RUF012
 
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -22,10 +21,10 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene.opened import window_manager_of
 from ..tasks import Reporter
+from ..wrapping import MARGIN_PIXELS, draw_text
 from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
 
 DIALOG_WIDTH = 560
-LINE_CHARACTERS = 88
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
@@ -53,8 +52,7 @@ class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Opera
         layout: Any = self.layout
         column = layout.column(align=True)
         for text in (*self._lines, "", f"Basel Face Model: {BFM_LICENCE}"):
-            for line in textwrap.wrap(text, LINE_CHARACTERS) or [""]:
-                column.label(text=line)
+            draw_text(column, context, text, pixels=DIALOG_WIDTH - MARGIN_PIXELS)
         layout.prop(self, "accept_bfm_license")
 
     def run(self, context: bpy.types.Context) -> Outcome:
@@ -79,6 +77,7 @@ class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
     bl_idname = "synergyface.install_backend"
     bl_label = "Install Backend"
     bl_options = {"INTERNAL"}
+    job = "installation"
     # It takes minutes, in which Esc is pressed for many reasons.
     esc_cancels = False
 

@@ -16,13 +16,14 @@ from ..contract import PHOTO_SUFFIXES
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
+from ..scene import identity
 from ..scene.build import put_faces
 from ..scene.opened import scene_of
 from ..scene.photo import Photo, photo_of_file, photo_of_image
 from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter
 from .base import Outcome, WhenIdle
-from .choosing import Chooser, DroppedOnView
+from .choosing import DroppedOnView, FileChooser
 from .showing import HeadMaker
 
 log = logging.getLogger(__package__)
@@ -34,6 +35,7 @@ blender_operators: Any = bpy.ops
 class PhotoOperator(HeadMaker):
     """Base of the operators that turn a photo into heads."""
 
+    job = "photo"
     which: bpy.props.EnumProperty(
         name="Faces",
         description="Which faces of the photo become heads",
@@ -72,7 +74,8 @@ class PhotoOperator(HeadMaker):
         self._subdivision = self._choice(context, "subdivision")
         self._source, self._name = photo.source, photo.name
         size: Any = int(self._choice(context, "texture_size"))
-        order = Order(self._choice(context, "which"), size, self._choice(context, "texture_mode"))
+        self._mode = mode = self._choice(context, "texture_mode")
+        order = Order(self._choice(context, "which"), size, mode)
         connection, location = runtime().connection, backend_location(context)
         log.info("Face from Image: %s, %s", photo.source, order)
         return lambda report: reconstruct(connection, location, photo.read, order, report)
@@ -88,6 +91,8 @@ class PhotoOperator(HeadMaker):
             value.result,
             self._subdivision,
         )
+        for head in heads:
+            head[identity.TEXTURE_MODE] = self._mode
         made = f"{len(heads)} head{'s' if len(heads) != 1 else ''} from {self._name}"
         self.report({"INFO"}, made + self.show(context, heads))
 
@@ -124,16 +129,15 @@ class SYNERGYFACE_OT_face_from_image(PhotoOperator, bpy.types.Operator):
         return photo_of_file(self.filepath)
 
 
-class SYNERGYFACE_OT_choose_photo(Chooser, bpy.types.Operator):
+class SYNERGYFACE_OT_choose_photo(FileChooser, bpy.types.Operator):
     """Choose a photo, and reconstruct the face in it as a textured head"""
 
     bl_idname = "synergyface.choose_photo"
     bl_label = "Face from Image"
     bl_options = {"INTERNAL"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(
-        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"}
+        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
 
     def hand_over(self) -> None:

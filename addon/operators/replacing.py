@@ -22,7 +22,7 @@ from ..scene.photo import photo_of_file
 from ..settings.heads import TEXTURE_MODES
 from ..tasks import Reporter
 from .base import TaskOperator, WhenIdle, given_or_kept
-from .choosing import Chooser
+from .choosing import FileChooser
 from .photo import PHOTO_SUFFIXES
 from .selection import NeedsHead
 from .texture import size_of_texture
@@ -46,6 +46,7 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
     bl_idname = "synergyface.replace_photo"
     bl_label = "Replace Photo"
     bl_options = {"UNDO"}
+    job = "replacement"
 
     filepath: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
     texture_mode: bpy.props.EnumProperty(
@@ -69,7 +70,7 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
                     "Make a head of this one with Face from Image.",
                 )
         scene: Any = scene_of(context)
-        fill = given_or_kept(self, scene.synergyface, ["texture_mode"]).texture_mode
+        self._fill = fill = given_or_kept(self, scene.synergyface, ["texture_mode"]).texture_mode
         size: Any = max(map(size_of_texture, heads))
         connection, location = runtime().connection, backend_location(context)
         order = Order("all", size, fill)
@@ -81,20 +82,21 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
         if not heads:
             raise Problem("The head was removed meanwhile.")
         replace_faces(heads, self._photo.source, value.model, value.result)
+        for head in heads:
+            head[identity.TEXTURE_MODE] = self._fill
         count = f"{len(heads)} head{'s' if len(heads) != 1 else ''}"
         self.report({"INFO"}, f"{count} made anew from {self._photo.name}")
 
 
-class SYNERGYFACE_OT_choose_replacement(NeedsHeadAndIdle, Chooser, bpy.types.Operator):
+class SYNERGYFACE_OT_choose_replacement(NeedsHeadAndIdle, FileChooser, bpy.types.Operator):
     """Choose another photo for the head, or its own where it lies now"""
 
     bl_idname = "synergyface.choose_replacement"
     bl_label = "Replace Photo"
     bl_options = {"INTERNAL"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(
-        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"}
+        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
 
     def hand_over(self) -> None:

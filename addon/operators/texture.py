@@ -34,6 +34,7 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
     bl_idname = "synergyface.change_texture"
     bl_label = "Change Texture"
     bl_options = {"UNDO"}
+    job = "texture"
 
     mode: bpy.props.EnumProperty(
         name="Fill",
@@ -62,6 +63,7 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
             raise Problem("The head was removed while its texture was made.")
         for head, png in kept:
             head.put_texture(png)
+            head.object[identity.TEXTURE_MODE] = self.mode
         gone = len(self._heads) - len(kept)
         removed = f"; {gone} removed meanwhile" if gone else ""
         count = f"{len(kept)} texture{'s' if len(kept) != 1 else ''}"

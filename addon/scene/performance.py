@@ -155,6 +155,8 @@ def _cast(
             update_head(head, name, model, bust)
         elif staging.use_texture:
             material.put_texture(head, name, track.texture_png)
+            # It was of the photo's texture, which can be made again in other ways.
+            head.pop(identity.TEXTURE_MODE, None)
         heads.append(head)
     return heads
 

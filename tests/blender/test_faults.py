@@ -296,6 +296,7 @@ def modal_probe(preferences: Any) -> tuple[Any, Any]:
 
     class Probe(submodule("operators.base").TaskOperator):
         bl_label = "Probe"
+        job = "photo"
 
         def __init__(self) -> None:
             self.reports: list[Any] = []
