@@ -16,7 +16,11 @@ from ..scene.motion_table import is_animated, motion_table, write_motion
 from ..scene.opened import scene_of
 from ..scene.selected import chosen_head, chosen_heads
 from .base import Outcome, ReportingOperator
+from .choosing import remember_folder, remembered_folder
 from .selection import NeedsHead
+
+# All of them write to the folder that was chosen last.
+EXPORTS = "export"
 
 FORMATS = (
     ("glb", "GLB", "One file with texture, shape keys and animation, for games and the web"),
@@ -60,12 +64,13 @@ class FileOperator(NeedsHead, ReportingOperator):
         path = Path(bpy.path.abspath(self._with_suffix(self.filepath))).expanduser()
         if not path.parent.is_dir():
             raise Problem(f"There is no folder {path.parent}.", "Choose another folder.")
+        remember_folder(EXPORTS, str(path))
         return path
 
     def _browse(self, context: bpy.types.Context) -> Outcome:
         name = bpy.path.clean_name(chosen_head(context).name) + self.suffix()
         folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-        self.filepath = str(folder / name)
+        self.filepath = str(Path(remembered_folder(EXPORTS) or folder) / name)
         manager: Any = context.window_manager
         manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
