@@ -91,7 +91,7 @@ class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
         """Check what Blender knows; the rest is the worker's."""
         if not self.accept_bfm_license:
             raise Problem(
-                "The Basel Face Model's licence has to be accepted before it is fetched.",
+                "The Basel Face Model's licence was not accepted.",
                 "Tick the box if you accept it.",
             )
         options, connection = install_options(context), runtime().connection
