@@ -88,8 +88,8 @@ def items_of(context: bpy.types.Context, folder: Path) -> list[Item]:
     items = [makers[kind](context, path) for kind, path in chosen if kind is not None]
     if not items:
         raise Problem(
-            f"There are no photos and no films in {folder}.",
-            "Choose the folder that holds the files themselves.",
+            f"The folder {folder} has no photos or videos.",
+            "Choose the folder that the files themselves are in.",
         )
     return items
 

@@ -106,4 +106,4 @@ def _reason(error: Exception) -> str:
     if isinstance(error, (BackendError, Problem)):
         return str(error)
     log.error("A file of the batch failed", exc_info=error)
-    return "A reason that the add-on does not know; Copy Diagnostics holds it."
+    return "Unexpected error. Copy Diagnostics in the add-on's preferences has the details."

@@ -57,8 +57,8 @@ class ReportingOperator:
             log.exception("%s failed [%s]", self.bl_label, runtime().diagnostics.versions)
             self.report(
                 {"ERROR"},
-                f"{self.bl_label} failed for a reason that the add-on does not know. "
-                "Copy Diagnostics in its preferences holds what to report.",
+                f"{self.bl_label} failed unexpectedly. Click Copy Diagnostics in the add-on's "
+                "preferences, and report what it copies.",
             )
         return {"CANCELLED"}
 
@@ -109,7 +109,9 @@ class TaskOperator(ReportingOperator):
     def begin(self, context: bpy.types.Context) -> Outcome:
         """Start the task, and let `modal` look after it."""
         if runtime().busy:
-            raise Problem("SynergyFace is still at work.", "Wait for it, or cancel it.")
+            raise Problem(
+                "SynergyFace is busy with another job.", "Wait until it has finished, or cancel it."
+            )
         current = runtime()
         manager: Any = context.window_manager
         self._task = current.task = Task(self.work(context))
@@ -129,7 +131,7 @@ class TaskOperator(ReportingOperator):
             return {"PASS_THROUGH"}
         if task.pump():
             return self.guard(self._end, context)
-        hint = " (Esc over a 3D viewport cancels)" if self.esc_cancels else ""
+        hint = " (to cancel, press Esc over a 3D viewport)" if self.esc_cancels else ""
         _show(context, f"{self.bl_label}: {words(task.progress)}{hint}")
         return {"PASS_THROUGH"}
 
@@ -146,8 +148,8 @@ class TaskOperator(ReportingOperator):
         except NotNow as obstacle:
             _show(
                 context,
-                f"{self.bl_label}: {obstacle.message} The result waits "
-                "(Esc over a 3D viewport drops it)",
+                f"{self.bl_label}: {obstacle.message} The result waits (to drop it, press Esc "
+                "over a 3D viewport)",
             )
             return {"PASS_THROUGH"}
         except BaseException:

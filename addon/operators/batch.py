@@ -28,10 +28,10 @@ blender_operators: Any = bpy.ops
 
 
 class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator):
-    """Turn the photos of a folder into heads, its films into actions; run again to go on"""
+    """Make heads from the photos in a folder, actions from its videos. Run it again to continue"""
 
     bl_idname = "synergyface.batch"
-    bl_label = "Batch"
+    bl_label = "Process Folder"
     bl_options = {"UNDO"}
     job = "folder"
 
@@ -85,7 +85,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
 
     def _begun(self, context: bpy.types.Context) -> Batch:
         if not self.directory:
-            raise Problem("No folder is given.", "Set directory to a folder of photos or films.")
+            raise Problem("No folder is given.", "Set directory to a folder of photos or videos.")
         folder = _absolute(self.directory)
         items = items_of(context, folder)
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
@@ -106,16 +106,16 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         heads = [head for uid in result.heads if (head := identity.head_in_use(uid)) is not None]
         self.show(context, heads)
         where = self._workplace.words(context) if heads else ""
-        self.report({"INFO"}, f"{batch.summary}{where}; see the text {result.table!r}")
+        self.report({"INFO"}, f"{batch.summary}{where}. See the text {result.table!r}")
         self.tell_notices()
         return {"FINISHED"}
 
 
 class SYNERGYFACE_OT_choose_folder(FolderChooser, bpy.types.Operator):
-    """Choose a folder of photos or films for a batch"""
+    """Choose a folder, and make heads and animations from its photos and videos"""
 
     bl_idname = "synergyface.choose_folder"
-    bl_label = "Batch"
+    bl_label = "Process Folder"
     bl_options = {"INTERNAL"}
 
     def hand_over(self) -> None:

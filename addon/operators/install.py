@@ -31,7 +31,7 @@ blender_operators: Any = bpy.ops
 
 
 class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Operator):
-    """Say what will be fetched, how large it is and from where, and install it if you agree"""
+    """Show what will be downloaded, how much and from where. Install it if you agree"""
 
     bl_idname = "synergyface.ask_to_install"
     bl_label = "Install Backend"
@@ -72,7 +72,7 @@ class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Opera
 
 
 class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
-    """Install the backend, or repair or update it, as the preferences say"""
+    """Install, repair or update the backend as the preferences say"""
 
     bl_idname = "synergyface.install_backend"
     bl_label = "Install Backend"
@@ -101,7 +101,7 @@ class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
     def finish(self, context: bpy.types.Context, value: dict[str, Any]) -> None:
         """Tell."""
         version, device = value.get("version"), value.get("device")
-        self.report({"INFO"}, f"The backend {version} is installed, and runs on {device}")
+        self.report({"INFO"}, f"Backend {version} is installed. It runs on {device}")
 
 
 def planned(options: Options) -> Plan:
@@ -120,7 +120,7 @@ def planned(options: Options) -> Plan:
 
 
 def _install(options: Options, connection: Connection, report: Reporter) -> dict[str, Any]:
-    report(0.0, "Looking at this computer")
+    report(0.0, "Checking this computer")
     plan = planned(options)
     # The one in use is started again by whoever needs it, be it the new one or still the old one.
     connection.stop()
@@ -133,9 +133,9 @@ def _install(options: Options, connection: Connection, report: Reporter) -> dict
 def _require_online(options: Options) -> None:
     if options.wheels is None and not bpy.app.online_access:
         raise Problem(
-            "Blender is set to stay offline.",
-            "Switch on Preferences > System > Network > Allow Online Access, or choose a folder of "
-            "wheels in the add-on's preferences.",
+            "Online access is turned off in Blender.",
+            "Turn on Preferences > System > Network > Allow Online Access, or choose a folder "
+            "of wheels in the add-on's preferences.",
         )
 
 

@@ -16,7 +16,7 @@ from .sidebar import CATEGORY, ImagePanel, SidebarPanel
 
 
 class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
-    """Clip in, keys out"""
+    """Turn the motion of a face in a video into keyframes"""
 
     bl_label = "Animate"
     bl_options = {"DEFAULT_CLOSED"}
@@ -53,7 +53,7 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
 
 
 class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
-    """What Smooth Again can change later"""
+    """How strongly to smooth the motion"""
 
     bl_label = "Smoothing"
     bl_parent_id = "SYNERGYFACE_PT_animate"
@@ -70,7 +70,7 @@ class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
 
 
 class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
-    """The open movie clip as the film"""
+    """Animate a head from the movie clip that is open"""
 
     bl_label = "Animate"
     bl_category = CATEGORY
@@ -84,7 +84,7 @@ class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
 
 
 class SYNERGYFACE_PT_film(ImagePanel, bpy.types.Panel):
-    """The open image as the film, if it is one"""
+    """Animate a head from the video or image sequence that is open"""
 
     bl_label = "Animate"
 

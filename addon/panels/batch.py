@@ -17,7 +17,7 @@ from .sidebar import SidebarPanel
 
 
 class SYNERGYFACE_PT_batch(SidebarPanel, bpy.types.Panel):
-    """A folder in, many heads out"""
+    """Make heads and animations from all files in a folder"""
 
     bl_label = "Batch"
     bl_options = {"DEFAULT_CLOSED"}

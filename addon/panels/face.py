@@ -13,7 +13,7 @@ from .sidebar import SidebarPanel
 
 
 class SYNERGYFACE_PT_face(SidebarPanel, bpy.types.Panel):
-    """Photo in, head out"""
+    """Make a head from a photo"""
 
     bl_label = "Face"
 

@@ -29,7 +29,7 @@ class HeadPanel(SidebarPanel):
 
 
 class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
-    """The chosen head"""
+    """The selected head"""
 
     bl_label = "Head"
 
@@ -68,7 +68,7 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
 
 
 class SYNERGYFACE_MT_texture(bpy.types.Menu):
-    """Make the head's texture from its photo again, in another way"""
+    """Make the head's texture again from its photo"""
 
     bl_label = "Change Texture"
 
@@ -122,7 +122,7 @@ def _draw_region(layout: Any, head: Any, region: str) -> None:
 
 
 class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
-    """Sliders of the expression"""
+    """Expression of the head"""
 
     bl_label = "Expression"
     bl_parent_id = "SYNERGYFACE_PT_head"
@@ -141,7 +141,7 @@ class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
 
 
 class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
-    """Files of the head for other programs"""
+    """Write the head to a file for other programs"""
 
     bl_label = "Export"
     bl_parent_id = "SYNERGYFACE_PT_head"

@@ -128,7 +128,7 @@ def _check(head: bpy.types.Object) -> None:
     check_animatable(head)
     if head.mode != "OBJECT":
         raise NotNow(
-            f"The head {head.name!r} is being edited.", "Go back to Object Mode, and try again."
+            f"The head {head.name!r} is being edited.", "Switch to Object Mode, and try again."
         )
 
 

@@ -55,13 +55,17 @@ def chooser(name: str) -> Any:
 
 
 @pytest.fixture
-def there_is_a_backend(addon: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+def there_is_a_backend(
+    preferences: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[bool], None]:
     """Choose whether a backend is installed."""
-    choosing = submodule("operators.choosing")
+    choosing, client = submodule("operators.choosing"), submodule("connection.client")
+
+    def missing(python: str) -> None:
+        raise client.BackendError("There is none.", "Install it.", "no-backend")
 
     def choose(there: bool) -> None:
-        kind = "complete" if there else "none"
-        monkeypatch.setattr(choosing, "installation", lambda _: SimpleNamespace(kind=kind))
+        monkeypatch.setattr(choosing, "find_command", str if there else missing)
 
     return choose
 
@@ -98,7 +102,7 @@ def test_without_a_backend_no_file_is_asked_for(
     assert operator.invoke(context, None) == {"CANCELLED"}
     assert context.opened == []
     [(kind, text)] = operator.reports
-    assert kind == {"ERROR"} and "Install Backend…" in text
+    assert kind == {"ERROR"} and text == "There is none. Install it."
     there_is_a_backend(True)
     assert operator.invoke(context, None) == {"RUNNING_MODAL"}
     assert len(context.opened) == 1

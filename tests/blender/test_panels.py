@@ -28,9 +28,17 @@ START = {
     "video": "Animate from Video…",
     "folder": "Process Folder…",
     "texture": "Texture: Photo + Network",
+    "replacement": "Replace Photo…",
     "backend": "Start Backend",
     "installation": "Start Backend",
 }
+
+
+class Task:
+    """As much of a task as panels see."""
+
+    def __init__(self, progress: Any) -> None:
+        self.progress = progress
 
 
 @pytest.fixture
@@ -40,10 +48,10 @@ def running(addon: Any) -> Iterator[Callable[..., None]]:
     progress = submodule("tasks").Progress
 
     def run(job: str, **of: Any) -> None:
-        runtime.job, runtime.task = job, SimpleNamespace(progress=progress(**of))
+        runtime.operator, runtime.task = SimpleNamespace(job=job), Task(progress(**of))
 
     yield run
-    runtime.job = runtime.task = None
+    runtime.operator = runtime.task = None
 
 
 @pytest.fixture
