@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import panels, preferences
+from . import menus, panels, preferences
 from .operators import animation as animation_operators
 from .operators import backend as backend_operators
 from .operators import batch as batch_operators
@@ -38,6 +38,7 @@ CLASSES = (
     *token_operators.CLASSES,
     *install_operators.CLASSES,
     *panels.CLASSES,
+    *menus.CLASSES,
 )
 
 
@@ -50,6 +51,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     preferences.forget_saved_token(bpy.context)
     scene.synergyface = bpy.props.PointerProperty(type=head_settings.SYNERGYFACE_PG_settings)
+    menus.add_entries()
     cancelling.bind_key(bpy.context)
 
 
@@ -57,6 +59,7 @@ def unregister() -> None:
     """Called by Blender when the add-on is switched off, and when Blender ends."""
     scene: Any = bpy.types.Scene
     cancelling.unbind_key(bpy.context)
+    menus.remove_entries()
     del scene.synergyface
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -1,13 +1,17 @@
-"""The backend in one line, with the button that solves its problem."""
+"""The backend's state in words, with the button that solves its problem."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import bpy
+
 from .connection.client import BackendError
 from .connection.search import find_command
 from .installer.places import InstallState, data_folder, install_state
+from .progress_view import draw_progress
 from .runtime import runtime
+from .wrapping import draw_text, measure_in, room_in, shortened
 
 ICONS = {
     "stopped": "RADIOBUT_OFF",
@@ -23,21 +27,23 @@ INSTALL = {
     "outdated": "Update Backend…",
 }
 MISSING = {
-    "none": "Not installed",
-    "incomplete": "The installation is not complete",
-    "outdated": "Version {version} is installed, the add-on has {wanted}",
+    "none": "not installed",
+    "incomplete": "the installation is not complete",
+    "outdated": "version {version} is installed, but this add-on needs {wanted}",
 }
 REPAIR = "Repair Backend…"
 REPAIRABLE = ("missing-asset", "damaged-installation", "no-backend")
 
 
-def draw_status(layout: Any, mode: str = "automatic") -> None:
-    """One line on the state of the backend.
+def draw_status(layout: Any, context: bpy.types.Context, mode: str = "automatic") -> None:
+    """The state of the backend, in as many lines as it takes.
 
     Parameters
     ----------
     layout
         Of a panel.
+    context
+        Whose region is being drawn.
     mode
         How the preferences say that the backend is found.
     """
@@ -45,16 +51,27 @@ def draw_status(layout: Any, mode: str = "automatic") -> None:
     state = installation(mode)
     if status.state in ("stopped", "failed") and state.kind != "complete":
         text = MISSING[state.kind].format(version=state.version, wanted=runtime().version)
-        layout.label(text=f"Backend: {text}", icon="ERROR")
+        draw_text(layout, context, f"Backend: {text}", icon="ERROR")
         return
     text = f"Backend: {status.state}"
-    layout.label(
-        text=f"{text}. {status.detail}" if status.detail else text, icon=ICONS[status.state]
-    )
+    text = f"{text}. {status.detail}" if status.detail else text
+    draw_text(layout, context, text, icon=ICONS[status.state])
 
 
-def draw_remedy(layout: Any, mode: str = "automatic") -> None:
-    """The button that solves the backend's problem; nothing if it has none."""
+def draw_remedy(
+    layout: Any, context: bpy.types.Context, mode: str = "automatic", *, start: bool = True
+) -> None:
+    """The button that solves the backend's problem, or how far that is; nothing if it has none.
+
+    Parameters
+    ----------
+    layout, context, mode
+        As for `draw_status`.
+    start
+        Whether starting the backend counts as a solution: not where a button for it stands anyway.
+    """
+    if draw_progress(layout, context, "backend", "installation"):
+        return
     status, state = runtime().connection.status, installation(mode)
     if status.state not in ("stopped", "failed"):
         return
@@ -64,24 +81,19 @@ def draw_remedy(layout: Any, mode: str = "automatic") -> None:
         layout.operator("synergyface.ask_to_install", text=INSTALL["outdated"], icon="IMPORT")
     elif status.code in REPAIRABLE and mode == "automatic":
         layout.operator("synergyface.ask_to_install", text=REPAIR, icon="TOOL_SETTINGS")
-    else:
+    elif start:
         layout.operator("synergyface.start_backend", text="Start Backend", icon="PLAY")
 
 
-def draw_task(layout: Any) -> bool:
-    """How far the running task is, with its last lines in the log; False if none runs."""
+def draw_recent(layout: Any, context: bpy.types.Context) -> None:
+    """The last lines of the log, while the backend is started or installed."""
     current = runtime()
-    if current.task is None:
-        return False
-    progress = current.task.progress
-    row = layout.row(align=True)
-    row.progress(factor=progress.fraction, text=progress.stage or "Working")
-    row.operator("synergyface.cancel", text="", icon="CANCEL")
+    if current.task_for("backend", "installation") is None:
+        return
     lines = layout.box().column(align=True)
     lines.scale_y = 0.7
     for line in current.diagnostics.recent:
-        lines.label(text=line)
-    return True
+        lines.label(text=shortened(line, room_in(context), measure_in(context)))
 
 
 def installation(mode: str = "automatic") -> InstallState:

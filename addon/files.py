@@ -40,7 +40,8 @@ def read_whole(path: Path, limit: int, remedy: str) -> bytes:
         raise Problem(f"There is no file {path}.", remedy) from error
     except OSError as error:
         raise Problem(
-            f"{path} cannot be read: {error.strerror or error}.", "Check the rights of the file."
+            f"Cannot read {path}: {error.strerror or error}.",
+            "Check the permissions of the file.",
         ) from error
     if len(content) > limit:
         raise _too_large(path, limit, remedy)
@@ -77,6 +78,6 @@ def written_together(folder: Path) -> Iterator[Path]:
                 path.replace(folder / path.name)
     except OSError as error:
         raise Problem(
-            f"{folder} cannot be written to: {error.strerror or error}.",
-            "Choose another folder, or make room on the disk.",
+            f"Cannot write to {folder}: {error.strerror or error}.",
+            "Choose another folder, or free some space.",
         ) from error

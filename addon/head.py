@@ -75,7 +75,8 @@ class Head:
         heads = heads_among([object])
         if not heads:
             raise Problem(
-                f"{object.name!r} is no head that SynergyFace made.", "Choose a head, or its Empty."
+                f"{object.name!r} is not a head that SynergyFace made.",
+                "Choose a head, or its Empty.",
             )
         return cls(heads[-1].session_uid)
 

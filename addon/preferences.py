@@ -8,66 +8,71 @@ from typing import Any
 
 import bpy
 
-from .backend_view import draw_remedy, draw_status, draw_task
+from .backend_view import draw_recent, draw_remedy, draw_status
 from .connection.connection import Location
 from .installer.plan import Options
 from .runtime import runtime
 
 DEVICES = (
-    ("auto", "Automatic", "For an NVIDIA GPU if there is one with a driver that is new enough"),
-    ("cpu", "Processor", "A small download that runs everywhere; uses the GPU on a Mac"),
-    ("cuda", "NVIDIA GPU", "A large download for NVIDIA's cards"),
+    (
+        "auto",
+        "Automatic",
+        "For an NVIDIA GPU with a recent driver if there is one, else for the processor",
+    ),
+    ("cpu", "Processor", "A small download that runs everywhere. On a Mac it uses the GPU"),
+    ("cuda", "NVIDIA GPU", "A large download for NVIDIA GPUs"),
 )
 
 
 class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
-    """Where the backend is"""
+    """How to find and install the backend"""
 
     bl_idname = str(__package__)
 
     mode: bpy.props.EnumProperty(
         name="Backend",
-        description="How the add-on finds the program that does the work",
+        description="How to find the backend, the program that does the work",
         items=(
-            ("automatic", "Automatic", "Search for the backend on this computer, and start it"),
-            ("python", "Python", "Start the backend with a Python that you name"),
-            ("address", "Address", "Use a backend that was started by hand on this computer"),
+            ("automatic", "Automatic", "Find the backend on this computer and start it"),
+            ("python", "Python", "Start the backend with the Python that you choose"),
+            ("address", "Address", "Use a backend that you have started yourself on this computer"),
         ),
     )
     python: bpy.props.StringProperty(
         name="Python",
-        description="Python of the backend's virtual environment",
+        description="The Python in the backend's virtual environment",
         subtype="FILE_PATH",
     )
     address: bpy.props.StringProperty(
         name="Address",
-        description="Loopback address and port; empty reads both, and the token, from the file "
-        "that a backend started by hand writes",
+        description="Address and port of the backend, such as 127.0.0.1:8123. Leave it empty "
+        "to find a backend that you have started yourself",
     )
     show_installation: bpy.props.BoolProperty(
         name="Installation",
-        description="How the backend is installed",
+        description="Show how the backend is installed",
     )
     device: bpy.props.EnumProperty(
         name="Install for",
-        description="What the backend is to run on",
+        description="The hardware to install the backend for",
         items=DEVICES,
     )
     wheels: bpy.props.StringProperty(
-        name="Folder of Wheels",
-        description="Take every package from this folder, without network; the extension's zip "
-        "fills one with `python synergyface-<version>.zip --download FOLDER`",
+        name="Wheels Folder",
+        description="Install all packages from this folder, without network. To fill one, run "
+        "`python synergyface-<version>.zip --download FOLDER` on a computer with "
+        "network",
         subtype="DIR_PATH",
     )
     torch_index: bpy.props.StringProperty(
         name="PyTorch Index",
-        description="Address of the package index that PyTorch is fetched from; empty takes the "
-        "usual one, `pip` the one that pip is set to",
+        description="Address of the package index for PyTorch. Empty: the usual one. `pip`: "
+        "the one that pip uses",
     )
     installer_python: bpy.props.StringProperty(
-        name="Made with Python",
-        description="Python that the backend's environment is made with; empty takes Blender's "
-        "own, or one that is found",
+        name="Use Python",
+        description="Python to install the backend with. Empty: Blender's own, or another one "
+        "that is found",
         subtype="FILE_PATH",
     )
 
@@ -92,10 +97,9 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
             if self.address:
                 text = "Change Token…" if runtime().token else "Enter Token…"
                 layout.operator("synergyface.enter_token", text=text, icon="KEYINGSET")
-        row = layout.row()
-        draw_status(row, self.mode)
-        if not draw_task(layout):
-            draw_remedy(row, self.mode)
+        draw_status(layout, context, self.mode)
+        draw_remedy(layout, context, self.mode, start=False)
+        draw_recent(layout, context)
         row = layout.row()
         row.operator("synergyface.start_backend", icon="PLAY")
         row.operator("synergyface.stop_backend", icon="PAUSE")
@@ -106,8 +110,13 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
 
 
 def _draw_installation(layout: Any, preferences: SYNERGYFACE_preferences) -> None:
+    header = layout.row()
+    # After a property without a box in two columns Blender draws all later ones without boxes,
+    # and lets nobody click them.
+    header.use_property_split = False
+    header.alignment = "LEFT"
     icon = "DOWNARROW_HLT" if preferences.show_installation else "RIGHTARROW"
-    layout.prop(preferences, "show_installation", icon=icon, emboss=False)
+    header.prop(preferences, "show_installation", icon=icon, emboss=False)
     if not preferences.show_installation:
         return
     column = layout.box().column()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 
@@ -13,6 +13,9 @@ from .scene.opened import window_manager_of
 from .tasks import Task
 
 JOIN_SECONDS = 2.0
+
+# What a task is for: its progress is shown where it was started.
+Job = Literal["photo", "video", "folder", "texture", "replacement", "backend", "installation"]
 
 
 class Runtime:
@@ -24,6 +27,8 @@ class Runtime:
         None while nothing is at work.
     operator
         Class of the operator that looks after the task.
+    folders
+        Where the user was last, by the operator that asked for a file.
     key_is_free
         Whether nothing else was there to be stopped by Esc when that was last pressed.
     token
@@ -37,6 +42,7 @@ class Runtime:
         self.diagnostics = Diagnostics(folder, version)
         self.connection = Connection(folder)
         self.task: Task[Any] | None = None
+        self.folders: dict[str, str] = {}
         self.timer: bpy.types.Timer | None = None
         self.operator: type[Any] | None = None
         self.key_is_free = True
@@ -55,6 +61,10 @@ class Runtime:
     def key_cancels(self) -> bool:
         """Whether Esc stops the task."""
         return self.busy and self.key_is_free and getattr(self.operator, "esc_cancels", False)
+
+    def task_for(self, *jobs: Job) -> Task[Any] | None:
+        """The task that runs at the moment, if it is for one of these jobs."""
+        return self.task if getattr(self.operator, "job", None) in jobs else None
 
     def remove_timer(self) -> None:
         """End the ticks of the modal operator that looks after the task."""

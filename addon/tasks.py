@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 T = TypeVar("T")
@@ -24,10 +24,22 @@ class CancelledError(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is: `fraction` in [0, 1], and `stage` for a person to read."""
+    """How far the work is.
+
+    Attributes
+    ----------
+    fraction
+        In [0, 1].
+    stage
+        What is being done, for a person to read.
+    part, subject
+        Which part of several is being done, such as ``3 of 20``, and what it is about.
+    """
 
     fraction: float = 0.0
     stage: str = ""
+    part: str = ""
+    subject: str = ""
 
 
 class Reporter:
@@ -37,15 +49,31 @@ class Reporter:
         self,
         messages: queue.SimpleQueue[Progress],
         cancelled: threading.Event,
-        prefix: str = "",
+        whole: Progress | None = None,
+        share: float = 1.0,
     ) -> None:
         self._messages = messages
         self._cancelled = cancelled
-        self._prefix = prefix
+        self._whole = whole or Progress()
+        self._share = share
 
-    def under(self, name: str) -> Reporter:
-        """The same, for a part of the work: its stages are reported under a name."""
-        return Reporter(self._messages, self._cancelled, f"{self._prefix}{name}: ")
+    def part(self, begin: float, end: float, name: str = "", subject: str = "") -> Reporter:
+        """The same, for the part of the work from one fraction to another.
+
+        Parameters
+        ----------
+        begin, end
+            In [0, 1]: where in the whole work the part's own fractions 0 and 1 are.
+        name, subject
+            Which part it is and what it is about, for a person to read; empty: as before.
+        """
+        whole = self._whole
+        inner = Progress(
+            whole.fraction + self._share * begin,
+            part=name or whole.part,
+            subject=subject or whole.subject,
+        )
+        return Reporter(self._messages, self._cancelled, inner, self._share * (end - begin))
 
     def __call__(self, fraction: float, stage: str) -> None:
         """Report progress.
@@ -56,7 +84,9 @@ class Reporter:
             The task was asked to stop.
         """
         self.check()
-        self._messages.put(Progress(min(max(fraction, 0.0), 1.0), self._prefix + stage))
+        within = self._share * min(max(fraction, 0.0), 1.0)
+        whole = self._whole
+        self._messages.put(replace(whole, fraction=whole.fraction + within, stage=stage))
 
     def check(self) -> None:
         """Raise `CancelledError` if the task was asked to stop."""
@@ -76,6 +106,8 @@ class Task(Generic[T]):
     ----------
     work
         Called in the worker with a `Reporter`; what it returns becomes `result`.
+    progress
+        As long as the work has not reported any.
 
     Attributes
     ----------
@@ -85,9 +117,9 @@ class Task(Generic[T]):
         Likewise.
     """
 
-    def __init__(self, work: Callable[[Reporter], T]) -> None:
+    def __init__(self, work: Callable[[Reporter], T], progress: Progress | None = None) -> None:
         self.state: Literal["running", "done", "failed", "cancelled"] = "running"
-        self.progress = Progress()
+        self.progress = progress or Progress()
         self._outcome: tuple[T | None, BaseException | None] = (None, None)
         self._messages: queue.SimpleQueue[Progress] = queue.SimpleQueue()
         self._cancelled = threading.Event()

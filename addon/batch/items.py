@@ -88,8 +88,8 @@ def items_of(context: bpy.types.Context, folder: Path) -> list[Item]:
     items = [makers[kind](context, path) for kind, path in chosen if kind is not None]
     if not items:
         raise Problem(
-            f"There are no photos and no films in {folder}.",
-            "Choose the folder that holds the files themselves.",
+            f"The folder {folder} has no photos or videos.",
+            "Choose the folder that the files themselves are in.",
         )
     return items
 
@@ -136,6 +136,8 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
             value.result,
             subdivision,
         )
+        for head in heads:
+            head[identity.TEXTURE_MODE] = order.texture_mode
         return Given(heads)
 
     return Item(

@@ -95,7 +95,7 @@ class FileEach:
 
     def __init__(self, like: Workplace, folder: Path, paths: Sequence[Path]) -> None:
         if not folder.is_dir():
-            raise Problem(f"There is no folder {folder}.", "Make it, or choose another one.")
+            raise Problem(f"There is no folder {folder}.", "Create it, or choose another folder.")
         self.heads: list[int] = []
         self._like = like
         names = result_names([path.name for path in paths])

@@ -71,8 +71,9 @@ class Batch:
     def work(self, report: Reporter) -> Any:
         """What the worker does for the next file."""
         item = self._left[0]
-        number = self._total - len(self._left) + 1
-        return item.work(report.under(f"{number} of {self._total}, {item.path.name}"))
+        done, total = self._total - len(self._left), self._total
+        name, subject = f"{done + 1} of {total}", item.path.name
+        return item.work(report.part(done / total, (done + 1) / total, name, subject))
 
     def settle(self, context: bpy.types.Context, task: Task[Any]) -> None:
         """Keep what the task has found, and put a row into the table.
@@ -105,4 +106,4 @@ def _reason(error: Exception) -> str:
     if isinstance(error, (BackendError, Problem)):
         return str(error)
     log.error("A file of the batch failed", exc_info=error)
-    return "A reason that the add-on does not know; Copy Diagnostics holds it."
+    return "Unexpected error. Copy Diagnostics in the add-on's preferences has the details."

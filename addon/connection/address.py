@@ -24,8 +24,8 @@ def parse_address(text: str) -> tuple[str, int]:
     port = int(match[2]) if match else 0
     if match is None or not 0 < port < 2**16:
         raise BackendError(
-            f"{text!r} is not an address of a backend.",
-            "Give a host and a port, such as 127.0.0.1:8123.",
+            f"{text!r} is not a valid address.",
+            "Enter an address and a port, such as 127.0.0.1:8123.",
             "bad-address",
         )
     return loopback_host(match[1].strip("[]")), port
@@ -48,8 +48,8 @@ def loopback_host(host: str) -> str:
     if address is None or not address.is_loopback:
         raise BackendError(
             f"{host} is not an address of this computer.",
-            "The add-on only speaks to 127.0.0.1. To use a backend on another computer, open an "
-            "SSH tunnel to it (ssh -L 8123:127.0.0.1:8123 HOST) and give 127.0.0.1:8123.",
+            "The add-on connects only to 127.0.0.1. For a backend on another computer, open an "
+            "SSH tunnel (ssh -L 8123:127.0.0.1:8123 HOST) and enter 127.0.0.1:8123.",
             "not-loopback",
         )
     return str(address)

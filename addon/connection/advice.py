@@ -7,7 +7,7 @@ import re
 from ..installer.failures import SYSTEM_FAILURES, KnownFailure, recognise
 from .client import BackendError
 
-LOG_REMEDY = "Open the log in the add-on's preferences to see what it said, and try again."
+LOG_REMEDY = "Open the log in the add-on's preferences to see why, and try again."
 REPAIR_REMEDY = "Repair the backend in the add-on's preferences."
 
 KNOWN_FAILURES = (
@@ -25,20 +25,21 @@ KNOWN_FAILURES = (
     ),
     KnownFailure(
         r"No Python at|did not find executable at|error while loading shared libraries: libpython",
-        "The Python that the backend was installed with has been moved or removed.",
+        "The Python of the backend was moved or removed.",
         REPAIR_REMEDY,
         "damaged-installation",
     ),
     KnownFailure(
         r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file",
         "The backend needs the system library {0}.",
-        "Install it; on Debian and Ubuntu `apt-get install libegl1 libgles2 libgl1` usually does.",
+        "Install it. On Debian and Ubuntu, `apt-get install libegl1 libgles2 libgl1` usually "
+        "helps.",
         "missing-library",
     ),
     KnownFailure(
         r"version `(GLIBC(?:XX)?_[\d.]+)' not found",
-        "This system is too old for the backend's libraries: it lacks {0}.",
-        "Update the system, to Ubuntu 20.04, Debian 11 or newer.",
+        "This system is too old for the backend: it lacks {0}.",
+        "Update to Ubuntu 20.04, Debian 11 or newer.",
         "missing-library",
     ),
     KnownFailure(
@@ -55,14 +56,14 @@ KNOWN_FAILURES = (
     ),
     KnownFailure(
         r"invalid choice: '?serve|unrecognized arguments: ",
-        "The backend that {python} has is too old for this add-on.",
+        "The backend of {python} is too old for this add-on.",
         "Update the backend in the add-on's preferences.",
         "protocol-mismatch",
     ),
     KnownFailure(
         r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|MPS backend out of memory",
-        "The graphics card's memory is used up.",
-        "Close other programs that use it (a render in Blender too), and try again.",
+        "The graphics card has run out of memory.",
+        "Close other programs that use it, stop renders in Blender, and try again.",
         "gpu-memory",
     ),
     KnownFailure(
@@ -73,21 +74,21 @@ KNOWN_FAILURES = (
     ),
     KnownFailure(
         r"CUDA error|cudaError|CUDNN_STATUS",
-        "The graphics card refused the backend's work.",
-        "Close other programs that use it and update its driver, or install the backend for the "
-        "processor in the add-on's preferences.",
+        "The graphics card reported an error.",
+        "Close other programs that use it, and update its driver. If that does not help, "
+        "install the backend for the processor in the add-on's preferences.",
         "gpu",
     ),
     KnownFailure(
         r"The (?:weights|face detector's model|Basel Face Model's file) .+ (?:is|are) damaged"
         r"|Error while deserializing header|SafetensorError|InvalidProtobuf|INVALID_PROTOBUF",
-        "A file of the backend's models is damaged.",
+        "A model file of the backend is damaged.",
         REPAIR_REMEDY,
         "missing-asset",
     ),
     KnownFailure(
         r"Cannot listen on port (\d+)|Address already in use|\[WinError 100(?:13|48)\]",
-        "The system gives the backend no port to listen on.",
+        "The system does not let the backend open a port.",
         "Allow Python in the firewall or virus scanner, and start the backend again.",
         "bad-port",
     ),
@@ -97,11 +98,11 @@ KNOWN_FAILURES = (
 # Negative: the number of a POSIX signal. Large: a status of Windows.
 EXIT_CODES = {
     -4: (
-        "The processor lacks instructions that the backend's libraries use.",
-        "They need a processor with AVX2: from about 2014 or later.",
+        "The processor is too old for the backend.",
+        "Use a computer whose processor has AVX2, from about 2014 or later.",
     ),
     -9: (
-        "The backend was killed; a system that runs out of memory does that.",
+        "The system ended the backend, probably because memory ran out.",
         "Close other programs or use a smaller photo, and try again.",
     ),
     -11: (
@@ -113,8 +114,8 @@ EXIT_CODES = {
         "Update the graphics driver, and repair the backend in the add-on's preferences.",
     ),
     0xC000001D: (
-        "The processor lacks instructions that the backend's libraries use.",
-        "They need a processor with AVX2: from about 2014 or later.",
+        "The processor is too old for the backend.",
+        "Use a computer whose processor has AVX2, from about 2014 or later.",
     ),
 }
 

@@ -135,12 +135,12 @@ def require_protocol(protocol: int, version: str) -> None:
     if protocol == PROTOCOL:
         return
     if protocol < PROTOCOL:
-        older, remedy = "backend", "Update the backend to the add-on's version and start it again."
+        older, remedy = "backend", "Update the backend to the add-on's version, and start it again."
     else:
-        older, remedy = "add-on", f"Install the add-on of version {version}, the backend's."
+        older, remedy = "add-on", f"Install version {version} of the add-on."
     raise BackendError(
-        f"The {older} is older than the other side: the backend (version {version}) speaks "
-        f"protocol {protocol}, the add-on {PROTOCOL}.",
+        f"The {older} is too old: the backend (version {version}) uses protocol {protocol}, the "
+        f"add-on {PROTOCOL}.",
         remedy,
         "protocol-mismatch",
     )

@@ -201,8 +201,8 @@ class BackendClient:
 def _check_photo(length: int) -> None:
     if length > contract.MAX_PHOTO_BYTES:
         raise BackendError(
-            f"The photo's file is larger than {contract.MAX_PHOTO_BYTES >> 20} MiB.",
-            "Save it smaller, as a JPEG for example.",
+            f"The photo is larger than {contract.MAX_PHOTO_BYTES >> 20} MiB.",
+            "Save it smaller, for example as a JPEG.",
             "too-large",
         )
 
@@ -235,13 +235,13 @@ def _pieces(clip: Path, length: int, sending: Callable[[float], None]) -> Iterat
     except OSError as error:
         raise _unreadable(clip, error.strerror or str(error)) from error
     if sent < length:
-        raise _unreadable(clip, "it became shorter as it was read")
+        raise _unreadable(clip, "it got shorter while it was read")
 
 
 def _unreadable(clip: Path, reason: str) -> BackendError:
     return BackendError(
-        f"The clip {clip} cannot be read: {reason}.",
-        "Check that you may open it, and choose it again.",
+        f"Cannot read the video {clip}: {reason}.",
+        "Check its permissions, and choose it again.",
         "unreadable",
     )
 

@@ -136,7 +136,7 @@ class Connection:
                 raise reason from error
         with self._lock:
             self._drop()
-        self._tell(f"The backend had to be started again. {reason}")
+        self._tell(f"The backend was started again. {reason}")
         report(0.0, "Starting the backend again")
         try:
             return work(self.client(location, report))
@@ -181,7 +181,7 @@ class Connection:
         if location != self._location or not self._still_there():
             process = self._process
             if process is not None and self.server == "crashed" and self._status.state == "ready":
-                self._tell(f"The backend had to be started again. {process.failure()}")
+                self._tell(f"The backend was started again. {process.failure()}")
             self._drop()
         if self._client is None:
             self._status = Status("starting")
@@ -223,7 +223,7 @@ class Connection:
             report(0.0, "Loading the models")
             if time.monotonic() > deadline:
                 raise BackendError(
-                    f"The backend did not load its models within {LOAD_SECONDS:.0f} seconds.",
+                    f"The backend has not loaded its models after {LOAD_SECONDS:.0f} seconds.",
                     LOG_REMEDY,
                     "start-timeout",
                 )

@@ -29,7 +29,7 @@ class BackendError(Exception):
 def bad_response(reason: str) -> BackendError:
     """Error of an answer that a backend of ours would not give."""
     return BackendError(
-        f"The backend's answer cannot be used: {reason}.",
-        "Check that the port belongs to the SynergyFace backend and that it is up to date.",
+        f"The add-on cannot use the backend's answer: {reason}.",
+        "Check that this is the port of a SynergyFace backend, and update the backend.",
         "bad-response",
     )

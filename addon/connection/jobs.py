@@ -52,4 +52,4 @@ def _wait(client: BackendClient, job: str, report: Reporter) -> None:
     if status.state == "cancelled":
         raise CancelledError
     if status.state == "failed":
-        raise status.problem or BackendError("The backend gave its work up without a reason.")
+        raise status.problem or BackendError("The job failed, and the backend did not say why.")

@@ -77,7 +77,7 @@ class BackendProcess:
         self._started.wait()
         if self._start_error is not None:
             raise BackendError(
-                f"The backend cannot be started: {command[0]}: {self._start_error.strerror}.",
+                f"Cannot start the backend: {command[0]}: {self._start_error.strerror}.",
                 INSTALL_REMEDY,
                 "no-backend",
             ) from self._start_error
@@ -127,7 +127,7 @@ class BackendProcess:
             if time.monotonic() > deadline:
                 self.stop()
                 raise BackendError(
-                    f"The backend did not get ready within {timeout:.0f} seconds.",
+                    f"The backend was not ready after {timeout:.0f} seconds.",
                     LOG_REMEDY,
                     "start-timeout",
                 )

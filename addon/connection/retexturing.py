@@ -68,9 +68,10 @@ def retexture(
 
     def work(client: BackendClient) -> list[NDArray[np.uint8]]:
         textures = []
-        for head, order in zip(heads, orders, strict=True):
+        for number, (head, order) in enumerate(zip(heads, orders, strict=True)):
+            part = report.part(number / len(heads), (number + 1) / len(heads))
             job = client.submit_texture(order, head.size, head.mode)
-            textures.append(finish_job(client, job, client.texture_result, report))
+            textures.append(finish_job(client, job, client.texture_result, part))
         return textures
 
     return connection.use(location, report, work)

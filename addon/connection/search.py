@@ -14,7 +14,7 @@ PYTHON_VARIABLE = "SYNERGYFACE_PYTHON"
 # Our own child may read clips by the paths that are chosen in Blender's file browser.
 SERVE = ("serve", "--exit-with-parent", "--allow-paths")
 INSTALL_REMEDY = (
-    "Install the backend in the add-on's preferences, or name there the Python that has it."
+    "Install the backend in the add-on's preferences, or choose there the Python that has it."
 )
 
 
@@ -41,9 +41,9 @@ def find_command(
     if chosen:
         path = Path(chosen).expanduser()
         if not path.is_file():
-            source = "The preferences" if python else f"${PYTHON_VARIABLE}"
+            source = "the add-on's preferences" if python else f"${PYTHON_VARIABLE}"
             raise BackendError(
-                f"{source} name a Python that does not exist: {path}.",
+                f"The Python in {source} does not exist: {path}.",
                 INSTALL_REMEDY,
                 "no-backend",
             )

@@ -64,8 +64,8 @@ def _read_own(path: Path) -> bytes:
             status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         ):
             raise BackendError(
-                f"Others than you may have written {path}, so it is not trusted.",
-                "Remove it, let nobody else write to its folder, and start the backend again.",
+                f"Someone else may have written {path}, so it is not trusted.",
+                "Remove it, make its folder writable only for you, and start the backend again.",
                 "bad-server-file",
             )
         return os.read(handle, MAX_BYTES)
@@ -82,7 +82,8 @@ def _remove(path: Path, content: bytes) -> None:
 
 def _none_found() -> BackendError:
     return BackendError(
-        "No backend that was started by hand is to be found.",
-        "Start one with `synergyface serve`, or let the add-on start it.",
+        "No running backend was found.",
+        "Start one with `synergyface serve`, or set Backend to Automatic in the add-on's "
+        "preferences.",
         "bad-server-file",
     )

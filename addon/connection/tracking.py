@@ -11,6 +11,9 @@ from .client import BackendClient, VideoOrder
 from .connection import Connection, Location
 from .jobs import finish_job
 
+# Share of the work that is sending the video; what is not sent, but read where it lies, takes none.
+SENDING = 0.05
+
 
 @dataclass(frozen=True)
 class Tracking:
@@ -35,7 +38,8 @@ def track(
 
     def work(client: BackendClient) -> Tracking:
         model = client.model()
-        job = client.submit_video(clip, order, lambda share: report(share, "Sending the clip"))
-        return Tracking(model, finish_job(client, job, client.video_result, report))
+        sending, working = report.part(0.0, SENDING), report.part(SENDING, 1.0)
+        job = client.submit_video(clip, order, lambda share: sending(share, "Sending the video"))
+        return Tracking(model, finish_job(client, job, client.video_result, working))
 
     return connection.use(location, report, work)

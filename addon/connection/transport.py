@@ -60,7 +60,7 @@ class Transport:
         self._token = token.strip()
         if not re.fullmatch(r"[!-~]+", self._token):
             raise BackendError(
-                "The backend's token is empty or has characters that no token has.",
+                "The token is empty or not valid.",
                 "Copy it again from the backend's server.json.",
                 "bad-token",
             )
@@ -107,19 +107,19 @@ class Transport:
         except TimeoutError as error:
             raise BackendError(
                 "The backend did not answer in time.",
-                "Try again; if it stays silent, stop and start it in the add-on's preferences.",
+                "Try again. If that fails, stop and start it in the add-on's preferences.",
                 "timeout",
             ) from error
         except (OSError, http.client.IncompleteRead) as error:
             raise BackendError(
-                "The connection to the backend broke: it may have stopped.",
-                "Look at the backend's log, start it again, and try once more.",
+                "The connection to the backend was lost.",
+                "Start the backend again. Its log may say why it stopped.",
                 "connection-lost",
             ) from error
         except UnprovenError as error:
             raise BackendError(error.message, error.remedy, error.code) from error
         except http.client.HTTPException as error:
-            raise bad_response("it is not HTTP as a backend speaks it") from error
+            raise bad_response("it is not the HTTP of a backend") from error
         finally:
             connection.close()
         if not success:
@@ -169,7 +169,7 @@ def _read(response: _Readable, limit: int) -> bytes:
         pieces.append(piece)
         total += len(piece)
     else:
-        raise bad_response("it is larger than any answer should be")
+        raise bad_response("it is too large")
     if announced is not None and total < announced:
         raise http.client.IncompleteRead(b"", announced - total)
     return b"".join(pieces)
@@ -181,4 +181,4 @@ def _refusal(status: int, body: bytes) -> BackendError:
     try:
         return problem_error(json_object(body))
     except BackendError:
-        return bad_response(f"it has status {status} and no explanation")
+        return bad_response(f"it has status {status} but no explanation")

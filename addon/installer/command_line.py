@@ -38,14 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         print("\n".join(plan.lines()))
         if not _agreed(options.accept_bfm_license):
-            return _say("The licence was not accepted; nothing was installed.", EXIT_BAD_INPUT)
+            return _say("The licence was not accepted. Nothing was installed.", EXIT_BAD_INPUT)
         take_folder(plan.data)
         _log_to(environments_folder(plan.data))
         health = install(plan, _Terminal())
     except InstallError as error:
         return _say(error, EXIT_FAILED)
     except KeyboardInterrupt:
-        return _say("Cancelled. Start it again to go on.", EXIT_INTERRUPTED)
+        return _say("Cancelled. Start it again to continue.", EXIT_INTERRUPTED)
     print(f"Installed: version {health['version']}, runs on {health['device']}.")
     return 0
 
@@ -53,32 +53,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="synergyface-install",
-        description="Install SynergyFace's backend into an environment of its own.",
+        description="Install SynergyFace's backend into its own environment.",
     )
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
-        help="which PyTorch: for NVIDIA GPUs (cuda), or for the processor (default: what is found)",
+        help="for NVIDIA GPUs (cuda) or for the processor (cpu); default: what this computer has",
     )
     parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="take every package from here, without network"
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="install all packages from this folder, without network",
     )
     parser.add_argument(
         "--download",
         type=Path,
         metavar="DIR",
-        help="install nothing: fetch every package into this folder, for --wheels on a computer "
-        "with the same system and Python",
+        help="only download all packages into this folder, for --wheels on a computer with the "
+        "same system and Python",
     )
     parser.add_argument(
         "--torch-index",
         default="",
         metavar="URL",
-        help=f"package index of PyTorch; {PIP_INDEX!r} takes the one that pip is set to",
+        help=f"package index for PyTorch; {PIP_INDEX!r} is the one that pip uses",
     )
     parser.add_argument(
-        "--python", default="", metavar="PATH", help="Python to make the environment with"
+        "--python", default="", metavar="PATH", help="Python to create the environment with"
     )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data folder (default: the user's own)"
@@ -86,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--accept-bfm-license",
         action="store_true",
-        help="accept the Basel Face Model's licence (non-commercial) without being asked",
+        help="accept the Basel Face Model's licence (non-commercial) without a question",
     )
     return parser
 

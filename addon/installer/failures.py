@@ -57,9 +57,7 @@ def recognise(
     return None
 
 
-NETWORK_REMEDY = (
-    "Check the network and its proxy, and start again: what has been fetched is not fetched twice."
-)
+NETWORK_REMEDY = "Check the network and proxy, and start again. Finished downloads are kept."
 
 # What every program may meet, the backend as well as pip.
 SYSTEM_FAILURES = (
@@ -70,12 +68,12 @@ SYSTEM_FAILURES = (
     ),
     KnownFailure(
         r"(?:PermissionError|Permission denied|Access is denied).*?: '([^']+)'",
-        "{0} may not be read or written.",
-        "Change the rights of that file, close programs that use it, and try again.",
+        "Cannot read or write {0}.",
+        "Close programs that use it, check its permissions, and try again.",
     ),
     KnownFailure(
         r"MemoryError|Cannot allocate memory|bad_alloc",
-        "The computer's memory is used up.",
+        "The computer has run out of memory.",
         "Close other programs or use a smaller photo, and try again.",
     ),
 )
@@ -83,8 +81,8 @@ SYSTEM_FAILURES = (
 PIP_FAILURES = (
     KnownFailure(
         r"CERTIFICATE_VERIFY_FAILED",
-        "The server's certificate cannot be verified.",
-        "A proxy or virus scanner that opens encrypted connections does that: set PIP_CERT to its "
+        "Cannot verify the server's certificate.",
+        "A proxy or virus scanner may be opening encrypted connections. Set PIP_CERT to its "
         "certificate, or install from a folder of wheels.",
     ),
     KnownFailure(
@@ -95,42 +93,42 @@ PIP_FAILURES = (
     KnownFailure(
         r"(?=[^\n]*(?:NewConnectionError|NameResolutionError|ConnectTimeoutError"
         r"|ReadTimeoutError|Connection reset))[^\n]*host='([^']+)'",
-        "{0} cannot be reached.",
-        "Check the network, its proxy and its filters for that address, and start again: what has "
-        "been fetched is not fetched twice.",
+        "Cannot reach {0}.",
+        "Check the network, proxy and filters for that address, and start again. Finished "
+        "downloads are kept.",
     ),
     KnownFailure(
         r"NewConnectionError|NameResolutionError|getaddrinfo failed|ConnectTimeoutError"
         r"|ReadTimeoutError|Read timed out|IncompleteRead|Connection reset|Network is unreachable"
         r"|\[Errno -3\]",
-        "The packages cannot be fetched: there is no network, or it breaks off.",
+        "Cannot download the packages: the network is missing or breaks off.",
         NETWORK_REMEDY,
     ),
     KnownFailure(
         r"THESE PACKAGES DO NOT MATCH THE HASHES",
-        "A package is not the one that SynergyFace was made with: it is damaged, or another one.",
-        "Start again. If it stays, your package index or folder of wheels differs from PyPI.",
+        "A package is damaged, or is not the one that SynergyFace needs.",
+        "Start again. If it fails again, your package index or folder of wheels differs from PyPI.",
     ),
     KnownFailure(
         r"BadZipFile|is not a zip file",
-        "A package arrived damaged.",
+        "A downloaded package is damaged.",
         "Start again.",
     ),
     KnownFailure(
         r"\[WinError 206\]|filename or extension is too long|Windows Long Path",
-        "Windows allows no paths as long as the packages have.",
-        "Switch on long paths (search Windows' settings for LongPathsEnabled), or set "
+        "The paths of the packages are too long for Windows.",
+        "Turn on long paths (search Windows' settings for LongPathsEnabled), or set "
         "SYNERGYFACE_DATA to a short folder such as C:\\sf.",
     ),
     KnownFailure(
         r"(?:No matching distribution found for|Cannot install) ([\w.-]+)",
         "The package {0} is not available for this system and Python.",
-        "Use 64-bit Linux, Windows or macOS 14 on Apple silicon. From a folder of wheels, check "
-        "that it holds the package, for the same system and Python.",
+        "Use 64-bit Linux, Windows, or macOS 14 on Apple silicon. If you install from a folder "
+        "of wheels, check that it has the package for this system and Python.",
     ),
     KnownFailure(
         r"No Python at|can't open file|cannot execute",
-        "The Python of the environment has been moved or removed.",
+        "The Python of the environment was moved or removed.",
         "Start again.",
     ),
     *SYSTEM_FAILURES,

@@ -132,9 +132,9 @@ class ProvenConnection(http.client.HTTPConnection):
             raise self._unproven()
         if port != self.port:
             raise UnprovenError(
-                f"The backend that answers on port {self.port} listens on port {port}: what is "
-                "between the two could read along.",
-                f"Use port {port} itself; give a tunnel the same port at both ends.",
+                f"The backend that answers on port {self.port} listens on port {port}. A "
+                "program between the two could read along.",
+                f"Use port {port}. Give a tunnel the same port at both ends.",
                 "wrong-port",
             )
         return f"Bearer {nonce}.{theirs}.{proof(self._token, 'client', port, nonce, theirs)}"
@@ -148,9 +148,9 @@ class ProvenConnection(http.client.HTTPConnection):
         # Backends asked for the token on every path, until they could prove that they know it.
         if response.status in (401, 404):
             raise UnprovenError(
-                f"The backend on port {self.port} is older than what asks it: it cannot prove that "
-                "it knows the token.",
-                "Update the backend and start it again.",
+                f"The backend on port {self.port} is too old: it cannot prove that it knows the "
+                "token.",
+                "Update the backend, and start it again.",
                 "protocol-mismatch",
             )
         if response.status != 200 or response.will_close:
@@ -172,9 +172,8 @@ class ProvenConnection(http.client.HTTPConnection):
 
     def _unproven(self) -> UnprovenError:
         return UnprovenError(
-            f"What answers on port {self.port} does not know the backend's token, and was told "
-            "nothing.",
-            "Start the backend again; if you have given a port and a token by hand, check both.",
+            f"Something other than the backend answers on port {self.port}. It was told nothing.",
+            "Start the backend again. If you have entered a port and a token, check both.",
             "unproven",
         )
 

@@ -60,7 +60,7 @@ def check_health(
                 words = f"{problem.get('detail', '')} {problem.get('remedy', '')}".strip()
                 raise CommandError(words or output.text)
             if time.monotonic() > deadline:
-                raise CommandError(f"The models were not loaded in {LOAD_SECONDS:.0f} seconds.")
+                raise CommandError(f"The models were not loaded after {LOAD_SECONDS:.0f} seconds.")
             time.sleep(POLL_SECONDS)
 
 

@@ -97,7 +97,7 @@ def gather(plan: Plan, folder: Path, report: Progress) -> None:
         make_environment(plan, environment, report)
         download_packages(plan, folder, environment, report)
     forget_downloads(plan)
-    report(1.0, f"Everything is in {folder}")
+    report(1.0, f"All packages are in {folder}")
 
 
 def take_folder(data: Path) -> None:
@@ -129,7 +129,7 @@ def _check_again(plan: Plan, environment: Path, report: Progress) -> dict[str, A
         _fetch_data(plan, environment, report)
         return _check(plan, environment, report)
     except InstallError as error:
-        log.warning("The installation is damaged, and is made anew: %s", error)
+        log.warning("The installation is damaged and is replaced: %s", error)
         return None
 
 
@@ -139,7 +139,7 @@ def _fetch_data(plan: Plan, environment: Path, report: Progress) -> None:
         plan,
         environment,
         ("assets", "fetch", "--accept-bfm-license", "--no-register", *source),
-        lambda: report(PACKAGES, "Fetching the face model and detector"),
+        lambda: report(PACKAGES, "Downloading the face model and detector"),
     )
 
 

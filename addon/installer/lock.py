@@ -26,7 +26,7 @@ def only_one(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise InstallError(
             f"Cannot write to {folder}: {error.strerror or error}.",
-            "Change its rights, or set SYNERGYFACE_DATA to a folder that you may write to.",
+            "Check its permissions, or set SYNERGYFACE_DATA to a folder that you can write to.",
         ) from error
     try:
         _lock(file)
@@ -47,5 +47,5 @@ def _lock(file: int) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise InstallError(
-            "Another installation of the backend is at work.", "Wait until it has ended."
+            "The backend is being installed already.", "Wait until that has finished."
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from .failures import InstallError
 
 MARK = ".made-by-synergyface"
-TEXT = "SynergyFace's installer has made this folder, and may remove it with everything in it.\n"
+TEXT = "SynergyFace's installer made this folder, and may remove it with everything in it.\n"
 
 
 def is_ours(folder: Path) -> bool:
@@ -31,14 +31,14 @@ def claim(folder: Path) -> None:
             return
         if folder.is_symlink() or any(folder.iterdir()):
             raise InstallError(
-                f"The folder {folder} is in use: it holds something that SynergyFace has not made.",
+                f"The folder {folder} contains something that SynergyFace has not made.",
                 "Set SYNERGYFACE_DATA, or --data at a terminal, to another folder.",
             )
         (folder / MARK).write_text(TEXT, encoding="utf-8")
     except OSError as error:
         raise InstallError(
             f"Cannot write to {folder}: {error.strerror or error}.",
-            "Change its rights, or set SYNERGYFACE_DATA to a folder that you may write to.",
+            "Check its permissions, or set SYNERGYFACE_DATA to a folder that you can write to.",
         ) from error
 
 

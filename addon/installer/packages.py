@@ -20,7 +20,7 @@ from .secrets import without_secrets
 
 Progress = Callable[[float, str], None]
 
-LOG_REMEDY = "The log says more; start again, and report it if it stays."
+LOG_REMEDY = "Start again. If it fails again, report what the log says."
 # Share of the whole time after which the environment is there to be filled.
 PREPARED = 0.05
 TORCH = "torch"
@@ -38,7 +38,7 @@ def make_environment(plan: Plan, environment: Path, report: Progress) -> None:
     """
     empty(environment)
     make = ("venv", str(environment))
-    run_logged(plan.python.path, make, lambda: report(0.0, "Making the environment"))
+    run_logged(plan.python.path, make, lambda: report(0.0, "Creating the environment"))
     if plan.wheels and not list(plan.wheels.glob("pip-*.whl")):
         return
     check = partial(report, PREPARED / 2, "Updating pip")

@@ -63,8 +63,8 @@ def find_payload() -> Payload:
     wheels = [p for p in folder.iterdir() if p.name.endswith(".whl")] if folder.is_dir() else []
     if not wheels:
         raise InstallError(
-            "This copy of the add-on does not carry the backend.",
-            "Build the extension by `python build_addon.py`, and install from its zip.",
+            "This copy of the add-on does not contain the backend.",
+            "Build the add-on with `python build_addon.py`, and install its zip.",
         )
     locks: dict[Lock, str] = {
         name: (here / LOCKS / f"{name}.txt").read_text("utf-8") for name in LOCK_NAMES

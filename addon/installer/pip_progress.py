@@ -27,7 +27,7 @@ class PipProgress:
     """
 
     def __init__(self, expected_bytes: int) -> None:
-        self.stage = "Asking for packages"
+        self.stage = "Looking for packages"
         self._expected = expected_bytes
         self._had = 0
         self._part = 0
@@ -59,7 +59,7 @@ class PipProgress:
             else:
                 self._had, self._part = self._had + size, 0
         elif found:
-            self.stage = f"Looking at {found[1]}"
+            self.stage = f"Checking {found[1]}"
         elif line.startswith("Installing collected packages"):
             self._had, self._part = self._expected, 0
             self.stage = "Unpacking the packages"

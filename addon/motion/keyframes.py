@@ -67,7 +67,10 @@ def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
     """
     present = np.flatnonzero(recording.motion.confidence > 0)
     if not present.size:
-        raise Problem("The face is in no frame of the clip.", "Choose another face or part of it.")
+        raise Problem(
+            "No frame of the video shows this face.",
+            "Choose another face, or another part of the video.",
+        )
     motion = _rows(smooth(recording.motion, style.strengths), present)
     placement = _place(motion, recording, style)
     # Before smoothing, so that it does not move the head as a whole.

@@ -34,7 +34,7 @@ from ..settings.animation import (
 )
 from ..tasks import Reporter
 from .base import Outcome, WhenIdle, given_or_kept
-from .choosing import Chooser, DroppedOnView
+from .choosing import DroppedOnView, FileChooser
 from .selection import EachHead
 from .showing import HeadMaker
 
@@ -42,9 +42,9 @@ log = logging.getLogger(__package__)
 
 SMOOTHING = tuple(SmoothingOptions.__annotations__)
 SAME_SMOOTHING = (
-    "Nothing has changed: the keys were made with these values. Move the Smoothing sliders first"
+    "Nothing has changed: the keyframes have these values already. Move the Smoothing sliders first"
 )
-HEAD_REMOVED = "The selected head was removed meanwhile; its motion went to another one"
+HEAD_REMOVED = "The selected head was removed. Its motion went to another head"
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
@@ -53,22 +53,22 @@ blender_operators: Any = bpy.ops
 # No REGISTER: it would offer to track the clip again, and to freeze Blender for it, whenever a
 # value in "Adjust Last Operation" changes. Smooth Again is for that.
 class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, bpy.types.Operator):
-    """Turn the motion of a face in a clip into keys of a head; run again to replace them"""
+    """Turn the motion of a face in a video into keyframes. Run it again to replace them"""
 
     bl_idname = "synergyface.animate_from_video"
     bl_label = "Animate from Video"
     bl_options = {"UNDO"}
+    job = "video"
 
-    filepath: bpy.props.StringProperty(name="Clip", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: bpy.props.StringProperty(name="Video", subtype="FILE_PATH", options={"SKIP_SAVE"})
     clip: bpy.props.StringProperty(
         name="Movie Clip",
-        description="Name of a movie clip of this file, in place of a file",
+        description="Movie clip in this .blend file to use instead of a file",
         options={"SKIP_SAVE"},
     )
     image: bpy.props.StringProperty(
         name="Image",
-        description="Name of an image of this file that is a film or a sequence, in place of a "
-        "file",
+        description="Video or image sequence in this .blend file to use instead of a file",
         options={"SKIP_SAVE"},
     )
 
@@ -115,21 +115,20 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
             if name:
                 block = blocks.get(name)
                 if block is None:
-                    raise Problem(f"This file has no {name!r}.", "Choose a clip that it has.")
+                    raise Problem(f"This .blend file has no {name!r}.", "Choose another clip.")
                 return clip_of_data_block(block, scene_of(context))
         return clip_of_file(self.filepath)
 
 
-class SYNERGYFACE_OT_choose_clip(Chooser, bpy.types.Operator):
-    """Choose a film, and turn the motion of the face in it into keys of a head"""
+class SYNERGYFACE_OT_choose_clip(FileChooser, bpy.types.Operator):
+    """Choose a video, and turn the motion of the face in it into keyframes"""
 
     bl_idname = "synergyface.choose_clip"
     bl_label = "Animate from Video"
     bl_options = {"INTERNAL"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(
-        default=";".join(f"*{suffix}" for suffix in FILM_SUFFIXES), options={"HIDDEN"}
+        default=";".join(f"*{suffix}" for suffix in FILM_SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
 
     def hand_over(self) -> None:
@@ -138,7 +137,7 @@ class SYNERGYFACE_OT_choose_clip(Chooser, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator):
-    """Make the keys anew, as the Smoothing sliders say, from the recording in the action"""
+    """Make the keyframes again from the recording, with the values of the Smoothing sliders"""
 
     bl_idname = "synergyface.smooth_again"
     bl_label = "Smooth Again"
@@ -178,7 +177,7 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
 
 
 class SYNERGYFACE_FH_clip(DroppedOnView, bpy.types.FileHandler):
-    """Lets a film be dropped on the 3D viewport's sidebar"""
+    """Drop a video on the sidebar of the 3D viewport"""
 
     bl_idname = "SYNERGYFACE_FH_clip"
     bl_label = "Animate from Video"
@@ -230,8 +229,8 @@ def video_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> Vid
     start, end = options.first_second, options.last_second
     if 0 < end <= start:
         raise Problem(
-            f"The clip would end at {end:g} s, before it begins at {start:g} s.",
-            "Set Out to a later time, or to 0 for the clip's end.",
+            f"Out ({end:g} s) is not later than In ({start:g} s).",
+            "Set Out to a later time, or to 0 for the end of the video.",
         )
     return VideoOrder(
         start=start or None,
@@ -256,7 +255,8 @@ def wanted_tracks(result: VideoResult, options: AnimationOptions) -> list[VideoT
     if not found:
         numbers = ", ".join(str(track.number) for track in result.tracks)
         raise Problem(
-            f"The clip has no face {options.number}.", f"Choose one of these numbers: {numbers}."
+            f"The video has no face with the number {options.number}.",
+            f"Choose one of these numbers: {numbers}.",
         )
     return found
 

@@ -24,6 +24,7 @@ class Switch(TaskOperator):
     A button is grey while it has nothing to do. A script may call them at any time.
     """
 
+    job = "backend"
     when_running: bool
 
     @classmethod
@@ -38,7 +39,7 @@ class Switch(TaskOperator):
 
 
 class SYNERGYFACE_OT_start_backend(Switch, bpy.types.Operator):
-    """Start the backend, or connect to the one that the preferences name"""
+    """Start the backend, or connect to the one in the preferences"""
 
     bl_idname = "synergyface.start_backend"
     bl_label = "Start Backend"
@@ -70,7 +71,7 @@ class SYNERGYFACE_OT_stop_backend(Switch, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, value: Any) -> None:
         """Tell."""
-        self.report({"INFO"}, "The backend is stopped")
+        self.report({"INFO"}, "The backend has stopped")
 
 
 class SYNERGYFACE_OT_open_log(ReportingOperator, bpy.types.Operator):
@@ -90,7 +91,7 @@ class SYNERGYFACE_OT_open_log(ReportingOperator, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_copy_diagnostics(ReportingOperator, bpy.types.Operator):
-    """Copy versions, the backend's state and the last errors, to paste into a report"""
+    """Copy versions, the state of the backend and recent errors, for a bug report"""
 
     bl_idname = "synergyface.copy_diagnostics"
     bl_label = "Copy Diagnostics"
@@ -100,7 +101,7 @@ class SYNERGYFACE_OT_copy_diagnostics(ReportingOperator, bpy.types.Operator):
         """Copy."""
         current = runtime()
         window_manager_of(context).clipboard = current.diagnostics.report(current.connection)
-        self.report({"INFO"}, "The diagnostics are in the clipboard")
+        self.report({"INFO"}, "The diagnostics were copied to the clipboard")
         return {"FINISHED"}
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import bpy
 
 from ..connection.client import BackendError
 from ..problems import NotNow, Problem
-from ..runtime import runtime
+from ..runtime import Job, runtime
 from ..scene.opened import window_manager_of
-from ..tasks import CancelledError, Reporter, Task
+from ..tasks import CancelledError, Progress, Reporter, Task
 
 TIMER_SECONDS = 0.1
 # Blender's own jobs, besides playing.
@@ -57,8 +57,8 @@ class ReportingOperator:
             log.exception("%s failed [%s]", self.bl_label, runtime().diagnostics.versions)
             self.report(
                 {"ERROR"},
-                f"{self.bl_label} failed for a reason that the add-on does not know. "
-                "Copy Diagnostics in its preferences holds what to report.",
+                f"{self.bl_label} failed unexpectedly. Click Copy Diagnostics in the add-on's "
+                "preferences, and report what it copies.",
             )
         return {"CANCELLED"}
 
@@ -79,8 +79,14 @@ class TaskOperator(ReportingOperator):
     3D viewport cancels (see `cancelling`) unless `esc_cancels` is False. If the result cannot be
     used while the user does something else (`NotNow`), it waits for that to end. Executed by a
     script, or without a user interface, it waits for the task.
+
+    Attributes
+    ----------
+    job
+        What the task is for; the panel that offers it shows the progress.
     """
 
+    job: ClassVar[Job]
     esc_cancels = True
     _task: Task[Any] | None = None
 
@@ -103,7 +109,9 @@ class TaskOperator(ReportingOperator):
     def begin(self, context: bpy.types.Context) -> Outcome:
         """Start the task, and let `modal` look after it."""
         if runtime().busy:
-            raise Problem("SynergyFace is still at work.", "Wait for it, or cancel it.")
+            raise Problem(
+                "SynergyFace is busy with another job.", "Wait until it has finished, or cancel it."
+            )
         current = runtime()
         manager: Any = context.window_manager
         self._task = current.task = Task(self.work(context))
@@ -123,8 +131,8 @@ class TaskOperator(ReportingOperator):
             return {"PASS_THROUGH"}
         if task.pump():
             return self.guard(self._end, context)
-        hint = " (Esc over a 3D viewport cancels)" if self.esc_cancels else ""
-        _show(context, f"{self.bl_label}: {_text(task)}{hint}")
+        hint = " (to cancel, press Esc over a 3D viewport)" if self.esc_cancels else ""
+        _show(context, f"{self.bl_label}: {words(task.progress)}{hint}")
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -140,8 +148,8 @@ class TaskOperator(ReportingOperator):
         except NotNow as obstacle:
             _show(
                 context,
-                f"{self.bl_label}: {obstacle.message} The result waits "
-                "(Esc over a 3D viewport drops it)",
+                f"{self.bl_label}: {obstacle.message} The result waits (to drop it, press Esc "
+                "over a 3D viewport)",
             )
             return {"PASS_THROUGH"}
         except BaseException:
@@ -176,16 +184,18 @@ def given_or_kept(operator: Any, settings: Any, names: Iterable[str]) -> Any:
     )
 
 
+def words(progress: Progress) -> str:
+    """How far the work is, and everything that is known of what is being done."""
+    where = ", ".join(filter(None, (progress.part, progress.subject)))
+    stage = f"{where}: {progress.stage}" if where else progress.stage
+    return f"{stage} {progress.fraction:.0%}" if progress.fraction else stage
+
+
 def _stoppable(context: bpy.types.Context) -> bool:
     """Whether something plays or renders, which Esc stops."""
     windows = window_manager_of(context).windows
     playing = any(window.screen.is_animation_playing for window in windows)
     return playing or any(map(bpy.app.is_job_running, STOPPED_BY_ESC))
-
-
-def _text(task: Task[Any]) -> str:
-    progress = task.progress
-    return f"{progress.stage} {progress.fraction:.0%}" if progress.fraction else progress.stage
 
 
 def _show(context: bpy.types.Context, text: str | None) -> None:

@@ -20,7 +20,7 @@ from ..scene import identity
 from ..settings.batch import FILE_EACH, OPTIONS, BatchOptions
 from ..tasks import Reporter, Task
 from .base import Outcome, TaskOperator, WhenIdle, given_or_kept
-from .choosing import Chooser
+from .choosing import FolderChooser
 from .showing import HeadMaker
 
 # The stubs of bpy know Blender's own operators only.
@@ -28,11 +28,12 @@ blender_operators: Any = bpy.ops
 
 
 class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator):
-    """Turn the photos of a folder into heads, its films into actions; run again to go on"""
+    """Make heads from the photos in a folder, actions from its videos. Run it again to continue"""
 
     bl_idname = "synergyface.batch"
-    bl_label = "Batch"
+    bl_label = "Process Folder"
     bl_options = {"UNDO"}
+    job = "folder"
 
     directory: bpy.props.StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
 
@@ -68,7 +69,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         """A file's task has ended: go on with the next one, unless the user stopped it."""
         assert self._task is not None
         if self._settle(context, self._task):
-            self._task = runtime().task = Task(self._batch.work)
+            self._task = runtime().task = Task(self._batch.work, self._task.progress)
             return {"RUNNING_MODAL"}
         self._leave(context)
         return self._report_end(context)
@@ -84,7 +85,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
 
     def _begun(self, context: bpy.types.Context) -> Batch:
         if not self.directory:
-            raise Problem("No folder is given.", "Set directory to a folder of photos or films.")
+            raise Problem("No folder is given.", "Set directory to a folder of photos or videos.")
         folder = _absolute(self.directory)
         items = items_of(context, folder)
         settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
@@ -105,19 +106,17 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         heads = [head for uid in result.heads if (head := identity.head_in_use(uid)) is not None]
         self.show(context, heads)
         where = self._workplace.words(context) if heads else ""
-        self.report({"INFO"}, f"{batch.summary}{where}; see the text {result.table!r}")
+        self.report({"INFO"}, f"{batch.summary}{where}. See the text {result.table!r}")
         self.tell_notices()
         return {"FINISHED"}
 
 
-class SYNERGYFACE_OT_choose_folder(Chooser, bpy.types.Operator):
-    """Choose a folder of photos or films for a batch"""
+class SYNERGYFACE_OT_choose_folder(FolderChooser, bpy.types.Operator):
+    """Choose a folder, and make heads and animations from its photos and videos"""
 
     bl_idname = "synergyface.choose_folder"
-    bl_label = "Batch"
+    bl_label = "Process Folder"
     bl_options = {"INTERNAL"}
-
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
 
     def hand_over(self) -> None:
         """To the batch."""

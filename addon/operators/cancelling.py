@@ -34,7 +34,7 @@ class Cancelling(ReportingOperator):
 
 
 class SYNERGYFACE_OT_cancel(Cancelling, bpy.types.Operator):
-    """Stop the work that is going on"""
+    """Stop the job that is running"""
 
     bl_idname = "synergyface.cancel"
     bl_label = "Cancel"
@@ -42,10 +42,10 @@ class SYNERGYFACE_OT_cancel(Cancelling, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_cancel_by_key(Cancelling, bpy.types.Operator):
-    """Stop the work that is going on, if the key has nothing else to stop"""
+    """Stop the job that is running, unless the key stops something else"""
 
     bl_idname = "synergyface.cancel_by_key"
-    bl_label = "Cancel SynergyFace's Work"
+    bl_label = "Cancel SynergyFace Job"
     bl_options = {"INTERNAL"}
 
     @classmethod

@@ -16,12 +16,20 @@ from ..scene.motion_table import is_animated, motion_table, write_motion
 from ..scene.opened import scene_of
 from ..scene.selected import chosen_head, chosen_heads
 from .base import Outcome, ReportingOperator
+from .choosing import remember_folder, remembered_folder
 from .selection import NeedsHead
+
+# All of them write to the folder that was chosen last.
+EXPORTS = "export"
 
 FORMATS = (
     ("glb", "GLB", "One file with texture, shape keys and animation, for games and the web"),
     ("fbx", "FBX", "One file with texture, shape keys and animation, for other 3D programs"),
-    ("obj", "OBJ", "The mesh as it looks, its material and texture, and one file per shape key"),
+    (
+        "obj",
+        "OBJ",
+        "The mesh as it is shown, with material and texture. Each shape key is a file of its own",
+    ),
 )
 
 
@@ -60,12 +68,13 @@ class FileOperator(NeedsHead, ReportingOperator):
         path = Path(bpy.path.abspath(self._with_suffix(self.filepath))).expanduser()
         if not path.parent.is_dir():
             raise Problem(f"There is no folder {path.parent}.", "Choose another folder.")
+        remember_folder(EXPORTS, str(path))
         return path
 
     def _browse(self, context: bpy.types.Context) -> Outcome:
         name = bpy.path.clean_name(chosen_head(context).name) + self.suffix()
         folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-        self.filepath = str(folder / name)
+        self.filepath = str(Path(remembered_folder(EXPORTS) or folder) / name)
         manager: Any = context.window_manager
         manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
@@ -81,20 +90,20 @@ class SYNERGYFACE_OT_export_head(FileOperator, bpy.types.Operator):
     bl_label = "Export Head"
     bl_options = set()
 
-    file_format: bpy.props.EnumProperty(name="Format", description="Kind of file", items=FORMATS)
+    file_format: bpy.props.EnumProperty(name="Format", description="File format", items=FORMATS)
     shape_keys: bpy.props.BoolProperty(
         name="Shape Keys as Files",
-        description="OBJ has no shape keys: write one more OBJ for each",
+        description="OBJ cannot hold shape keys. Write each as an OBJ file of its own",
         default=True,
     )
     overwrite: bpy.props.BoolProperty(
-        name="Overwrite Files Beside It",
-        description="OBJ: replace files that have the names of its material, texture and shape "
-        "keys; else these get a number",
+        name="Overwrite Other Files",
+        description="Replace existing files of material, texture and shape keys (OBJ). "
+        "Otherwise the new ones get a number",
         options={"SKIP_SAVE"},
     )
     motion: bpy.props.BoolProperty(
-        name="Animation", description="GLB and FBX: write the present animation too", default=True
+        name="Animation", description="Write the current animation too (GLB and FBX)", default=True
     )
 
     def suffix(self) -> str:
@@ -119,13 +128,13 @@ class SYNERGYFACE_OT_export_head(FileOperator, bpy.types.Operator):
             motion=self.motion,
             overwrite=self.overwrite,
         )
-        others = "" if beside == path.stem else f"; the files beside it are called {beside}"
+        others = "" if beside == path.stem else f". The files beside it are called {beside}"
         self.report({"INFO"}, f"Wrote {head.name!r} to {path}{others}")
         return {"FINISHED"}
 
 
 class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
-    """Write the head's animation as a table: place, rotation and expression in every frame"""
+    """Write position, rotation and expression of every frame as a table"""
 
     bl_idname = "synergyface.export_motion"
     bl_label = "Export Animation"

@@ -16,7 +16,7 @@ from .selection import EachHead
 
 
 class SYNERGYFACE_OT_apply_photo_pose(EachHead, bpy.types.Operator):
-    """Give the head the pose that it has in the photo, or take that pose away again"""
+    """Turn the head as it is in the photo, or turn it back"""
 
     bl_idname = "synergyface.apply_photo_pose"
     bl_label = "Apply Photo Pose"
@@ -25,9 +25,9 @@ class SYNERGYFACE_OT_apply_photo_pose(EachHead, bpy.types.Operator):
     action: bpy.props.EnumProperty(
         name="Action",
         items=(
-            ("TOGGLE", "Toggle", "Apply it where it is not applied, else reset it"),
-            ("APPLY", "Apply", "Give the head the photo's pose"),
-            ("RESET", "Reset", "Give the head the transform that it had before"),
+            ("TOGGLE", "Toggle", "Apply the pose, or reset it if it is applied"),
+            ("APPLY", "Apply", "Turn the head as it is in the photo"),
+            ("RESET", "Reset", "Turn the head back"),
         ),
         options={"SKIP_SAVE"},
     )
@@ -42,7 +42,7 @@ class SYNERGYFACE_OT_apply_photo_pose(EachHead, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_landmarks(EachHead, bpy.types.Operator):
-    """Put Empties on the 68 landmarks, which follow expression and pose; or remove them"""
+    """Add Empties at the 68 landmarks, or remove them. They follow expression and pose"""
 
     bl_idname = "synergyface.landmarks"
     bl_label = "Landmarks"
@@ -51,8 +51,8 @@ class SYNERGYFACE_OT_landmarks(EachHead, bpy.types.Operator):
     action: bpy.props.EnumProperty(
         name="Action",
         items=(
-            ("TOGGLE", "Toggle", "Add them where there are none, else remove them"),
-            ("ADD", "Add", "Put an Empty on every landmark that has none"),
+            ("TOGGLE", "Toggle", "Add the landmarks, or remove them if there are any"),
+            ("ADD", "Add", "Add an Empty at each landmark that has none"),
             ("REMOVE", "Remove", "Remove the Empties"),
         ),
         options={"SKIP_SAVE"},
@@ -76,15 +76,15 @@ class SYNERGYFACE_OT_show_region(EachHead, bpy.types.Operator):
 
     region: bpy.props.EnumProperty(
         name="Part",
-        description="The vertex group of that name",
-        items=(("ears", "Ears", "Both ears"), ("neck", "Neck", "All that is below the jaw")),
+        description="The part of the head to show or hide",
+        items=(("ears", "Ears", "Both ears"), ("neck", "Neck", "Everything below the jaw")),
     )
     action: bpy.props.EnumProperty(
         name="Action",
         items=(
-            ("TOGGLE", "Toggle", "Show it where it is hidden, else hide it"),
-            ("SHOW", "Show", "Show it"),
-            ("HIDE", "Hide", "Hide it"),
+            ("TOGGLE", "Toggle", "Show the part, or hide it if it is shown"),
+            ("SHOW", "Show", "Show the part"),
+            ("HIDE", "Hide", "Hide the part"),
         ),
         options={"SKIP_SAVE"},
     )
@@ -97,7 +97,7 @@ class SYNERGYFACE_OT_show_region(EachHead, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_subdivide(EachHead, bpy.types.Operator):
-    """Subdivide the head in renders; the viewport keeps the plain mesh"""
+    """Subdivide the head in renders. The viewport keeps the plain mesh"""
 
     bl_idname = "synergyface.subdivide"
     bl_label = "Subdivide in Renders"
@@ -105,7 +105,7 @@ class SYNERGYFACE_OT_subdivide(EachHead, bpy.types.Operator):
 
     levels: bpy.props.IntProperty(
         name="Levels",
-        description="Each makes four triangles of one; 0 takes the subdivision away",
+        description="Each level splits a triangle into four. 0 removes the subdivision",
         min=0,
         max=MAX_SUBDIVISION,
         default=1,

@@ -5,7 +5,6 @@
 # Class attributes such as bl_options are Blender's own way to declare them.
 # ruff: noqa: RUF012
 
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -22,17 +21,17 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene.opened import window_manager_of
 from ..tasks import Reporter
+from ..wrapping import MARGIN_PIXELS, draw_text
 from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
 
 DIALOG_WIDTH = 560
-LINE_CHARACTERS = 88
 
 # The stubs of bpy know Blender's own operators only.
 blender_operators: Any = bpy.ops
 
 
 class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Operator):
-    """Say what will be fetched, how large it is and from where, and install it if you agree"""
+    """Show what will be downloaded, how much and from where. Install it if you agree"""
 
     bl_idname = "synergyface.ask_to_install"
     bl_label = "Install Backend"
@@ -53,8 +52,7 @@ class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Opera
         layout: Any = self.layout
         column = layout.column(align=True)
         for text in (*self._lines, "", f"Basel Face Model: {BFM_LICENCE}"):
-            for line in textwrap.wrap(text, LINE_CHARACTERS) or [""]:
-                column.label(text=line)
+            draw_text(column, context, text, pixels=DIALOG_WIDTH - MARGIN_PIXELS)
         layout.prop(self, "accept_bfm_license")
 
     def run(self, context: bpy.types.Context) -> Outcome:
@@ -74,11 +72,12 @@ class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Opera
 
 
 class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
-    """Install the backend, or repair or update it, as the preferences say"""
+    """Install, repair or update the backend as the preferences say"""
 
     bl_idname = "synergyface.install_backend"
     bl_label = "Install Backend"
     bl_options = {"INTERNAL"}
+    job = "installation"
     # It takes minutes, in which Esc is pressed for many reasons.
     esc_cancels = False
 
@@ -92,7 +91,7 @@ class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
         """Check what Blender knows; the rest is the worker's."""
         if not self.accept_bfm_license:
             raise Problem(
-                "The Basel Face Model's licence has to be accepted before it is fetched.",
+                "The Basel Face Model's licence was not accepted.",
                 "Tick the box if you accept it.",
             )
         options, connection = install_options(context), runtime().connection
@@ -102,7 +101,7 @@ class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
     def finish(self, context: bpy.types.Context, value: dict[str, Any]) -> None:
         """Tell."""
         version, device = value.get("version"), value.get("device")
-        self.report({"INFO"}, f"The backend {version} is installed, and runs on {device}")
+        self.report({"INFO"}, f"Backend {version} is installed. It runs on {device}")
 
 
 def planned(options: Options) -> Plan:
@@ -121,7 +120,7 @@ def planned(options: Options) -> Plan:
 
 
 def _install(options: Options, connection: Connection, report: Reporter) -> dict[str, Any]:
-    report(0.0, "Looking at this computer")
+    report(0.0, "Checking this computer")
     plan = planned(options)
     # The one in use is started again by whoever needs it, be it the new one or still the old one.
     connection.stop()
@@ -134,9 +133,9 @@ def _install(options: Options, connection: Connection, report: Reporter) -> dict
 def _require_online(options: Options) -> None:
     if options.wheels is None and not bpy.app.online_access:
         raise Problem(
-            "Blender is set to stay offline.",
-            "Switch on Preferences > System > Network > Allow Online Access, or choose a folder of "
-            "wheels in the add-on's preferences.",
+            "Online access is turned off in Blender.",
+            "Turn on Preferences > System > Network > Allow Online Access, or choose a folder "
+            "of wheels in the add-on's preferences.",
         )
 
 

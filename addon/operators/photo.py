@@ -16,13 +16,14 @@ from ..contract import PHOTO_SUFFIXES
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
+from ..scene import identity
 from ..scene.build import put_faces
 from ..scene.opened import scene_of
 from ..scene.photo import Photo, photo_of_file, photo_of_image
 from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter
 from .base import Outcome, WhenIdle
-from .choosing import Chooser, DroppedOnView
+from .choosing import DroppedOnView, FileChooser
 from .showing import HeadMaker
 
 log = logging.getLogger(__package__)
@@ -34,28 +35,29 @@ blender_operators: Any = bpy.ops
 class PhotoOperator(HeadMaker):
     """Base of the operators that turn a photo into heads."""
 
+    job = "photo"
     which: bpy.props.EnumProperty(
         name="Faces",
-        description="Which faces of the photo become heads",
+        description="The faces in the photo to make heads from",
         items=WHICH,
         options={"SKIP_SAVE"},
     )
     texture_size: bpy.props.EnumProperty(
         name="Texture",
-        description="Side of the square texture",
+        description="Width and height of the texture",
         items=TEXTURE_SIZES,
         default="1024",
         options={"SKIP_SAVE"},
     )
     texture_mode: bpy.props.EnumProperty(
         name="Fill",
-        description="What the texture shows where the photo does not show the face",
+        description="How to fill the parts of the texture that the photo does not show",
         items=TEXTURE_MODES,
         options={"SKIP_SAVE"},
     )
     subdivision: bpy.props.IntProperty(
         name="Subdivision",
-        description="Levels of smooth subdivision that new heads have in renders",
+        description="Subdivision levels of new heads in renders",
         min=0,
         max=MAX_SUBDIVISION,
         options={"SKIP_SAVE"},
@@ -72,7 +74,8 @@ class PhotoOperator(HeadMaker):
         self._subdivision = self._choice(context, "subdivision")
         self._source, self._name = photo.source, photo.name
         size: Any = int(self._choice(context, "texture_size"))
-        order = Order(self._choice(context, "which"), size, self._choice(context, "texture_mode"))
+        self._mode = mode = self._choice(context, "texture_mode")
+        order = Order(self._choice(context, "which"), size, mode)
         connection, location = runtime().connection, backend_location(context)
         log.info("Face from Image: %s, %s", photo.source, order)
         return lambda report: reconstruct(connection, location, photo.read, order, report)
@@ -88,6 +91,8 @@ class PhotoOperator(HeadMaker):
             value.result,
             self._subdivision,
         )
+        for head in heads:
+            head[identity.TEXTURE_MODE] = self._mode
         made = f"{len(heads)} head{'s' if len(heads) != 1 else ''} from {self._name}"
         self.report({"INFO"}, made + self.show(context, heads))
 
@@ -102,7 +107,7 @@ class PhotoOperator(HeadMaker):
 # No REGISTER on these two: it would offer to run the whole reconstruction again, and to freeze
 # Blender for it, whenever a value in "Adjust Last Operation" changes.
 class SYNERGYFACE_OT_face_from_image(PhotoOperator, bpy.types.Operator):
-    """Reconstruct the face in a photo as a textured head; run again to update it"""
+    """Make a textured head from the face in a photo. Run it again to update the head"""
 
     bl_idname = "synergyface.face_from_image"
     bl_label = "Face from Image"
@@ -120,20 +125,19 @@ class SYNERGYFACE_OT_face_from_image(PhotoOperator, bpy.types.Operator):
     def photo(self, context: bpy.types.Context) -> Photo:
         """The file."""
         if not self.filepath:
-            raise Problem("No photo is given.", "Set filepath to an image file.")
+            raise Problem("No photo is given.", "Set filepath to a photo.")
         return photo_of_file(self.filepath)
 
 
-class SYNERGYFACE_OT_choose_photo(Chooser, bpy.types.Operator):
-    """Choose a photo, and reconstruct the face in it as a textured head"""
+class SYNERGYFACE_OT_choose_photo(FileChooser, bpy.types.Operator):
+    """Choose a photo, and make a textured head from the face in it"""
 
     bl_idname = "synergyface.choose_photo"
     bl_label = "Face from Image"
     bl_options = {"INTERNAL"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(
-        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"}
+        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
 
     def hand_over(self) -> None:
@@ -142,15 +146,15 @@ class SYNERGYFACE_OT_choose_photo(Chooser, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_face_from_active_image(WhenIdle, PhotoOperator, bpy.types.Operator):
-    """Reconstruct the face in the image that is open in an image editor"""
+    """Make a textured head from the image that is open in an image editor"""
 
     bl_idname = "synergyface.face_from_active_image"
-    bl_label = "Face from Active Image"
+    bl_label = "Face from Open Image"
     bl_options = {"UNDO"}
 
     image: bpy.props.StringProperty(
         name="Image",
-        description="Name of the image; empty takes the one that is open",
+        description="Name of the image. Empty: the one that is open",
         options={"SKIP_SAVE"},
     )
 
@@ -163,7 +167,7 @@ class SYNERGYFACE_OT_face_from_active_image(WhenIdle, PhotoOperator, bpy.types.O
 
 
 class SYNERGYFACE_FH_photo(DroppedOnView, bpy.types.FileHandler):
-    """Lets a photo be dropped on the 3D viewport or its sidebar"""
+    """Drop a photo on the 3D viewport or its sidebar"""
 
     bl_idname = "SYNERGYFACE_FH_photo"
     bl_label = "Face from Image"

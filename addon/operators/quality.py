@@ -17,9 +17,9 @@ QUALITIES: dict[str, dict[str, Any]] = {
     "high": {"texture_size": "2048", "subdivision": 1},
 }
 ITEMS = (
-    ("draft", "Draft", "Small texture, plain mesh: to try photos"),
-    ("standard", "Standard", "As sharp as most photos"),
-    ("high", "High", "For close-ups: large texture, smooth in renders"),
+    ("draft", "Draft", "Small texture and plain mesh, to try photos quickly"),
+    ("standard", "Standard", "Enough for most photos"),
+    ("high", "High", "Large texture, smooth in renders, for close-ups"),
 )
 
 
@@ -32,7 +32,7 @@ def quality_of(settings: Any) -> str:
 
 
 class SYNERGYFACE_OT_set_quality(ReportingOperator, bpy.types.Operator):
-    """Choose texture size and subdivision of new heads together"""
+    """Set texture size and subdivision of new heads together"""
 
     bl_idname = "synergyface.set_quality"
     bl_label = "Quality"

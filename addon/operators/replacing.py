@@ -22,7 +22,7 @@ from ..scene.photo import photo_of_file
 from ..settings.heads import TEXTURE_MODES
 from ..tasks import Reporter
 from .base import TaskOperator, WhenIdle, given_or_kept
-from .choosing import Chooser
+from .choosing import FileChooser
 from .photo import PHOTO_SUFFIXES
 from .selection import NeedsHead
 from .texture import size_of_texture
@@ -41,16 +41,17 @@ class NeedsHeadAndIdle(NeedsHead):
 
 
 class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Operator):
-    """Make the head anew from another photo, or from its own that lies elsewhere now"""
+    """Make the head again from another photo, or from its own photo if that was moved"""
 
     bl_idname = "synergyface.replace_photo"
     bl_label = "Replace Photo"
     bl_options = {"UNDO"}
+    job = "replacement"
 
     filepath: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
     texture_mode: bpy.props.EnumProperty(
         name="Fill",
-        description="What the texture shows where the photo does not show the face",
+        description="How to fill the parts of the texture that the photo does not show",
         items=TEXTURE_MODES,
         options={"SKIP_SAVE"},
     )
@@ -58,18 +59,18 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect photo, heads and connection."""
         if not self.filepath:
-            raise Problem("No photo is given.", "Set filepath to an image file.")
+            raise Problem("No photo is given.", "Set filepath to a photo.")
         self._photo = photo = photo_of_file(self.filepath)
         self._heads = heads = Head.chosen(context)
         for head in heads:
             identity.check_editable(head.object, head.mesh)
             if head.fit is None:
                 raise Problem(
-                    f"The head {head.name!r} does not come from a photo.",
-                    "Make a head of this one with Face from Image.",
+                    f"The head {head.name!r} was not made from a photo.",
+                    "Select a head that Face from Image has made.",
                 )
         scene: Any = scene_of(context)
-        fill = given_or_kept(self, scene.synergyface, ["texture_mode"]).texture_mode
+        self._fill = fill = given_or_kept(self, scene.synergyface, ["texture_mode"]).texture_mode
         size: Any = max(map(size_of_texture, heads))
         connection, location = runtime().connection, backend_location(context)
         order = Order("all", size, fill)
@@ -79,22 +80,23 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
         """Write into the heads, all at once."""
         heads = [head.object for head in self._heads if head.in_use]
         if not heads:
-            raise Problem("The head was removed meanwhile.")
+            raise Problem("The head was removed.")
         replace_faces(heads, self._photo.source, value.model, value.result)
+        for head in heads:
+            head[identity.TEXTURE_MODE] = self._fill
         count = f"{len(heads)} head{'s' if len(heads) != 1 else ''}"
-        self.report({"INFO"}, f"{count} made anew from {self._photo.name}")
+        self.report({"INFO"}, f"{count} updated from {self._photo.name}")
 
 
-class SYNERGYFACE_OT_choose_replacement(NeedsHeadAndIdle, Chooser, bpy.types.Operator):
-    """Choose another photo for the head, or its own where it lies now"""
+class SYNERGYFACE_OT_choose_replacement(NeedsHeadAndIdle, FileChooser, bpy.types.Operator):
+    """Choose another photo for the head, or its own photo if that was moved"""
 
     bl_idname = "synergyface.choose_replacement"
     bl_label = "Replace Photo"
     bl_options = {"INTERNAL"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(
-        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"}
+        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
 
     def hand_over(self) -> None:

@@ -50,10 +50,10 @@ class HeadMaker(TaskOperator):
         if not shown:
             return ""
         hider = viewport.enclosing(layer, shown[0])
-        words = "" if hider is None else f", inside of {hider.name!r}: hide that to see it"
+        words = "" if hider is None else f", inside {hider.name!r}. Hide that to see it"
         area = viewport.open_viewport(context)
         if context.mode != "OBJECT" or area is None or viewport.outlook(area) != self._outlook:
             return words
         viewport.frame(area, shown)
         textured = viewport.show_textures(area)
-        return words + ("; the viewport shows textures now" if textured else "")
+        return words + (". The viewport shows textures now" if textured else "")

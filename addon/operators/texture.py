@@ -29,22 +29,23 @@ SIZES = tuple(int(name) for name, *_ in TEXTURE_SIZES)
 
 
 class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator):
-    """Make the head's texture from its photo again, in another way; shape and motion stay"""
+    """Make the head's texture again from its photo. Shape and motion stay as they are"""
 
     bl_idname = "synergyface.change_texture"
     bl_label = "Change Texture"
     bl_options = {"UNDO"}
+    job = "texture"
 
     mode: bpy.props.EnumProperty(
         name="Fill",
-        description="What the texture shows where the photo does not show the face",
+        description="How to fill the parts of the texture that the photo does not show",
         items=TEXTURE_MODES,
         options={"SKIP_SAVE"},
     )
     texture_size: bpy.props.EnumProperty(
         name="Texture",
-        description="Side of the square texture",
-        items=(("KEEP", "As It Is", "The size that the head's texture has"), *TEXTURE_SIZES),
+        description="Width and height of the texture",
+        items=(("KEEP", "Keep", "The size of the present texture"), *TEXTURE_SIZES),
         options={"SKIP_SAVE"},
     )
 
@@ -59,11 +60,12 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
         """Put the textures on, all at once."""
         kept = [(head, png) for head, png in zip(self._heads, value, strict=True) if head.in_use]
         if not kept:
-            raise Problem("The head was removed while its texture was made.")
+            raise Problem("The head was removed before its texture was ready.")
         for head, png in kept:
             head.put_texture(png)
+            head.object[identity.TEXTURE_MODE] = self.mode
         gone = len(self._heads) - len(kept)
-        removed = f"; {gone} removed meanwhile" if gone else ""
+        removed = f", {gone} removed before" if gone else ""
         count = f"{len(kept)} texture{'s' if len(kept) != 1 else ''}"
         self.report({"INFO"}, f"{count} made{removed}")
 
@@ -72,8 +74,8 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
         fit = head.fit
         if fit is None:
             raise Problem(
-                f"The head {head.name!r} does not come from a photo.",
-                "Make it with Face from Image, or select another head.",
+                f"The head {head.name!r} was not made from a photo.",
+                "Select a head that Face from Image has made.",
             )
         photo, size = photo_of_source(head.source, scene), self.texture_size
         side: Any = size_of_texture(head) if size == "KEEP" else int(size)

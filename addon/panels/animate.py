@@ -9,13 +9,14 @@ from typing import Any
 
 import bpy
 
-from ..operators.selection import chosen_heads
+from ..progress_view import draw_progress
 from ..scene.animation import recorded_action
-from .sidebar import CATEGORY, ImagePanel, SidebarPanel, draw_progress
+from ..scene.selected import chosen_heads
+from .sidebar import CATEGORY, ImagePanel, SidebarPanel
 
 
 class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
-    """Clip in, keys out"""
+    """Turn the motion of a face in a video into keyframes"""
 
     bl_label = "Animate"
     bl_options = {"DEFAULT_CLOSED"}
@@ -23,11 +24,12 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
         layout: Any = self.layout
-        if draw_progress(layout):
-            return
         column = layout.column(align=True)
         column.scale_y = 1.4
-        column.operator("synergyface.choose_clip", text="Animate from Video…", icon="FILE_MOVIE")
+        if not draw_progress(column, context, "video"):
+            column.operator(
+                "synergyface.choose_clip", text="Animate from Video…", icon="FILE_MOVIE"
+            )
         if any(recorded_action(head) for head in chosen_heads(context)):
             column.operator("synergyface.smooth_again", icon="SMOOTHCURVE")
         scene: Any = context.scene
@@ -36,7 +38,7 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         column = layout.column()
         column.row().prop(settings, "head", expand=True)
-        column.row().prop(settings, "faces", expand=True)
+        column.prop(settings, "faces")
         if settings.faces == "number":
             column.prop(settings, "number")
         column = layout.column(align=True)
@@ -51,7 +53,7 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
 
 
 class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
-    """What Smooth Again can change later"""
+    """How strongly to smooth the motion"""
 
     bl_label = "Smoothing"
     bl_parent_id = "SYNERGYFACE_PT_animate"
@@ -68,7 +70,7 @@ class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
 
 
 class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
-    """The open movie clip as the film"""
+    """Animate a head from the movie clip that is open"""
 
     bl_label = "Animate"
     bl_category = CATEGORY
@@ -78,11 +80,11 @@ class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
         space: Any = context.space_data
-        _draw_open(self.layout, clip=space.clip.name if space.clip else "")
+        _draw_open(self.layout, context, clip=space.clip.name if space.clip else "")
 
 
 class SYNERGYFACE_PT_film(ImagePanel, bpy.types.Panel):
-    """The open image as the film, if it is one"""
+    """Animate a head from the video or image sequence that is open"""
 
     bl_label = "Animate"
 
@@ -95,12 +97,12 @@ class SYNERGYFACE_PT_film(ImagePanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
         image: Any = getattr(context, "edit_image", None)
-        _draw_open(self.layout, image=image.name)
+        _draw_open(self.layout, context, image=image.name)
 
 
-def _draw_open(layout: Any, **source: str) -> None:
+def _draw_open(layout: Any, context: bpy.types.Context, **source: str) -> None:
     """Button for the clip that is open; the settings are in the 3D viewport's sidebar."""
-    if draw_progress(layout):
+    if draw_progress(layout, context, "video"):
         return
     [(name, value)] = source.items()
     row = layout.row()

@@ -1,4 +1,4 @@
-"""The backend's state in one line, with the button that solves its problem."""
+"""The backend's state, with the button that solves its problem."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from .sidebar import SidebarPanel
 
 
 class SYNERGYFACE_PT_backend(SidebarPanel, bpy.types.Panel):
-    """How the program is doing that does the work"""
+    """State of the backend, the program that does the work"""
 
     bl_label = "Backend"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
         layout: Any = self.layout
-        row = layout.row()
         mode = backend_location(context).mode
-        draw_status(row, mode)
-        draw_remedy(row, mode)
+        draw_status(layout, context, mode)
+        draw_remedy(layout, context, mode)
         if runtime().connection.status.state == "failed":
-            there = row.operator("preferences.addon_show", text="Preferences…")
+            there = layout.operator(
+                "preferences.addon_show", text="Open Preferences…", icon="PREFERENCES"
+            )
             there.module = SYNERGYFACE_preferences.bl_idname
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import bpy
 
 from ..batch.results import FileEach, InThisFile
+from ..progress_view import draw_progress
 from ..settings.batch import FILE_EACH
-from .sidebar import SidebarPanel, draw_progress
+from ..wrapping import draw_text
+from .sidebar import SidebarPanel
 
 
 class SYNERGYFACE_PT_batch(SidebarPanel, bpy.types.Panel):
-    """A folder in, many heads out"""
+    """Make heads and animations from all files in a folder"""
 
     bl_label = "Batch"
     bl_options = {"DEFAULT_CLOSED"}
@@ -23,21 +25,20 @@ class SYNERGYFACE_PT_batch(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Called by Blender."""
         layout: Any = self.layout
-        if draw_progress(layout):
-            return
-        layout.operator("synergyface.choose_folder", text="Batch of a Folder…", icon="FILE_FOLDER")
+        if not draw_progress(layout, context, "folder"):
+            layout.operator("synergyface.choose_folder", text="Process Folder…", icon="FILE_FOLDER")
         scene: Any = context.scene
         settings = scene.synergyface.batch
         each = settings.result == FILE_EACH
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.row().prop(settings, "result", expand=True)
+        column.prop(settings, "result")
         if each:
             column.prop(settings, "output")
         table = (FileEach if each else InThisFile).table
         if table in bpy.data.texts:
-            layout.label(text=f"Results: text {table!r}", icon="TEXT")
+            draw_text(layout, context, f"Results are in the text {table!r}", icon="TEXT")
 
 
 CLASSES = (SYNERGYFACE_PT_batch,)

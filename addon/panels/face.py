@@ -6,12 +6,14 @@ from typing import Any
 
 import bpy
 
+from ..operators.photo import open_image
 from ..operators.quality import quality_of
-from .sidebar import SidebarPanel, draw_progress
+from ..progress_view import draw_progress
+from .sidebar import SidebarPanel
 
 
 class SYNERGYFACE_PT_face(SidebarPanel, bpy.types.Panel):
-    """Photo in, head out"""
+    """Make a head from a photo"""
 
     bl_label = "Face"
 
@@ -21,13 +23,14 @@ class SYNERGYFACE_PT_face(SidebarPanel, bpy.types.Panel):
 
 
 def draw_photo(layout: Any, context: bpy.types.Context) -> None:
-    """Buttons to begin with, or the progress of what has begun."""
-    if draw_progress(layout):
-        return
+    """Buttons that begin, or the progress of what has begun; and how heads are made."""
     column = layout.column(align=True)
     column.scale_y = 1.4
-    column.operator("synergyface.choose_photo", text="Face from Image…", icon="IMAGE_DATA")
-    column.operator("synergyface.face_from_active_image", icon="IMAGE_PLANE")
+    if not draw_progress(column, context, "photo"):
+        column.operator("synergyface.choose_photo", text="Face from Image…", icon="IMAGE_DATA")
+    row = column.row(align=True)
+    row.enabled = open_image(context) is not None
+    row.operator("synergyface.face_from_active_image", icon="IMAGE_PLANE")
     scene: Any = context.scene
     settings = scene.synergyface
     column = layout.column()

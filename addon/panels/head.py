@@ -1,4 +1,4 @@
-"""The chosen head: pose, parts, expression, landmarks, export."""
+"""The chosen head: pose, parts, texture, expression, landmarks, export."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any
 import bpy
 
 from ..operators.export import FORMATS
+from ..progress_view import draw_progress
+from ..runtime import runtime
 from ..scene import identity
 from ..scene.landmarks import landmarks_of
 from ..scene.modifiers import SUBDIVISION, is_shown
 from ..scene.pose import has_photo_pose, has_pose_empty, is_applied
 from ..scene.selected import chosen_heads, chosen_words
+from ..settings.heads import TEXTURE_MODES
+from ..wrapping import draw_text
 from .sidebar import SidebarPanel
 
 
@@ -25,7 +29,7 @@ class HeadPanel(SidebarPanel):
 
 
 class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
-    """The chosen head"""
+    """The selected head"""
 
     bl_label = "Head"
 
@@ -34,11 +38,11 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
         layout: Any = self.layout
         heads = chosen_heads(context)
         head: Any = heads[-1]
-        layout.label(text=chosen_words(heads), icon="MESH_MONKEY")
+        draw_text(layout, context, chosen_words(heads), icon="MESH_MONKEY")
         if has_pose_empty(head):
             _draw_pose(layout, head)
         else:
-            layout.label(text="Parent the head to its pose Empty again", icon="ERROR")
+            draw_text(layout, context, "Parent the head to its pose Empty again", icon="ERROR")
         row = layout.row(align=True)
         for region in ("ears", "neck"):
             _draw_region(row, head, region)
@@ -47,14 +51,42 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
             layout.operator("synergyface.subdivide", icon="MOD_SUBSURF")
         else:
             layout.prop(subdivision, "render_levels", text="Subdivision in Renders")
-        layout.operator_menu_enum("synergyface.change_texture", "mode", text="Change Texture")
-        layout.operator("synergyface.choose_replacement", text="Replace Photo…", icon="FILE_IMAGE")
+        if not draw_progress(layout, context, "texture"):
+            row = layout.row()
+            row.enabled = identity.PARAMETERS in head and not runtime().busy
+            row.menu("SYNERGYFACE_MT_texture", text=_texture_words(head), icon="TEXTURE")
+        if not draw_progress(layout, context, "replacement"):
+            layout.operator(
+                "synergyface.choose_replacement", text="Replace Photo…", icon="FILE_IMAGE"
+            )
         marked = bool(landmarks_of(head))
         layout.operator(
             "synergyface.landmarks",
             text="Remove Landmarks" if marked else "Add Landmarks",
             icon="EMPTY_AXIS",
         )
+
+
+class SYNERGYFACE_MT_texture(bpy.types.Menu):
+    """Make the head's texture again from its photo"""
+
+    bl_label = "Change Texture"
+
+    def draw(self, context: Any) -> None:
+        """Called by Blender."""
+        layout: Any = self.layout
+        heads = chosen_heads(context)
+        present = heads[-1].get(identity.TEXTURE_MODE) if heads else None
+        for mode, name, _ in TEXTURE_MODES:
+            icon = "RADIOBUT_ON" if mode == present else "RADIOBUT_OFF"
+            layout.operator("synergyface.change_texture", text=name, icon=icon).mode = mode
+
+
+def _texture_words(head: Any) -> str:
+    """What the head's texture is, if that is known."""
+    present = head.get(identity.TEXTURE_MODE)
+    names = [name for mode, name, _ in TEXTURE_MODES if mode == present]
+    return f"Texture: {names[0]}" if names else SYNERGYFACE_MT_texture.bl_label
 
 
 def _draw_pose(layout: Any, head: Any) -> None:
@@ -90,7 +122,7 @@ def _draw_region(layout: Any, head: Any, region: str) -> None:
 
 
 class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
-    """Sliders of the expression"""
+    """Expression of the head"""
 
     bl_label = "Expression"
     bl_parent_id = "SYNERGYFACE_PT_head"
@@ -109,7 +141,7 @@ class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
 
 
 class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
-    """Files of the head for other programs"""
+    """Write the head to a file for other programs"""
 
     bl_label = "Export"
     bl_parent_id = "SYNERGYFACE_PT_head"
@@ -119,9 +151,14 @@ class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
         layout: Any = self.layout
         row = layout.row(align=True)
         for file_format, name, _ in FORMATS:
-            chosen = row.operator("synergyface.export_head", text=name)
+            chosen = row.operator("synergyface.export_head", text=f"{name}…")
             chosen.file_format = file_format
-        layout.operator("synergyface.export_motion", text="Animation as CSV", icon="ACTION")
+        layout.operator("synergyface.export_motion", text="Animation as CSV…", icon="ACTION")
 
 
-CLASSES = (SYNERGYFACE_PT_head, SYNERGYFACE_PT_expression, SYNERGYFACE_PT_export)
+CLASSES = (
+    SYNERGYFACE_PT_head,
+    SYNERGYFACE_MT_texture,
+    SYNERGYFACE_PT_expression,
+    SYNERGYFACE_PT_export,
+)

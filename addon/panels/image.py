@@ -9,7 +9,7 @@ from .sidebar import ImagePanel
 
 
 class SYNERGYFACE_PT_image(ImagePanel, bpy.types.Panel):
-    """The open image as the photo"""
+    """Make a head from the image that is open"""
 
     bl_label = "Face"
 

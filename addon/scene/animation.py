@@ -142,8 +142,8 @@ def check_animatable(head: bpy.types.Object) -> None:
     identity.check_editable(*blocks)
     if any(block.animation_data and block.animation_data.use_tweak_mode for block in blocks):
         raise NotNow(
-            f"A strip of the head {head.name!r} is being tweaked in the NLA editor.",
-            "Leave the tweak mode (Tab in that editor), and try again.",
+            f"The head {head.name!r} has a strip in tweak mode in the NLA editor.",
+            "Leave tweak mode (press Tab in that editor), and try again.",
         )
 
 
@@ -166,8 +166,8 @@ def present_action(head: bpy.types.Object) -> Any:
     action = recorded_action(head)
     if action is None:
         raise Problem(
-            f"The head {head.name!r} is not animated from a video.",
-            "Run Animate from Video on it, or choose such an action for its Empty.",
+            f"The head {head.name!r} has no animation from a video.",
+            "Run Animate from Video on it, or give its Empty an action from a video.",
         )
     return action
 

@@ -73,8 +73,8 @@ def _evaluated_shapes(head: Any) -> list[NDArray[np.float32]]:
         shapes = [_evaluated(head, index) for index in range(len(head.data.shape_keys.key_blocks))]
     if len({shape.size for shape in shapes}) != 1:
         raise Problem(
-            f"A modifier of the head {head.name!r} changes its mesh with the expression.",
-            "Switch that modifier off in the viewport, and try again.",
+            f"A modifier changes the mesh of the head {head.name!r} with its expression.",
+            "Turn that modifier off in the viewport, and try again.",
         )
     return shapes
 

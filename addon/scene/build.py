@@ -117,7 +117,7 @@ def replace_faces(
     if len(result.faces) < len(heads):
         count = f"{len(result.faces)} face{'s' if len(result.faces) != 1 else ''}"
         raise Problem(
-            f"The photo shows {count}, and {len(heads)} heads are selected.",
+            f"The photo shows {count}, but {len(heads)} heads are selected.",
             "Select fewer heads, or choose another photo.",
         )
     for head in heads:
@@ -138,7 +138,7 @@ def _share(box: identity.Box, image_size: Sequence[int]) -> identity.Box:
 def _check_not_edited(head: bpy.types.Object) -> None:
     if head.mode != "OBJECT":
         raise NotNow(
-            f"The head {head.name!r} is being edited.", "Go back to Object Mode, and try again."
+            f"The head {head.name!r} is being edited.", "Switch to Object Mode, and try again."
         )
 
 

@@ -81,8 +81,8 @@ def clip_of_data_block(block: Any, scene: bpy.types.Scene) -> Clip:
     number = re.search(r"(\d+)(?=\D*$)", path.name)
     if block.source != "SEQUENCE" or number is None:
         raise Problem(
-            f"{block.name!r} is neither a film nor a sequence of numbered pictures.",
-            "Choose a movie clip, or a photo with Face from Image.",
+            f"{block.name!r} is neither a video nor an image sequence.",
+            "Choose a video. For a photo, use Face from Image.",
         )
     before, after = path.name[: number.start()], path.name[number.end() :]
     digits = len(number[1])
@@ -125,8 +125,8 @@ def set_frame_rate(scene: bpy.types.Scene, rate: float, times: NDArray[np.floati
 
 def _found(filepath: str) -> Path:
     if not filepath:
-        raise Problem("No clip is given.", "Choose a film, or a movie clip of this file.")
+        raise Problem("No video is given.", "Choose a video, or a movie clip in this .blend file.")
     path = path_of(filepath)
     if not path.is_file():
-        raise Problem(f"There is no file {path}.", "Choose another clip.")
+        raise Problem(f"There is no file {path}.", "Choose another video.")
     return path

@@ -74,10 +74,12 @@ def export_head(
     """
     file_format = path.suffix.lower().lstrip(".")
     if file_format not in EXPORTERS:
-        raise Problem(f"The format {path.suffix!r} is unknown.", "Choose of .glb, .fbx and .obj.")
+        raise Problem(
+            f"The add-on cannot write files that end in {path.suffix!r}.", "Use .glb, .fbx or .obj."
+        )
     if head.mode != "OBJECT":
         raise Problem(
-            f"The head {head.name!r} is being edited.", "Go back to Object Mode, and try again."
+            f"The head {head.name!r} is being edited.", "Switch to Object Mode, and try again."
         )
     export = _exporter(file_format)
     with (
@@ -97,8 +99,8 @@ def _exporter(file_format: str) -> Export:
     exporter = getattr(getattr(bpy.ops, group), name)
     if name not in dir(getattr(bpy.ops, group)):
         raise Problem(
-            f"Blender's {addon} exporter is switched off.",
-            f"Switch on the add-on {addon!r} in Blender's preferences.",
+            f"Blender's {addon} exporter is turned off.",
+            f"Turn on the add-on {addon!r} in Blender's preferences.",
         )
 
     def export(**options: Any) -> None:
@@ -107,7 +109,7 @@ def _exporter(file_format: str) -> Export:
         except RuntimeError as error:
             raise Problem(f"Blender's exporter failed. {error}".strip()) from error
         if not finished:
-            raise Problem("Blender's exporter failed.", "Its console says why.")
+            raise Problem("Blender's exporter failed.", "Blender's console says why.")
 
     return export
 

@@ -145,8 +145,8 @@ def expression_key(head: bpy.types.Object, index: int) -> bpy.types.ShapeKey:
     key = keys.key_blocks.get(expression_key_name(index)) if keys else None
     if key is None:
         raise Problem(
-            f"The head {head.name!r} has no shape key {expression_key_name(index)!r} any more.",
-            "Undo its removal, or choose another head.",
+            f"The head {head.name!r} has lost the shape key {expression_key_name(index)!r}.",
+            "Undo that, or choose another head.",
         )
     return key
 
@@ -219,7 +219,7 @@ def _fill(mesh: bpy.types.Mesh, model: StaticModel, neutral: NDArray[np.float32]
     # validate() silently drops what it does not like; a head without a triangle is wrong.
     if mesh.validate():
         raise Problem(
-            "Blender found the head's mesh invalid.",
+            "Blender cannot use the head's mesh.",
             "Update the add-on and the backend to the same version.",
         )
 

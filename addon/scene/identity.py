@@ -29,6 +29,7 @@ POSE_SCALE = PREFIX + "pose_scale"
 POSE_TRANSLATION = PREFIX + "pose_translation"
 IMAGE_SIZE = PREFIX + "image_size"
 KEY_UNITS = PREFIX + "key_units"
+TEXTURE_MODE = PREFIX + "texture_mode"
 
 SAME_FACE_OVERLAP = 0.5
 

@@ -53,8 +53,8 @@ def add_landmarks(head: bpy.types.Object) -> list[bpy.types.Object]:
     indices = list(mesh.get(LANDMARK_INDICES, ()))
     if not indices or len(mesh.vertices) != mesh.get(VERTEX_COUNT):
         raise Problem(
-            f"The head {head.name!r} does not know where its landmarks are.",
-            "Run Face from Image on its photo again: that makes its mesh anew.",
+            f"The head {head.name!r} has no landmarks.",
+            "Run Face from Image on its photo again to restore them.",
         )
     there = {mark[LANDMARK] for mark in landmarks_of(head)}
     for number, vertex in enumerate(indices):

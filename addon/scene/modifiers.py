@@ -39,8 +39,8 @@ def show(head: bpy.types.Object, region: str, shown: bool) -> None:
         return
     if region not in head.vertex_groups:
         raise Problem(
-            f"The head {head.name!r} has no vertex group {region!r} any more.",
-            "Run Face from Image on its photo again: that makes it anew.",
+            f"The head {head.name!r} has lost the vertex group {region!r}.",
+            "Run Face from Image on its photo again to restore it.",
         )
     mask: Any = head.modifiers.new(name, "MASK")
     mask.vertex_group = region

@@ -67,12 +67,12 @@ def motion_table(head: bpy.types.Object, scene: bpy.types.Scene) -> MotionTable:
     if not pose and not shapes:
         raise Problem(
             f"The head {head.name!r} is not animated.",
-            "Animate it, for example by Animate from Video, and try again.",
+            "Animate it, for example with Animate from Video, and try again.",
         )
     if empty.rotation_mode != "QUATERNION":
         raise Problem(
-            f"The Empty {empty.name!r} does not turn by a quaternion.",
-            "Set its rotation mode to Quaternion (WXYZ), and try again.",
+            f"The rotation mode of the Empty {empty.name!r} is not Quaternion.",
+            "Set it to Quaternion (WXYZ), and try again.",
         )
     ranges = np.array([tuple(curve.range()) for curve in (*pose.values(), *shapes.values())])
     frames = np.arange(math.ceil(ranges.min()), math.floor(ranges.max()) + 1)

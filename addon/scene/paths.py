@@ -20,4 +20,4 @@ def path_of(filepath: str) -> Path:
     try:
         return Path(bpy.path.abspath(filepath)).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise Problem(f"{filepath!r} is no file.", "Choose another one.") from error
+        raise Problem(f"{filepath!r} is not a file.", "Choose another one.") from error

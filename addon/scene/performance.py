@@ -128,7 +128,7 @@ def _check(head: bpy.types.Object) -> None:
     check_animatable(head)
     if head.mode != "OBJECT":
         raise NotNow(
-            f"The head {head.name!r} is being edited.", "Go back to Object Mode, and try again."
+            f"The head {head.name!r} is being edited.", "Switch to Object Mode, and try again."
         )
 
 
@@ -155,6 +155,8 @@ def _cast(
             update_head(head, name, model, bust)
         elif staging.use_texture:
             material.put_texture(head, name, track.texture_png)
+            # It was of the photo's texture, which can be made again in other ways.
+            head.pop(identity.TEXTURE_MODE, None)
         heads.append(head)
     return heads
 

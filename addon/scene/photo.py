@@ -18,7 +18,7 @@ from .compat import png_output
 from .paths import path_of
 
 IMAGE_SOURCE = "image:"
-FIND_PHOTO = "If the photo lies elsewhere now, tell the head by Replace Photo."
+FIND_PHOTO = "If the photo was moved, choose it with Replace Photo."
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ def photo_of_image(image: bpy.types.Image, scene: bpy.types.Scene) -> Photo:
         The image is a video or has no pixels.
     """
     if image.source in ("MOVIE", "SEQUENCE", "TILED"):
-        raise Problem(
-            f"The image {image.name!r} is not a single picture.", "Choose a single photo."
-        )
+        raise Problem(f"The image {image.name!r} is not a single photo.", "Choose a single photo.")
     # Bytes; some stubs say text.
     packed: Any = image.packed_file
     on_disk = image.source == "FILE" and image.filepath
@@ -100,7 +98,7 @@ def photo_of_source(source: str, scene: bpy.types.Scene) -> Photo:
     image = bpy.data.images.get(name)
     if image is None:
         raise Problem(
-            f"The image {name!r}, of which the head was made, is no longer in the file.",
+            f"The head was made from the image {name!r}, which is no longer in this .blend file.",
             f"Open it again under that name. {FIND_PHOTO}",
         )
     return photo_of_image(image, scene)
@@ -118,7 +116,7 @@ def _encoded_pixels(image: bpy.types.Image, scene: bpy.types.Scene) -> bytes:
             return path.read_bytes()
         except (RuntimeError, OSError) as error:
             raise Problem(
-                f"The image {image.name!r} has no pixels to look at.",
+                f"The image {image.name!r} has no pixels.",
                 "Open a photo in it, or render it first.",
             ) from error
 

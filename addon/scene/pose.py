@@ -40,8 +40,8 @@ def pose_empty(head: bpy.types.Object) -> bpy.types.Object:
     """
     if head.parent is None or not has_pose_empty(head):
         raise Problem(
-            f"The head {head.name!r} is no longer under its pose Empty.",
-            "Run Face from Image on a new scene, or parent the head to it again.",
+            f"The head {head.name!r} has no pose Empty as its parent.",
+            "Parent the head to its pose Empty again, or make a new head in a new scene.",
         )
     return head.parent
 
@@ -74,11 +74,11 @@ def apply_photo_pose(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
     if not has_photo_pose(head):
         raise Problem(
             f"The head {head.name!r} was not made from a photo.",
-            "Its pose is in the keys that Animate from Video made.",
+            "Animate from Video has made its pose, as keyframes.",
         )
     if _is_moved(empty):
         raise Problem(
-            f"The head {head.name!r} is animated: at the next frame its pose would be lost.",
+            f"The head {head.name!r} is animated, so its pose would be lost at the next frame.",
             "Unlink the action of its Empty first.",
         )
     if BEFORE not in empty:

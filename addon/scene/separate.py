@@ -52,7 +52,7 @@ def write_scene(scene: bpy.types.Scene, path: Path) -> None:
         except OSError as error:
             # Blender's own words are "Success" at times.
             raise Problem(
-                f"{path} cannot be written.", "Make room on the disk, or choose another folder."
+                f"Cannot write {path}.", "Free some space, or choose another folder."
             ) from error
 
 

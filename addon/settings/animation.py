@@ -14,13 +14,13 @@ from ..scene.performance import Staging
 
 DEFAULT = Style()
 FACES = (
-    ("largest", "Largest", "The largest face of the clip"),
-    ("all", "All", "A head for every face of the clip"),
-    ("number", "Number", "The face of that number, counted from the left where they come in"),
+    ("largest", "Largest", "The largest face in the video"),
+    ("all", "All", "One head for each face"),
+    ("number", "Number", "The face with this number, counted from the left as they appear"),
 )
 HEADS = (
-    ("selected", "Selected", "Animate the selected head; make a new one if none is selected"),
-    ("new", "New", "Make a new head; on the same clip again, the head that was made of it"),
+    ("selected", "Selected", "Animate the selected head, or a new one if none is selected"),
+    ("new", "New", "Make a new head. If this video has made one before, animate that head again"),
 )
 
 
@@ -29,7 +29,7 @@ class SmoothingOptions:
 
     rotation: bpy.props.FloatProperty(
         name="Rotation",
-        description="How much the head's turning is smoothed; 0 leaves it as it was measured",
+        description="How strongly to smooth the rotation of the head. 0 keeps it as measured",
         min=0.0,
         max=1.0,
         default=DEFAULT.strengths.rotation,
@@ -38,7 +38,7 @@ class SmoothingOptions:
     )
     position: bpy.props.FloatProperty(
         name="Position",
-        description="How much the head's place is smoothed; 0 leaves it as it was measured",
+        description="How strongly to smooth the position of the head. 0 keeps it as measured",
         min=0.0,
         max=1.0,
         default=DEFAULT.strengths.position,
@@ -47,7 +47,7 @@ class SmoothingOptions:
     )
     expression: bpy.props.FloatProperty(
         name="Expression",
-        description="How much the expression is smoothed; 0 leaves it as it was measured",
+        description="How strongly to smooth the expression. 0 keeps it as measured",
         min=0.0,
         max=1.0,
         default=DEFAULT.strengths.expression,
@@ -56,7 +56,7 @@ class SmoothingOptions:
     )
     gain: bpy.props.FloatProperty(
         name="Gain",
-        description="Makes expressions stronger (above 1) or weaker than in the clip",
+        description="Strength of the expressions. 1 is as in the video, more exaggerates",
         min=0.0,
         max=10.0,
         soft_max=3.0,
@@ -70,58 +70,58 @@ class AnimationOptions(SmoothingOptions):
 
     head: bpy.props.EnumProperty(
         name="Head",
-        description="Which head gets the motion",
+        description="The head to animate",
         items=HEADS,
         options={"SKIP_SAVE"},
     )
     faces: bpy.props.EnumProperty(
         name="Faces",
-        description="Which faces of the clip",
+        description="The faces in the video to use",
         items=FACES,
         options={"SKIP_SAVE"},
     )
     number: bpy.props.IntProperty(
         name="Number",
-        description="Number of the face, from 0",
+        description="Number of the face. The first is 0",
         min=0,
         options={"SKIP_SAVE"},
     )
     first_second: bpy.props.FloatProperty(
         name="In",
-        description="Where in the clip to begin",
+        description="Start time in the video",
         min=0.0,
         unit="TIME_ABSOLUTE",
         options={"SKIP_SAVE"},
     )
     last_second: bpy.props.FloatProperty(
         name="Out",
-        description="Where in the clip to end; 0 is its end",
+        description="End time in the video. 0 is the end of the video",
         min=0.0,
         unit="TIME_ABSOLUTE",
         options={"SKIP_SAVE"},
     )
     start_frame: bpy.props.IntProperty(
         name="Start Frame",
-        description="Frame of the scene at which the animation begins",
+        description="First frame of the animation",
         default=1,
         options={"SKIP_SAVE"},
     )
     use_scene_rate: bpy.props.BoolProperty(
-        name="Scene as Clip",
-        description="Give the scene the clip's frame rate and length. The motion keeps the clip's "
-        "speed either way",
+        name="Match Scene",
+        description="Give the scene the frame rate and length of the video. The motion keeps "
+        "its speed either way",
         options={"SKIP_SAVE"},
     )
     use_camera: bpy.props.BoolProperty(
         name="Camera",
-        description="Make a camera that sees the head where the clip shows the face, with the "
-        "clip behind it; the scene gets the clip's resolution",
+        description="Make a camera that sees the head as the video shows the face, with the "
+        "video behind it. The scene gets the resolution of the video",
         options={"SKIP_SAVE"},
     )
     focal_length: bpy.props.FloatProperty(
         name="Focal Length",
-        description="Of the lens that took the clip, on a sensor 36 mm wide; it turns the size of "
-        "the face into a distance. Phones have about 26 mm",
+        description="Focal length of the lens that took the video, for a sensor 36 mm wide. "
+        "Phones have about 26 mm. It turns the size of the face into a distance",
         min=5.0,
         max=1000.0,
         default=DEFAULT.focal_length,
@@ -129,15 +129,14 @@ class AnimationOptions(SmoothingOptions):
         options={"SKIP_SAVE"},
     )
     use_texture: bpy.props.BoolProperty(
-        name="Clip's Texture",
-        description="Replace the texture of the selected head by the clip's; new heads have it "
-        "anyway",
+        name="Video's Texture",
+        description="Give the selected head the texture from the video. New heads always get it",
         options={"SKIP_SAVE"},
     )
 
 
 class SYNERGYFACE_PG_animation(AnimationOptions, bpy.types.PropertyGroup):
-    """How clips become keys"""
+    """How videos become keyframes"""
 
 
 OPTIONS = (*SmoothingOptions.__annotations__, *AnimationOptions.__annotations__)

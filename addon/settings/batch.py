@@ -7,11 +7,15 @@ import bpy
 
 IN_THIS_FILE, FILE_EACH = "scene", "files"
 RESULTS = (
-    (IN_THIS_FILE, "In This File", "Heads in a row, and an action for each film"),
+    (
+        IN_THIS_FILE,
+        "In This File",
+        "Put the heads in a row in this scene, and make an action for each video",
+    ),
     (
         FILE_EACH,
         "One .blend Each",
-        "A .blend file for each photo and each film, with its head, texture and action; this "
+        "Write a .blend file for each photo and video, with head, texture and action. This "
         "file stays as it is",
     ),
 )
@@ -22,20 +26,20 @@ class BatchOptions:
 
     result: bpy.props.EnumProperty(
         name="Result",
-        description="Where the heads and actions go",
+        description="Where to put the heads and actions",
         items=RESULTS,
         options={"SKIP_SAVE"},
     )
     output: bpy.props.StringProperty(
         name="Write To",
-        description="Folder of the .blend files; empty: beside the photos and films",
+        description="Folder for the .blend files. Empty: beside the photos and videos",
         subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )
 
 
 class SYNERGYFACE_PG_batch(BatchOptions, bpy.types.PropertyGroup):
-    """What becomes of a folder's files"""
+    """What to make from the files in a folder"""
 
 
 OPTIONS = tuple(BatchOptions.__annotations__)

@@ -14,59 +14,59 @@ from . import animation as animation_settings
 from . import batch as batch_settings
 
 WHICH = (
-    ("largest", "Largest", "The largest face of the photo"),
-    ("all", "All", "Every face of the photo, left to right"),
+    ("largest", "Largest", "The largest face in the photo"),
+    ("all", "All", "Every face in the photo, from left to right"),
 )
 TEXTURE_SIZES = (
-    ("512", "512 px", "Small"),
-    ("1024", "1024 px", "As sharp as most photos"),
+    ("512", "512 px", "Small and fast"),
+    ("1024", "1024 px", "Enough for most photos"),
     ("2048", "2048 px", "For large photos"),
 )
 TEXTURE_MODES = (
     (
         TextureMode.PHOTO_NETWORK.value,
         "Photo + Network",
-        "The photo; the network fills what it hides",
+        "Use the photo. A network fills what it does not show",
     ),
     (
         TextureMode.NETWORK.value,
         "Network",
-        "All of it by the network: even, without the photo's blemishes",
+        "Let a network make everything: even skin, without blemishes and with less detail",
     ),
     (
         TextureMode.PHOTO.value,
         "Photo + Mirror",
-        "The photo; its mirror image and the mean face fill the rest",
+        "Use the photo. Its mirror image and an average face fill the rest",
     ),
     (
         TextureMode.MEAN.value,
-        "Mean Face",
-        "The mean face in the photo's light and complexion",
+        "Average Face",
+        "An average face in the light and skin tone of the photo",
     ),
 )
 MAX_SUBDIVISION = 3
 
 
 class SYNERGYFACE_PG_settings(bpy.types.PropertyGroup):
-    """How photos are turned into heads"""
+    """How photos become heads"""
 
     which: bpy.props.EnumProperty(
-        name="Faces", description="Which faces of a photo become heads", items=WHICH
+        name="Faces", description="The faces in the photo to make heads from", items=WHICH
     )
     texture_size: bpy.props.EnumProperty(
         name="Texture",
-        description="Side of the square texture",
+        description="Width and height of the texture",
         items=TEXTURE_SIZES,
         default="1024",
     )
     texture_mode: bpy.props.EnumProperty(
         name="Fill",
-        description="What the texture shows where the photo does not show the face",
+        description="How to fill the parts of the texture that the photo does not show",
         items=TEXTURE_MODES,
     )
     subdivision: bpy.props.IntProperty(
         name="Subdivision",
-        description="Levels of smooth subdivision that new heads have in renders",
+        description="Subdivision levels of new heads in renders",
         min=0,
         max=MAX_SUBDIVISION,
     )

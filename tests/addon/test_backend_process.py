@@ -104,7 +104,7 @@ def test_it_outlives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BackendError, match="cannot be started") as caught:
+    with pytest.raises(BackendError, match="Cannot start the backend") as caught:
         BackendProcess(("/nowhere/python",), tmp_path)
     assert caught.value.code == "no-backend"
 
@@ -150,7 +150,7 @@ def test_after_a_crash_it_is_started_once_and_the_person_told(
     try:
         assert len(work(fake("dies-once")).faces) == 1
         [notice] = connection.take_notices()
-        assert notice.startswith("The backend had to be started again.")
+        assert notice.startswith("The backend was started again.")
         assert "exit code 3" in notice
         assert connection.take_notices() == []
         assert (connection.server, connection.status.state) == ("running", "ready")
@@ -170,7 +170,7 @@ def test_after_a_crash_it_is_started_once_and_the_person_told(
         (
             "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
             1,
-            "graphics card's memory",
+            "graphics card has run out of memory",
             "gpu-memory",
         ),
         (
@@ -185,17 +185,17 @@ def test_after_a_crash_it_is_started_once_and_the_person_told(
             "Windows library that onnxruntime_pybind11_state needs",
             "missing-library",
         ),
-        ("synergyface: Cannot listen on port 80: Permission denied.", 2, "no port", "bad-port"),
+        ("synergyface: Cannot listen on port 80: Permission denied.", 2, "open a port", "bad-port"),
         (
             "PermissionError: [Errno 13] Permission denied: '/data/bfm.npz'",
             1,
-            "/data/bfm.npz may not be read or written",
+            "Cannot read or write /data/bfm.npz",
             "backend-died",
         ),
         (
             "ERROR The weights /x/synergynet.safetensors are damaged: HeaderTooLarge.",
             1,
-            "A file of the backend's models is damaged",
+            "A model file of the backend is damaged",
             "missing-asset",
         ),
         ("OSError: [Errno 28] No space left on device", 1, "disk is full", "backend-died"),
@@ -205,7 +205,7 @@ def test_after_a_crash_it_is_started_once_and_the_person_told(
             "moved or removed",
             "damaged-installation",
         ),
-        ("", -9, "was killed", "backend-died"),
+        ("", -9, "memory ran out", "backend-died"),
         ("", -11, "crashed in one of its libraries", "backend-died"),
         ("", 0xC0000005, "crashed in one of its libraries", "backend-died"),
         ("nothing known", 3, r"stopped unexpectedly \(exit code 3\)", "backend-died"),

@@ -289,8 +289,8 @@ def test_no_backend() -> None:
 @pytest.mark.parametrize(
     ("protocol", "older", "advice"),
     [
-        (contract.PROTOCOL - 1, "The backend is older", "Update the backend"),
-        (contract.PROTOCOL + 1, "The add-on is older", "Install the add-on of version 9.9.9"),
+        (contract.PROTOCOL - 1, "The backend is too old", "Update the backend"),
+        (contract.PROTOCOL + 1, "The add-on is too old", "Install version 9.9.9 of the add-on"),
     ],
 )
 def test_another_protocol(

@@ -143,7 +143,7 @@ def test_an_older_backend_is_recognised_and_told_nothing() -> None:
     with impostor(lambda request, port: refusal) as old:
         error = refused(BackendClient(old.port, TOKEN).health)
     assert error.code == "protocol-mismatch"
-    assert "older" in error.message and "Update the backend" in error.remedy
+    assert "too old" in error.message and "Update the backend" in error.remedy
 
 
 def test_nobody_can_stand_between(shared_backend: Any) -> None:

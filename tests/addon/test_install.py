@@ -70,13 +70,13 @@ def test_cancelled_resumed_and_upgraded(computer: Computer) -> None:
     assert install_state(computer.data, "1.0").kind == "incomplete"
     computer.install("1.0")
     assert computer.current == "1.0"
-    assert computer.stages[0] == "Making the environment"
+    assert computer.stages[0] == "Creating the environment"
     assert install_state(computer.data, "1.0").kind == "complete"
     assert install_state(computer.data, "2.0").kind == "outdated"
 
     # Asked again, it only looks whether all is well.
     computer.install("1.0")
-    assert "Making the environment" not in computer.stages
+    assert "Creating the environment" not in computer.stages
 
     # A new version that is not well leaves the old one in use, and whole.
     with pytest.raises(InstallError, match="weights are damaged"):
@@ -96,7 +96,7 @@ def test_a_damaged_installation_is_made_anew(computer: Computer) -> None:
     [module] = first.glob("**/backend/cli.py")
     module.write_text("raise ImportError('half a file')")
     computer.install("1.0")
-    assert "Making the environment" in computer.stages
+    assert "Creating the environment" in computer.stages
     [second] = environments(computer.data)
     assert second != first
     assert computer.current == "1.0"

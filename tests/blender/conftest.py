@@ -55,6 +55,7 @@ EVERY_VERSION = {
         "animation_operators",
         "export",
         "head_parts",
+        "menus",
         "panels",
         "registration",
         "scene",

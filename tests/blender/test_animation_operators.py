@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from conftest import ops, submodule
 from fake_backend import face, film, film_track
+from layouts import drawn
 from modal import TICK, begun, made, press_esc
 from test_animation import curves, keys, perform
-from test_panels import draw
 from test_scene import put
 
 
@@ -195,16 +195,16 @@ def test_esc_leaves_the_keys(
 
 def test_the_panel_offers_what_can_be_done(scene: bpy.types.Scene) -> None:
     panels = submodule("panels.animate")
-    shown = draw(panels.SYNERGYFACE_PT_animate)
+    shown = drawn(panels.SYNERGYFACE_PT_animate).shown
     assert {"Animate from Video…", "first_second", "focal_length", "use_camera"} <= set(shown)
     assert "synergyface.smooth_again" not in shown and "number" not in shown
     scene_settings: Any = scene
     scene_settings.synergyface.animation.faces = "number"
     [head] = perform(scene, film(np.arange(50) / 25, 25.0))
     bpy.context.view_layer.objects.active = head
-    assert {"synergyface.smooth_again", "number"} <= set(draw(panels.SYNERGYFACE_PT_animate))
-    assert {"rotation", "gain"} <= set(draw(panels.SYNERGYFACE_PT_smoothing))
-    assert "Apply Photo Pose" not in draw(submodule("panels.head").SYNERGYFACE_PT_head)
+    assert {"synergyface.smooth_again", "number"} <= set(drawn(panels.SYNERGYFACE_PT_animate).shown)
+    assert {"rotation", "gain"} <= set(drawn(panels.SYNERGYFACE_PT_smoothing).shown)
+    assert "Apply Photo Pose" not in drawn(submodule("panels.head").SYNERGYFACE_PT_head).shown
     with pytest.raises(RuntimeError, match="was not made from a photo"):
         ops.synergyface.apply_photo_pose()
 

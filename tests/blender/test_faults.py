@@ -21,7 +21,7 @@ from test_scene import put
     ("fault", "message"),
     [
         ("old-protocol", "backend is older .* Update the backend"),
-        ("new-protocol", "add-on is older .* Install the add-on of version 9.9.9"),
+        ("new-protocol", "add-on is too old.* Install version 9.9.9 of the add-on"),
         ("dies", "backend stopped unexpectedly .exit code 3.* log"),
         ("no-models", "Basel Face Model is missing.*assets fetch"),
         ("no-package", "lacks the Python package onnxruntime.* Repair the backend"),
@@ -49,7 +49,7 @@ def test_a_silent_backend_is_given_up(
 ) -> None:
     monkeypatch.setattr(submodule("connection.connection"), "START_SECONDS", 1.0)
     fake_backend("silent")
-    with pytest.raises(RuntimeError, match="did not get ready within 1 seconds"):
+    with pytest.raises(RuntimeError, match="was not ready after 1 seconds"):
         ops.synergyface.face_from_image(filepath=any_file)
 
 
@@ -296,6 +296,7 @@ def modal_probe(preferences: Any) -> tuple[Any, Any]:
 
     class Probe(submodule("operators.base").TaskOperator):
         bl_label = "Probe"
+        job = "photo"
 
         def __init__(self) -> None:
             self.reports: list[Any] = []

@@ -15,10 +15,11 @@ from typing import Any
 import bpy
 import pytest
 from conftest import ops, submodule
-from test_panels import draw
+from layouts import SIDEBAR_MARGIN as MARGIN
+from layouts import drawn
 
 TESTED = (5, 2)
-LICENCE = "licence has to be accepted before it is fetched"
+LICENCE = "licence was not accepted"
 
 
 @pytest.fixture
@@ -59,7 +60,9 @@ def test_the_person_is_told_what_how_large_and_from_where(empty_computer: Path) 
     assert str(empty_computer) in text
     assert submodule("backend_view").installation().kind == "none"
     rna = ops.synergyface.ask_to_install.get_rna_type()
-    shown = draw(install_operators.SYNERGYFACE_OT_ask_to_install, _lines=[text], bl_rna=rna)
+    dialog = drawn(install_operators.SYNERGYFACE_OT_ask_to_install, _lines=[text], bl_rna=rna)
+    assert dialog.cut(install_operators.DIALOG_WIDTH - MARGIN) == []
+    shown = dialog.shown
     assert "accept_bfm_license" in shown
     assert "non-commercial research" in " ".join(shown)
     with pytest.raises(RuntimeError, match=f"^Error: The Basel Face Model's {LICENCE}"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ops, submodule
 from fake_backend import IMAGE_SIZE, contract, dome, face
-from test_panels import draw
+from layouts import drawn
 from test_scene import put
 
 
@@ -34,7 +34,7 @@ def test_a_photo_that_is_gone_is_replaced(
     bpy.context.view_layer.objects.active = head
     with pytest.raises(RuntimeError, match=r"no file .*somebody.png. If .*Replace Photo"):
         ops.synergyface.change_texture(mode="mean")
-    assert "Replace Photo…" in draw(submodule("panels.head").SYNERGYFACE_PT_head)
+    assert "Replace Photo…" in drawn(submodule("panels.head").SYNERGYFACE_PT_head).shown
     head.parent.location = (1, 2, 3)
     head.modifiers.new("mine", "SMOOTH")
     counts = len(bpy.data.objects), len(bpy.data.meshes), len(bpy.data.images)

@@ -11,7 +11,7 @@ import pytest
 from conftest import ops, submodule
 from fake_backend import face, film
 from test_animation import perform
-from test_panels import draw
+from layouts import drawn
 from test_scene import put
 
 NECK = "SynergyFace without neck"
@@ -121,4 +121,4 @@ def test_the_panel_says_whose_head_it_shows(heads: list[Any]) -> None:
     assert words(heads[:1]) == heads[0].name
     assert words(heads) == f"{heads[2].name} and 2 more"
     select(heads[1], active=heads[0])
-    assert heads[1].name in draw(submodule("panels.head").SYNERGYFACE_PT_head)
+    assert heads[1].name in drawn(submodule("panels.head").SYNERGYFACE_PT_head).shown
