@@ -55,9 +55,7 @@ def chooser(name: str) -> Any:
 
 
 @pytest.fixture
-def there_is_a_backend(
-    preferences: Any, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[bool], None]:
+def there_is_a_backend(preferences: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Choose whether a backend is installed."""
     choosing, client = submodule("operators.choosing"), submodule("connection.client")
 
