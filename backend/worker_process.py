@@ -8,8 +8,8 @@ import signal
 import threading
 import time
 
-# For what removes half-written files, when the other process is gone.
-LEAVING_SECONDS = 2.0
+# For what removes half-written files.
+LEAVING_SECONDS = 1.0
 
 
 def follow_parent() -> None:
@@ -25,7 +25,14 @@ def follow_parent() -> None:
 
 
 def _leave(number: int, frame: object) -> None:
+    # Whoever works for a pool takes the exception for the result, and would begin the next work.
+    threading.Thread(target=_end_soon, args=(128 + number,), daemon=True).start()
     raise SystemExit(128 + number)
+
+
+def _end_soon(exit_code: int) -> None:
+    time.sleep(LEAVING_SECONDS)
+    os._exit(exit_code)
 
 
 def _end_with_parent() -> None:
@@ -35,5 +42,4 @@ def _end_with_parent() -> None:
     parent.join()
     if os.name == "posix":
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-        time.sleep(LEAVING_SECONDS)
-    os._exit(1)
+    _end_soon(1)

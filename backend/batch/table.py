@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.batch.items import Outcome
-from backend.data_folder import atomic_path, require_writable
+from backend.data_folder import atomic_path, require_room
 from backend.errors import BadInputError
 
 COLUMNS = ("file", "kind", "state", "faces", "seconds", "folder", "problem")
@@ -37,7 +37,7 @@ def require_table(path: Path) -> None:
     BadInputError
         Something else is there, or its folder cannot be written to.
     """
-    require_writable(path.parent)
+    require_room(path.parent)
     if not os.path.lexists(path):
         return
     try:

@@ -285,9 +285,11 @@ def test_nothing_beside_the_allowed_folder(start_backend: Start, tree: Path) -> 
 def test_paths_that_lead_nowhere(start_backend: Start, tree: Path) -> None:
     backend = start_backend(paths=ClipPaths(anywhere=True))
     assert health_says(backend)
-    for path in (tree / "none.mp4", tree / "none" / "*.png", f"{tree}/\0.mp4", f"/{'x' * 5000}"):
+    for path in (tree / "none.mp4", tree / "none" / "*.png", f"{tree}/\0.mp4", f"/{'x' * 5000}",
+                 f"{tree}/\ud800.mp4", f"{tree}/\udcfc.mp4"):  # fmt: skip
         assert_problem(name(backend, path), 422, "missing-file")
-    assert_problem(name(backend, "film.mp4"), 422, "relative-path")
+    for path in ("film.mp4", "\ud800.mp4"):
+        assert_problem(name(backend, path), 422, "relative-path")
     if os.name == "posix":
         os.mkfifo(tree / "pipe")
         assert_problem(name(backend, tree / "pipe"), 422, "missing-file")

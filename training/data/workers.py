@@ -38,9 +38,9 @@ def worker_pool(workers: int, *prepare: Any) -> Iterator[ProcessPoolExecutor]:
         try:
             yield pool
         except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
+            pool.shutdown(cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
                 raise SynergyFaceError(
                     "A process that shared the work was ended from outside.",
