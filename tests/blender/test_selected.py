@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from conftest import ops, submodule
 from fake_backend import face, film
-from test_animation import perform
 from layouts import drawn
+from test_animation import perform
 from test_scene import put
 
 NECK = "SynergyFace without neck"
