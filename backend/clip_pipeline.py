@@ -16,7 +16,8 @@ from backend.geometry.camera import RoiBox
 from backend.memory import give_back_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE
 from backend.morphable_model.placement import posed_vertices
-from backend.pipeline import FaceReconstructor, Progress, Which, no_progress
+from backend.pipeline import PREPARED, FaceReconstructor, Which
+from backend.progress import Progress, no_progress, part, parts
 from backend.texture.observation import PosedPicture
 from backend.tracking.best_views import View
 from backend.tracking.following import follow
@@ -120,9 +121,10 @@ def track_from_video(
         count = len(tracked.tracks)
         stage += f", {tracked.left_out} of {count + tracked.left_out} faces left out"
     tracks = []
-    for track, seen in zip(tracked.tracks, views, strict=True):
-        progress(FOLLOWING + (1 - FOLLOWING) * len(tracks) / len(views), stage)
-        track = replace(track, texture=_texture(track, seen, request, reconstructor))
+    watches = parts(lambda share, _: progress(share, stage), FOLLOWING, 1.0, len(views))
+    for track, seen, watch in zip(tracked.tracks, views, watches, strict=True):
+        watch(0.0, stage)
+        track = replace(track, texture=_texture(track, seen, request, reconstructor, watch))
         tracks.append(_in_clip_pixels(track, 1 / clip.info.decoded_scale))
     progress(1.0, "done")
     return replace(tracked, tracks=tuple(tracks))
@@ -145,7 +147,7 @@ def _tracked(
         reconstructor.quick_engine,
         reconstructor.detector,
         PartialTracking(keep, f"{request.key} {reconstructor.network}") if keep else None,
-        lambda share, stage: progress(FOLLOWING * share, stage),
+        part(progress, 0.0, FOLLOWING),
     )
     if not len(found.times):
         raise BadInputError(
@@ -215,7 +217,11 @@ def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstruct
 
 
 def _texture(
-    track: Track, views: list[View], request: ClipRequest, reconstructor: FaceReconstructor
+    track: Track,
+    views: list[View],
+    request: ClipRequest,
+    reconstructor: FaceReconstructor,
+    progress: Progress,
 ) -> NDArray[np.uint8] | None:
     if not views or request.texture_size is None:
         return None
@@ -227,8 +233,9 @@ def _texture(
         box = RoiBox.from_corners(*track.roi_boxes[view.row].tolist())
         vertices = view.carry(posed_vertices(head, parameters, box))
         pictures.append(PosedPicture(view.image, vertices))
-    baker = reconstructor.baker(request.texture_size, request.texture_mode)
-    return baker.texture_set(pictures, request.texture_mode).albedo
+    size, mode = request.texture_size, request.texture_mode
+    baker = reconstructor.baker(size, mode, part(progress, 0.0, PREPARED))
+    return baker.texture_set(pictures, mode, part(progress, PREPARED, 1.0)).albedo
 
 
 def _in_clip_pixels(track: Track, scale: float) -> Track:

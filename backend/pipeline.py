@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +19,7 @@ from backend.memory import give_back_memory, share_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
 from backend.morphable_model.placement import pose_in_image, posed_vertices
 from backend.morphable_model.storage import load_model
+from backend.progress import Progress, no_progress, part, parts
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.synergynet.weights import active_weights
 from backend.texture.baker import TextureBaker, TextureSet
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
-Progress = Callable[[float, str], None]
 Which = Literal["all", "largest"]
 
+# Share of the work on a first texture that is making its chart and loading the network.
+PREPARED = 0.4
 # Sides of a picture than which no head in it is larger.
 GIANT = 16
 
@@ -78,10 +79,6 @@ class Face:
     head: Float
     expression: Float
     texture: Image | None
-
-
-def no_progress(fraction: float, stage: str) -> None:
-    """Progress that nobody watches."""
 
 
 class FaceReconstructor:
@@ -185,9 +182,8 @@ class FaceReconstructor:
         if texture_size is None:
             return faces
         textured = []
-        for index, face in enumerate(faces):
-            progress(0.3 + 0.7 * index / len(faces), "making the texture")
-            made = self.texture_set(image, face.vertices_image, texture_size, texture_mode)
+        for face, watch in zip(faces, parts(progress, 0.3, 1.0, len(faces)), strict=True):
+            made = self.texture_set(image, face.vertices_image, texture_size, texture_mode, watch)
             textured.append(replace(face, texture=made.albedo))
         progress(1.0, "done")
         return textured
@@ -261,6 +257,7 @@ class FaceReconstructor:
         vertices_image: Float,
         size: int,
         mode: TextureMode = DEFAULT_TEXTURE_MODE,
+        progress: Progress = no_progress,
     ) -> TextureSet:
         """Texture of a head whose place in a photo is known.
 
@@ -270,16 +267,25 @@ class FaceReconstructor:
             (H, W, 3) uint8 RGB.
         vertices_image
             (V, 3) in the image frame.
+        progress
+            As for `faces_from_image`.
 
         Raises
         ------
         MissingAssetError
             The mode needs the texture network, and its weights are absent or damaged.
         """
-        return self.baker(size, mode).texture_set([PosedPicture(image, vertices_image)], mode)
+        baker = self.baker(size, mode, part(progress, 0.0, PREPARED))
+        pictures = [PosedPicture(image, vertices_image)]
+        return baker.texture_set(pictures, mode, part(progress, PREPARED, 1.0))
 
-    def baker(self, size: int, mode: TextureMode) -> TextureBaker:
+    def baker(self, size: int, mode: TextureMode, progress: Progress = no_progress) -> TextureBaker:
         """Maker of textures of a size, with the texture network if the mode needs it.
+
+        Parameters
+        ----------
+        progress
+            As for `faces_from_image`.
 
         Raises
         ------
@@ -290,15 +296,23 @@ class FaceReconstructor:
         if baker is None or baker.chart.size != size:
             # The former goes before the next is made: a chart of 2048 texels takes 200 MB.
             del baker
+            progress(0.0, "preparing the texture")
             baker = TextureBaker.load(self.model, size)
         if FILLS[mode].by_network and baker.generator is None:
+            progress(0.6, "loading the texture network")
             baker = replace(baker, generator=self._generator)
             give_back_memory()
         self._baker = baker
         return baker
 
     def texture_from_parameters(
-        self, image: Image, parameters: Float, roi_box: RoiBox, size: int, mode: TextureMode
+        self,
+        image: Image,
+        parameters: Float,
+        roi_box: RoiBox,
+        size: int,
+        mode: TextureMode,
+        progress: Progress = no_progress,
     ) -> TextureSet:
         """Texture of a face that was reconstructed before, without looking for it again.
 
@@ -306,6 +320,8 @@ class FaceReconstructor:
         ----------
         parameters
             (62,) in the crop frame of `roi_box`, as `Face.parameters`.
+        progress
+            As for `faces_from_image`.
 
         Raises
         ------
@@ -322,7 +338,7 @@ class FaceReconstructor:
                 "Give the parameters and the roi_box that were found in this photo.",
                 code="bad-parameters",
             )
-        return self.texture_set(image, vertices, size, mode)
+        return self.texture_set(image, vertices, size, mode, progress)
 
     @cached_property
     def _generator(self) -> TextureGenerator:

@@ -27,8 +27,8 @@ from ..settings.animation import snapshot, staging_of
 from ..tasks import Reporter
 
 # Why files are left out.
-NO_FILM = "It is no photo and no film, by the ending of its name."
-NO_FILE = "It is a link that leads nowhere, or no file with a content of its own."
+NO_FILM = "By the ending of its name, it is neither a photo nor a video."
+NO_FILE = "It is a broken link, or not a regular file."
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         raise Problem(
-            f"The folder {folder} cannot be read: {error.strerror}.", "Choose another folder."
+            f"Cannot read the folder {folder}: {error.strerror}.", "Choose another folder."
         ) from error
 
 

@@ -115,7 +115,7 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
             if name:
                 block = blocks.get(name)
                 if block is None:
-                    raise Problem(f"This .blend file has no {name!r}.", "Choose another clip.")
+                    raise Problem(f"This .blend file has no {name!r}.", "Choose another video.")
                 return clip_of_data_block(block, scene_of(context))
         return clip_of_file(self.filepath)
 

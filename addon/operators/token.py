@@ -22,7 +22,7 @@ class SYNERGYFACE_OT_enter_token(ReportingOperator, bpy.types.Operator):
 
     token: bpy.props.StringProperty(
         name="Token",
-        description="From the server.json of the backend",
+        description="From the backend's file server.json",
         subtype="PASSWORD",
         options={"SKIP_SAVE"},
     )

@@ -13,7 +13,7 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import MorphableModel
 from backend.output.film_file import written_film
-from backend.pipeline import Progress, no_progress
+from backend.progress import Progress, no_progress
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range, read_ahead
 

@@ -15,6 +15,7 @@ from backend.engines.devices import Device
 from backend.foreign.children import warm_child
 from backend.geometry.camera import RoiBox
 from backend.pipeline import FaceReconstructor
+from backend.progress import part
 from backend.server.reconstructor import ClipOrder, Progress, Which
 from backend.server.unfinished import unfinished_work
 from backend.server.video_result import video_result
@@ -85,9 +86,9 @@ class PipelineReconstructor:
         """
         progress(0.0, "reading")
         image = decode_image(order.photo.tobytes(), "The photo")
-        progress(0.2, "making the texture")
+        box = RoiBox.from_corners(*order.roi_box)
         made = self._reconstructor.texture_from_parameters(
-            image, order.parameters, RoiBox.from_corners(*order.roi_box), size, mode
+            image, order.parameters, box, size, mode, part(progress, 0.1, 1.0)
         )
         return encode_png(made.albedo)
 

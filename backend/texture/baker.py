@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backend.contract import TextureMode
 from backend.morphable_model.model import MorphableModel
+from backend.progress import Progress, no_progress, parts
 from backend.texture.chart import Chart
 from backend.texture.doubts.occlusion import cover
 from backend.texture.face_network import FaceNetwork
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from gan_texture.inference import TextureGenerator
 
 Float = NDArray[np.float32]
+
+# What is being done, for a person to read; and the share of it that is looking at the pictures.
+STAGE, LOOKED = "making the texture", 0.8
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,10 @@ class TextureBaker:
         return self.texture_set([PosedPicture(photo, vertices_image)], mode).albedo
 
     def texture_set(
-        self, pictures: Sequence[PosedPicture], mode: TextureMode = TextureMode.PHOTO
+        self,
+        pictures: Sequence[PosedPicture],
+        mode: TextureMode = TextureMode.PHOTO,
+        progress: Progress = no_progress,
     ) -> TextureSet:
         """Make the texture of a head that was seen once or several times.
 
@@ -107,6 +114,8 @@ class TextureBaker:
             the first does not, and so on.
         mode
             How the texture is made.
+        progress
+            Called with the share that is done; may raise `CancelledError` to stop the work.
 
         Raises
         ------
@@ -114,8 +123,12 @@ class TextureBaker:
             The mode needs the texture network, and this baker has none.
         """
         fill, network = FILLS[mode], FaceNetwork(self.chart, self.generator)
-        look = self._uncovered if fill.by_network else self.observe
-        seen = merge(look(picture) for picture in pictures)
+        looks = parts(progress, 0.0, LOOKED, len(pictures))
+        seen = merge(
+            self._uncovered(picture, look) if fill.by_network else self._seen(picture, look)
+            for picture, look in zip(pictures, looks, strict=True)
+        )
+        progress(LOOKED, STAGE)
         made = fill.make(seen, self.chart, network), seen.confidence, mean_face(seen, self.chart)
         return TextureSet(*(to_bytes(picture) for picture in made))
 
@@ -123,12 +136,18 @@ class TextureBaker:
         """Unwrap a picture and weigh what it shows, without asking the network."""
         return observe(picture, self.chart)
 
-    def _uncovered(self, picture: PosedPicture) -> Observation:
+    def _seen(self, picture: PosedPicture, progress: Progress) -> Observation:
+        progress(0.0, STAGE)
+        return self.observe(picture)
+
+    def _uncovered(self, picture: PosedPicture, progress: Progress) -> Observation:
         """What a picture shows, without what lies before the face."""
-        seen = self.observe(picture)
+        seen = self._seen(picture, progress)
+        progress(0.4, STAGE)
         network = FaceNetwork(self.chart, self.generator)
         expected = network.face(seen, mirrored(seen, self.chart))
         covered = cover(seen.sampled, expected, seen.evidence.confidence)
+        progress(0.6, STAGE)
         return observe(picture, self.chart, covered) if covered.max() > 0 else seen
 
 

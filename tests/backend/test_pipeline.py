@@ -166,6 +166,17 @@ def test_progress_rises_and_can_stop_the_work(
     assert seen == sorted(seen)
 
 
+def test_progress_goes_on_while_the_texture_is_made(
+    reconstructor: FaceReconstructor, photo: Image
+) -> None:
+    seen: list[float] = []
+    reconstructor.faces_from_image(
+        photo, texture_size=512, progress=lambda fraction, _: seen.append(fraction)
+    )
+    assert seen == sorted(seen)
+    assert np.diff(seen).max() <= 0.3
+
+
 def test_face_command_writes_what_it_promises(
     photo: Image,
     reconstructor: FaceReconstructor,

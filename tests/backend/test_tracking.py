@@ -24,7 +24,8 @@ from backend.errors import BadInputError, CancelledError, NoFaceError
 from backend.geometry.pose import yaw_pitch_roll
 from backend.output.clip_preview import write_overlay
 from backend.output.clips import timecode, write_clip
-from backend.pipeline import FaceReconstructor, no_progress
+from backend.pipeline import FaceReconstructor
+from backend.progress import no_progress
 from backend.tracking import following
 from backend.tracking.partial import STATE
 from backend.tracking.smoothing import Strengths
@@ -74,7 +75,14 @@ def track(reconstructor: FaceReconstructor, tmp_path_factory: pytest.TempPathFac
         path = tmp_path_factory.mktemp("clip") / "clip.mp4"
         write_video(path, pictures, steady(len(pictures)), options={"crf": "12"})
         request = ClipRequest(path, **{"texture_size": None, **asked})  # pyright: ignore
-        return track_from_video(request, reconstructor)
+        shares: list[float] = []
+        tracked = track_from_video(
+            request, reconstructor, progress=lambda share, _: shares.append(share)
+        )
+        assert shares == sorted(shares)
+        # While its texture is made too.
+        assert sum(0.9 < share < 1 for share in shares) >= (2 if request.texture_size else 0)
+        return tracked
 
     return work
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,17 +54,9 @@ def chooser(name: str) -> Any:
 
 
 @pytest.fixture
-def there_is_a_backend(preferences: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Choose whether a backend is installed."""
-    choosing, client = submodule("operators.choosing"), submodule("connection.client")
-
-    def missing(python: str) -> None:
-        raise client.BackendError("There is none.", "Install it.", "no-backend")
-
-    def choose(there: bool) -> None:
-        monkeypatch.setattr(choosing, "find_command", str if there else missing)
-
-    return choose
+def backend_there(preferences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a backend be installed, as far as file browsers see."""
+    monkeypatch.setattr(submodule("operators.choosing"), "find_command", str)
 
 
 def test_blenders_menus_have_entries_and_lose_them(addon: Any) -> None:
@@ -92,25 +83,9 @@ def test_the_head_menu_has_what_the_panel_has(scene: bpy.types.Scene) -> None:
 
 
 @pytest.mark.parametrize("name", CHOOSERS)
-def test_without_a_backend_no_file_is_asked_for(
-    there_is_a_backend: Callable[[bool], None], name: str
-) -> None:
-    there_is_a_backend(False)
-    operator, context = made(chooser(name)), Browsing()
-    assert operator.invoke(context, None) == {"CANCELLED"}
-    assert context.opened == []
-    [(kind, text)] = operator.reports
-    assert kind == {"ERROR"} and text == "There is none. Install it."
-    there_is_a_backend(True)
-    assert operator.invoke(context, None) == {"RUNNING_MODAL"}
-    assert len(context.opened) == 1
-
-
-@pytest.mark.parametrize("name", CHOOSERS)
 def test_the_browser_opens_where_it_was_left(
-    there_is_a_backend: Callable[[bool], None], tmp_path: Path, name: str
+    backend_there: None, tmp_path: Path, name: str
 ) -> None:
-    there_is_a_backend(True)
     folder = tmp_path / "a folder"
     folder.mkdir()
     (folder / "somebody.png").touch()
