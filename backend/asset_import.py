@@ -6,6 +6,7 @@ carries.
 
 from __future__ import annotations
 
+import importlib.util
 import zipfile
 from pathlib import Path
 
@@ -79,6 +80,12 @@ def _import_textures(path: Path) -> str:
 
 
 def _import_checkpoint(path: Path) -> str:
+    if importlib.util.find_spec("torch") is None:
+        raise BadInputError(
+            f"Only PyTorch can read the checkpoint {path}, and it is not installed.",
+            'Run pip install "synergyface[gpu]", or import it on a computer that has PyTorch and '
+            "bring along the synergynet.safetensors and synergynet.onnx from its data folder.",
+        )
     from backend.synergynet.checkpoint import import_checkpoint
 
     return f"Imported SynergyNet's checkpoint {path} to {import_checkpoint(path)}."

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from backend.errors import BadInputError
+from backend.foreign.children import call_in_child
+from backend.foreign.process import OverLimitError
+from backend.foreign.wire import Answer
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
 from backend.morphable_model.model import N_TEXTURE, N_VERTICES, MorphableModel
 
@@ -65,12 +68,22 @@ def _match(ours: NDArray[Any], theirs: NDArray[Any], path: Path) -> NDArray[np.i
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of `_SHAPES`, real numbers all of them."""
+    """The arrays of `_SHAPES`, read in a child process: SciPy was not made for files of enemies."""
+    arguments = {"path": str(path)}
+    try:
+        reply = call_in_child(f"{__name__}:read_in_child", what=str(path), arguments=arguments)
+    except OverLimitError as error:
+        raise BadInputError(f"{path} cannot be read as a Matlab file.", REMEDY) from error
+    return dict(zip(_SHAPES, reply.arrays, strict=True))
+
+
+def read_in_child(path: str) -> Answer:
+    """Read the arrays of `_SHAPES` in this process, real numbers all of them."""
     from scipy.io import loadmat, whosmat
 
     try:
-        _check_content(whosmat(str(path)), path)
-        arrays = loadmat(str(path), variable_names=list(_SHAPES))
+        _check_content(whosmat(path), path)
+        arrays = loadmat(path, variable_names=list(_SHAPES))
     except BadInputError:
         raise
     except NotImplementedError as error:
@@ -78,14 +91,15 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             f"{path} is a Matlab 7.3 file, which is not read.",
             "Save it in Matlab by `save -v7`, or use the file as Basel published it.",
         ) from error
-    except Exception as error:  # scipy raises nearly anything on a damaged file
+    except Exception as error:  # of damage, nearly anything: even of memory that a length asks for
         raise BadInputError(f"{path} is not a readable Matlab file ({error}).") from error
-    if any(arrays[name].dtype.kind not in "iuf" for name in _SHAPES):
+    found = [arrays[name] for name in _SHAPES]
+    if any(array.dtype.kind not in "iuf" for array in found):
         raise BadInputError(f"The arrays of {path} are not of real numbers.", REMEDY)
-    return {name: arrays[name] for name in _SHAPES}
+    return Answer(arrays=[array.astype(array.dtype.newbyteorder("<")) for array in found])
 
 
-def _check_content(found: list[tuple[str, tuple[int, ...], str]], path: Path) -> None:
+def _check_content(found: list[tuple[str, tuple[int, ...], str]], path: str) -> None:
     """Refuse a file unless each of `_SHAPES` is in it once, a plain array of that shape."""
     for name, shape in _SHAPES.items():
         there = [(size, kind) for found_name, size, kind in found if found_name == name]

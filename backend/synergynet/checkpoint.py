@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from backend.data_folder import data_folder
 from backend.errors import BadInputError
 from backend.morphable_model.model import N_PARAMETERS
+from backend.synergynet.checkpoint_file import read_tensors
 from backend.synergynet.network import Architecture, SynergyNet
 from backend.synergynet.refinement import LOW_LEVEL
 from backend.synergynet.weights import imported_weights_path, keep_graph_of, save_weights
 
-PREFIX = "module."
 HEADS = {"pose": "ori", "shape": "shape", "expression": "exp"}
 REFINEMENT_LAYERS = {
     "low_level.0": 1,
@@ -54,29 +53,15 @@ def import_checkpoint(path: Path, target: Path | None = None) -> Path:
         The file cannot be read without executing code, or is of another network.
     """
     network = SynergyNet(Architecture("official"))
-    network.load_state_dict(convert_state_dict(_read_state_dict(path), path))
+    network.load_state_dict(convert_state_dict(read_tensors(path), path))
     target = target or imported_weights_path(data_folder())
     save_weights(network, target, half=False)
     keep_graph_of(target)
     return target
 
 
-def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged or hostile file raises nearly anything
-        raise BadInputError(
-            f"{path} cannot be read as a PyTorch checkpoint of plain tensors.",
-            "Files that would execute code are refused; give SynergyNet's best.pth.tar.",
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise BadInputError(f"{path} holds no state dictionary.", "Give SynergyNet's best.pth.tar.")
-    return {name.removeprefix(PREFIX): tensor for name, tensor in state.items()}
-
-
 def convert_state_dict(official: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Names and layouts of the authors' state dictionary to ours.
+    """Names and layouts of the authors' state dictionary (without ``module.``) to ours.
 
     Raises
     ------
@@ -97,6 +82,11 @@ def convert_state_dict(official: Mapping[str, Tensor], path: Path) -> dict[str, 
     except KeyError as error:
         raise BadInputError(
             f"{path} lacks the tensor {error}, so it is no SynergyNet with MobileNetV2.",
+            "Give the best.pth.tar of the published SynergyNet.",
+        ) from error
+    except (IndexError, RuntimeError) as error:
+        raise BadInputError(
+            f"{path} has a tensor with other dimensions than SynergyNet's ({error}).",
             "Give the best.pth.tar of the published SynergyNet.",
         ) from error
     for name, tensor in expected.items():

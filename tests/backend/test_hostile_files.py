@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import pickle
+import signal
 import struct
 import time
 import tracemalloc
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +22,7 @@ from safetensors.numpy import save_file
 
 from backend.asset_import import import_asset
 from backend.errors import BadInputError
+from backend.foreign.wire import Answer
 from backend.morphable_model import bfm2009
 from backend.morphable_model.pickled_arrays import read_pickled_arrays
 from tests.backend.test_fuzz_files import array_of
@@ -182,3 +188,64 @@ def test_weights_with_a_description_that_is_too_deep(tmp_path: Path) -> None:
     save_file({"a": np.zeros(1, np.float16)}, path, {"architecture": "[" * 10**5})
     with pytest.raises(BadInputError):
         import_asset(path)
+
+
+def checkpoint(pickled: bytes) -> bytes:
+    """An archive as PyTorch writes them, around a pickle of anybody's."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/byteorder", "little")
+        archive.writestr("archive/version", "3\n")
+    return file.getvalue()
+
+
+def gigabytes() -> bytes:
+    """A small archive that says to have much in it."""
+    file = io.BytesIO(checkpoint(b"\x80\x02}."))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("archive/data/0", b"")
+        archive.filelist[-1].file_size = 2**31
+    return file.getvalue()
+
+
+CHECKPOINTS: dict[str, Callable[[], bytes]] = {
+    "gigabytes in few bytes": gigabytes,
+    "no tensors": lambda: checkpoint(b"\x80\x02}X\x01\0\0\0ax\x01\0\0\0bs."),
+    "a name half a million tuples deep": lambda: checkpoint(
+        b"\x80\x02}()" + b"\x85" * 500_000 + b"Nu."
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHECKPOINTS)
+def test_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Whatever it does to PyTorch's reader, it is refused."""
+    monkeypatch.setenv("SYNERGYFACE_DATA", str(tmp_path / "data"))
+    path = tmp_path / "best.pth.tar"
+    path.write_bytes(CHECKPOINTS[what]())
+    with pytest.raises(BadInputError) as caught:
+        import_asset(path)
+    assert str(path) in str(caught.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_matlab_file_that_ends_its_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should its head be one that passes, the process that reads it is not ours."""
+    monkeypatch.setattr(bfm2009, "__name__", "tests.backend.test_hostile_files")
+    path = tmp_path / "01_MorphableModel.mat"
+    with pytest.raises(BadInputError, match="cannot be read as a Matlab file"):
+        bfm2009._read(path)
+    assert bfm2009.call_in_child("tests.backend.test_hostile_files:alive", what="").value == "yes"
+
+
+def read_in_child(path: str) -> Answer:
+    """What SciPy does on cells within cells."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return Answer(path)
+
+
+def alive() -> Answer:
+    return Answer("yes")
