@@ -93,7 +93,7 @@ def packed(source: Path, path: Path) -> Path:
         chunks[0] = chunks[0][:at] + b"\0\0\1\xb2DivX503b1393p" + chunks[0][at:]
         for number, chunk in enumerate(chunks):
             packet = av.Packet(chunk)
-            packet.stream, packet.time_base = stream, given.time_base
+            packet.stream, packet.time_base = stream, given.time_base or Fraction(1, 25)
             packet.pts = packet.dts = number
             packet.is_keyframe = not chunk[chunk.index(start) + 4] >> 6
             container.mux(packet)

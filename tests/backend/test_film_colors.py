@@ -129,7 +129,7 @@ BT_2020, UNSPECIFIED = 9, 2
 SKINS = np.array([[60, 40, 30], [120, 80, 60], [198, 150, 125], [240, 205, 185], [255, 255, 255]])
 
 
-def ten_bits(path: Path, signal: NDArray[np.float64], primaries: int, transfer: int) -> Path:
+def ten_bits(path: Path, signal: NDArray[np.floating], primaries: int, transfer: int) -> Path:
     """A film of stripes of colours, without loss: 10 bits, limited range, BT.2020's matrix."""
     red, blue = WEIGHTS["BT.2020"]
     luma = signal @ [red, 1 - red - blue, blue]
