@@ -25,11 +25,12 @@ def write_clip(
     aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
     clock: int = CLOCK,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """Write (H, W, 3) RGB pictures, shown at `ticks` of a clock (AVI needs a slow one)."""
     ticks = list(ticks)
     durations = [*np.diff(ticks).tolist(), ticks[-1] - ticks[-2] if len(ticks) > 1 else 1]
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container_options or {}) as container:
         rate = Fraction(clock, durations[0])
         stream = container.add_stream(codec, rate=rate, options=options or {})
         assert isinstance(stream, av.VideoStream)
@@ -67,6 +68,35 @@ def turned(path: Path, matrix: tuple[int, int, int, int]) -> Path:
     a, b, c, d = (value << 16 for value in matrix)
     struct.pack_into(">9i", data, at + 40, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
+    return path
+
+
+def packed(source: Path, path: Path) -> Path:
+    """Pack the B-frames of an MPEG-4 film (one between two others) as DivX 5 did: two in a chunk.
+
+    The chunk of a B-frame holds nothing but a sign that nothing changes.
+    """
+    start, nothing = b"\0\0\1\xb6", b"\0\0\1\xb6\x56\xff\xff"
+    with av.open(str(source)) as film, av.open(str(path), "w", format="avi") as container:
+        given = film.streams.video[0]
+        stream = container.add_stream_from_template(given)
+        frames = [bytes(packet) for packet in film.demux(given) if packet.size]
+        kinds = [frame[frame.index(start) + 4] >> 6 for frame in frames]
+        chunks: list[bytes] = []
+        for frame, kind in zip(frames, kinds, strict=True):
+            if kind == 2 and chunks[-1] != nothing:
+                chunks[-1] += frame
+                chunks.append(nothing)
+            else:
+                chunks.append(frame)
+        at = chunks[0].index(start)
+        chunks[0] = chunks[0][:at] + b"\0\0\1\xb2DivX503b1393p" + chunks[0][at:]
+        for number, chunk in enumerate(chunks):
+            packet = av.Packet(chunk)
+            packet.stream, packet.time_base = stream, given.time_base or Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = not chunk[chunk.index(start) + 4] >> 6
+            container.mux(packet)
     return path
 
 

@@ -16,6 +16,7 @@ FILM_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mpg", ".mpeg", ".mpe",
     ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".m2t", ".mxf", ".wmv", ".asf", ".flv", ".f4v", ".ogv",
     ".ogm", ".3gp", ".3g2", ".dv", ".wtv", ".mjpg", ".mjpeg",
+    ".h264", ".264", ".h265", ".265", ".hevc",
 )  # fmt: skip
 
 Kind = Literal["photo", "film"]

@@ -184,7 +184,9 @@ def _write(
 
 def _remarks(tracked: TrackedClip) -> Iterator[str]:
     if tracked.skipped:
-        yield f"{tracked.skipped} frames could not be decoded and were left out."
+        one = tracked.skipped == 1
+        frames = "1 frame" if one else f"{tracked.skipped} frames"
+        yield f"{frames} could not be decoded and {'was' if one else 'were'} left out."
     if tracked.left_out:
         yield (
             f"{tracked.left_out} faces were left out: only the {len(tracked.tracks)} that are "

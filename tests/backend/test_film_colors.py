@@ -9,10 +9,12 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from backend.vision.clip import Range
-from backend.vision.film_colors import bt709_frame, tag_bt709
+from backend.vision.film_colors import ScreenColors, bt709_frame, tag_bt709
 from backend.vision.opening import open_clip
+from tests.backend.bt2100 import TO_2020, hdr_signal, linear
 
 # A tanned skin's luma and chroma, and what the luma and chroma of red and blue weigh (ITU-R).
 Y, CB, CR = 110, 95, 175
@@ -119,3 +121,64 @@ def test_films_of_ours_say_their_matrix(tmp_path: Path, size: tuple[int, int]) -
     assert abs(bytes(frame.planes[0])[0] - Y) <= 1
     assert abs(bytes(frame.planes[1])[0] - CB) <= 1
     assert abs(bytes(frame.planes[2])[0] - CR) <= 1
+
+
+PQ, HLG, SDR = 16, 18, 1
+BT_2020, UNSPECIFIED = 9, 2
+# From deep to pale skin, and diffuse white, as sRGB of a film without HDR.
+SKINS = np.array([[60, 40, 30], [120, 80, 60], [198, 150, 125], [240, 205, 185], [255, 255, 255]])
+
+
+def ten_bits(path: Path, signal: NDArray[np.floating], primaries: int, transfer: int) -> Path:
+    """A film of stripes of colours, without loss: 10 bits, limited range, BT.2020's matrix."""
+    red, blue = WEIGHTS["BT.2020"]
+    luma = signal @ [red, 1 - red - blue, blue]
+    blueness = (signal[:, 2] - luma) / (2 - 2 * blue)
+    redness = (signal[:, 0] - luma) / (2 - 2 * red)
+    planes = (64 + 876 * luma, 512 + 896 * blueness, 512 + 896 * redness)
+    width = 64 * len(signal)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, 64, "yuv444p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_range = TAGS["BT.2020"], LIMITED
+        context.color_primaries, context.color_trc = primaries, transfer
+        frame = av.VideoFrame(width, 64, "yuv444p10le")
+        for plane, values in zip(frame.planes, planes, strict=True):
+            row = np.zeros(plane.line_size // 2, np.uint16)
+            row[:width] = np.repeat(np.rint(values), 64)
+            plane.update(np.tile(row, 64).tobytes())
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("primaries", "transfer"),
+    [(BT_2020, PQ), (BT_2020, HLG), (UNSPECIFIED, HLG), (BT_2020, SDR)],
+)
+def test_films_of_hdr_show_skin_as_others_do(tmp_path: Path, primaries: int, transfer: int) -> None:
+    """BT.2408: diffuse white is at 203 candela per square metre; BT.2087 for the primaries."""
+    if transfer == SDR:
+        light = linear(SKINS) @ TO_2020.T
+        signal = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    else:
+        signal = hdr_signal(SKINS, transfer)
+    path = ten_bits(tmp_path / "c.mkv", signal, primaries, transfer)
+    image = next(open_clip(path).frames(Range())).image
+    difference = deltaE_ciede2000(rgb2lab(image[32, 32::64] / 255), rgb2lab(SKINS / 255))
+    assert difference[:3].max() < 1.5
+    assert difference.max() < 4
+
+
+def test_hdr_is_converted_in_the_size_and_turn_of_each_frame(tmp_path: Path) -> None:
+    """Two colours, shrunk to half: the table is for the size that is shown."""
+    path = ten_bits(tmp_path / "c.mkv", hdr_signal(SKINS[1:3], PQ), BT_2020, PQ)
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        colors = ScreenColors()
+        for size in ((64, 32), (128, 64), (64, 32)):
+            picture = colors.picture(frame, size)
+            assert picture.shape == (size[1], size[0], 3)
+            shown_colors = picture[size[1] // 2, [size[0] // 4, 3 * size[0] // 4]]
+            np.testing.assert_allclose(shown_colors, SKINS[1:3], atol=4)
