@@ -115,7 +115,7 @@ def test_a_package_that_is_missing_is_named(computer: Computer) -> None:
 def test_a_package_that_is_not_the_locked_one_is_refused(computer: Computer) -> None:
     with zipfile.ZipFile(next((computer.data.parent / "wheels").glob("needed*")), "a") as wheel:
         wheel.writestr("evil.py", "")
-    with pytest.raises(InstallError, match="not the one that SynergyFace was made with"):
+    with pytest.raises(InstallError, match="not the one that SynergyFace needs"):
         computer.install("1.0")
     assert recorded_python(computer.data) is None
 

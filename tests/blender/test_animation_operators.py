@@ -99,7 +99,7 @@ def test_smooth_again_leaves_each_action_where_its_motion_began(scene: bpy.types
 def test_smooth_again_explains_what_it_cannot_do(scene: bpy.types.Scene) -> None:
     [head] = put(scene, face(100))
     bpy.context.view_layer.objects.active = head
-    with pytest.raises(RuntimeError, match="is not animated from a video"):
+    with pytest.raises(RuntimeError, match="has no animation from a video"):
         ops.synergyface.smooth_again()
     perform(scene, film(np.arange(50) / 25, 25.0), head)
     action, before = head.parent.animation_data.action, keys(curves(head)["location", 0])
@@ -137,10 +137,10 @@ def test_the_operator_makes_a_head_in_one_undo_step(
     ("options", "message"),
     [
         ({"filepath": "/gone.mp4"}, "There is no file .*gone.mp4"),
-        ({}, "No clip is given"),
+        ({}, "No video is given"),
         ({"clip": "gone"}, "has no 'gone'"),
-        ({"first_second": 3.0, "last_second": 2.0}, "would end at 2 s, before it begins at 3 s"),
-        ({"faces": "number", "number": 4}, "has no face 4. Choose one of these numbers: 0"),
+        ({"first_second": 3.0, "last_second": 2.0}, "Out .2 s. is not later than In .3 s."),
+        ({"faces": "number", "number": 4}, "has no face with the number 4. Choose one of these numbers: 0"),
     ],
 )
 def test_a_wrong_order_is_explained(
@@ -227,5 +227,5 @@ def test_clips_of_the_blend_file(scene: bpy.types.Scene, tmp_path: Path) -> None
         7,
     )
     single = bpy.data.images.load(str(tmp_path / "shot_0007.png"))
-    with pytest.raises(submodule("problems").Problem, match="neither a film nor a sequence"):
+    with pytest.raises(submodule("problems").Problem, match="neither a video nor an image sequence"):
         module.clip_of_data_block(single, scene)

@@ -233,7 +233,7 @@ def test_a_failure_leaves_nothing_behind(
 
     monkeypatch.setattr(results, "write_scene", write_on_full_disk)
     ops.synergyface.batch(directory=str(folder))
-    assert rows()[0][1] == "failed" and "cannot be written" in rows()[0][3]
+    assert rows()[0][1] == "failed" and "Cannot write" in rows()[0][3]
     monkeypatch.undo()
     assert blocks() == before
     assert {path.name for path in folder.iterdir()} == {"talk.mp4", "notes.txt"}

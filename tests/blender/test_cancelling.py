@@ -47,7 +47,7 @@ def test_a_key_of_the_viewport_alone_cancels(at_work: tuple[Any, Any]) -> None:
     keymaps = bpy.context.window_manager.keyconfigs.addon.keymaps
     assert sum(len(keys_of(keymap.name)) for keymap in keymaps) == 1
     operator, context = at_work
-    assert "(Esc over a 3D viewport cancels)" in context.shown
+    assert "(to cancel, press Esc over a 3D viewport)" in context.shown
     assert press_esc(operator, context) == {"CANCELLED"}
     assert operator.reports == [({"INFO"}, "Face from Image: cancelled")]
 

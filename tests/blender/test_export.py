@@ -323,13 +323,13 @@ def test_what_cannot_be_exported_is_explained(head: Any, tmp_path: Path) -> None
     refuses("is hidden. Show it")
     head.hide_set(False)
     bpy.ops.object.mode_set(mode="EDIT")
-    refuses("is being edited. Go back")
+    refuses("is being edited. Switch")
     bpy.ops.object.mode_set(mode="OBJECT")
     decimate: Any = head.modifiers.new("Decimate", "DECIMATE")
     decimate.ratio = 0.5
     head.data.shape_keys.key_blocks["Expression_04"].value = 3
     animated(head).parent.rotation_mode = "XYZ"
-    refuses("Set its rotation mode", "export_motion")
+    refuses("is not Quaternion", "export_motion")
 
 
 def test_a_full_disk_leaves_the_old_file(
@@ -342,7 +342,7 @@ def test_a_full_disk_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(submodule("scene.export"), "_write_glb", fail)
-    with pytest.raises(RuntimeError, match=r"No space left on device.*make room"):
+    with pytest.raises(RuntimeError, match=r"No space left on device.*free some space"):
         ops.synergyface.export_head(filepath=str(old))
     assert [path.name for path in tmp_path.iterdir()] == ["head.glb"]
     assert old.read_bytes() == b"old"

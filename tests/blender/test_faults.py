@@ -20,7 +20,7 @@ from test_scene import put
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("old-protocol", "backend is older .* Update the backend"),
+        ("old-protocol", "backend is too old.* Update the backend"),
         ("new-protocol", "add-on is too old.* Install version 9.9.9 of the add-on"),
         ("dies", "backend stopped unexpectedly .exit code 3.* log"),
         ("no-models", "Basel Face Model is missing.*assets fetch"),
@@ -132,10 +132,10 @@ def test_what_is_no_photo_is_not_read(
         os.truncate(path, 3 * 2**30)
         reason = "is larger than 64 MiB"
     elif kind == "unreadable":
-        path, reason = Path("/proc/self/mem"), "cannot be read"
+        path, reason = Path("/proc/self/mem"), "Cannot read"
     else:
         path.symlink_to(path)
-        reason = "is no file"
+        reason = "is not a file"
     with pytest.raises(RuntimeError, match=reason):
         ops.synergyface.face_from_image(filepath=str(path))
     [head] = put(scene, face(100))
@@ -244,7 +244,7 @@ def test_esc_ends_a_stuck_job_at_once(
     probe, context = modal_probe(preferences)
     assert probe.begin(context) == {"RUNNING_MODAL"}
     task = submodule("runtime").runtime().task
-    with pytest.raises(submodule("problems").Problem, match="still at work"):
+    with pytest.raises(submodule("problems").Problem, match="busy with another job"):
         probe.begin(context)
     while "Fitting 40%" not in context.shown:
         assert probe.modal(context, SimpleNamespace(type="TIMER")) == {"PASS_THROUGH"}

@@ -128,7 +128,7 @@ def test_the_motion_of_a_head_that_was_removed_is_not_lost(
     head: Any = bpy.context.view_layer.objects.active
     assert head.name in meshes(scene) and head.parent.animation_data.action
     kind, text = operator.reports[-1]
-    assert kind == {"WARNING"} and "was removed meanwhile" in text
+    assert kind == {"WARNING"} and "was removed. Its motion" in text
 
 
 def test_a_result_waits_while_its_head_is_edited(
@@ -180,7 +180,7 @@ def test_textures_of_heads_that_were_removed_are_left_out(
     )
     bpy.data.objects.remove(right)
     assert to_end(operator, context) == {"FINISHED"}
-    assert operator.reports == [({"INFO"}, "1 texture made; 1 removed meanwhile")]
+    assert operator.reports == [({"INFO"}, "1 texture made, 1 removed before")]
     image = left.data.materials[0].node_tree.nodes["SynergyFace Texture"].image
     assert image.pixels[:3] == pytest.approx([120 / 255, 150 / 255, 200 / 255], abs=0.002)
 
@@ -219,4 +219,4 @@ def test_films_of_a_batch_whose_head_was_removed_make_heads_of_their_own(
     assert to_end(operator, context) == {"FINISHED"}
     assert meshes(scene) == ["talk head"]
     [[_, state, count, detail]] = table()[1:]
-    assert (state, count) == ("done", "1") and "was removed meanwhile" in detail
+    assert (state, count) == ("done", "1") and "was removed. Its motion" in detail

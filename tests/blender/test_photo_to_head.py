@@ -323,7 +323,7 @@ def test_a_backend_killed_in_mid_job(
             assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
             assert len(scene.objects) == 2
         else:
-            with pytest.raises(RuntimeError, match=r"backend was killed.*try again"):
+            with pytest.raises(RuntimeError, match=r"system ended the backend.*try again"):
                 ops.synergyface.face_from_image(filepath=str(photo))
             assert not scene.objects
             assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}

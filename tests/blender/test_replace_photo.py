@@ -76,7 +76,7 @@ def test_what_cannot_be_replaced_is_left(
     bpy.context.view_layer.update()
     for head in heads:
         head.select_set(True)
-    with pytest.raises(RuntimeError, match="shows 1 face, and 2 heads are selected"):
+    with pytest.raises(RuntimeError, match="shows 1 face, but 2 heads are selected"):
         ops.synergyface.replace_photo(filepath=any_file)
     with pytest.raises(RuntimeError, match="No photo is given"):
         ops.synergyface.replace_photo()
@@ -88,7 +88,7 @@ def test_what_cannot_be_replaced_is_left(
     assert [width(head) for head in heads] == pytest.approx([1.2, 1.2])
     for head in heads:
         del head["synergyface_parameters"]
-    with pytest.raises(RuntimeError, match="does not come from a photo"):
+    with pytest.raises(RuntimeError, match="was not made from a photo"):
         ops.synergyface.replace_photo(filepath=any_file)
 
 

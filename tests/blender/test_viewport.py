@@ -22,7 +22,7 @@ BLENDERS_OWN = (
     (35.0, (0.18, 0.15, 0.21), 0.1990289),
     (85.0, (2.0, 2.0, 2.0), 4.6033888),
 )
-NOW = "; the viewport shows textures now"
+NOW = ". The viewport shows textures now"
 
 
 def viewport() -> Any:
@@ -125,7 +125,7 @@ def test_what_hides_the_first_head_is_named(
     operator, context = at_work()
     assert to_end(operator, context) == {"FINISHED"}
     [(_, said)] = operator.reports
-    assert said == f"1 head from somebody, inside of 'Cube': hide that to see it{NOW}"
+    assert said == f"1 head from somebody, inside 'Cube'. Hide that to see it{NOW}"
 
 
 @pytest.mark.parametrize("fault", ["hidden", "apart", "smaller", "turned"])
