@@ -30,8 +30,8 @@ OVERVIEW_PIXELS = 1280
 # 0.057; of 234 upside-down faces that MediaPipe took for upright ones, none below 0.12 with a
 # score above 0.5.
 ALIKE = 0.12
-# CenterFace having told which side is up, MediaPipe's reading of that face alone may differ by more,
-# but not by the fifth of a face that is a wrong guess.
+# CenterFace having told which side is up, MediaPipe's reading of that face alone may differ by
+# more, but not by the fifth of a face that is a wrong guess.
 ALIKE_CLOSE = 0.16
 # A closer look is worth its time where the face leaned, or was seen with fewer pixels than these.
 CLOSE_LOOK_ROLL = 20.0
