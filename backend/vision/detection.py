@@ -30,6 +30,9 @@ OVERVIEW_PIXELS = 1280
 # 0.057; of 234 upside-down faces that MediaPipe took for upright ones, none below 0.12 with a
 # score above 0.5.
 ALIKE = 0.12
+# CenterFace having told which side is up, MediaPipe's reading of that face alone may differ by
+# more, but not by the fifth of a face that is a wrong guess.
+ALIKE_CLOSE = 0.16
 # A closer look is worth its time where the face leaned, or was seen with fewer pixels than these.
 CLOSE_LOOK_ROLL = 20.0
 CLOSE_LOOK_HEIGHT = 200
@@ -160,10 +163,10 @@ class FaceDetector:
 
     def _detection(self, image: Image, face: Candidate, readings: list[_Reading]) -> Detection:
         """The face with the points that fit it."""
-        known = _nearest(readings, face)
+        known = _nearest(readings, face, ALIKE)
         if known is None or not known.sharp:
             closer = [_Reading(points, True) for points in self._close_look(image, face)]
-            known = _nearest(closer, face) or known
+            known = _nearest(closer, face, ALIKE_CLOSE) or known
         if known is None:
             return Detection(_region(face), None)
         return Detection(roi_box_from_points(known.points), known.points)
@@ -186,11 +189,11 @@ class _Reading:
     sharp: bool
 
 
-def _nearest(readings: list[_Reading], face: Candidate) -> _Reading | None:
+def _nearest(readings: list[_Reading], face: Candidate, alike: float) -> _Reading | None:
     """The reading that shows the same as CenterFace saw, if there is one."""
     apart = [(_apart(_five_of(reading.points), face), reading) for reading in readings]
     distance, nearest = min(apart, key=lambda pair: pair[0], default=(np.inf, None))
-    return nearest if distance < ALIKE else None
+    return nearest if distance < alike else None
 
 
 def _five_of(points: Points) -> Candidate:
