@@ -41,11 +41,14 @@ class Stage:
         Take new objects.
     separate
         Whether the scene is there for this file only: then it is made to fit it.
+    in_sight
+        As in `places.free_place`.
     """
 
     scene: bpy.types.Scene
     collection: bpy.types.Collection
     separate: bool = False
+    in_sight: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
             value.model,
             value.result,
             subdivision,
+            stage.in_sight,
         )
         for head in heads:
             head[identity.TEXTURE_MODE] = order.texture_mode
@@ -182,5 +186,10 @@ def _fitted(staging: Staging, stage: Stage) -> Staging:
     """
     if stage.separate:
         return replace(staging, use_scene_rate=True)
-    style = replace(staging.style, matched=False)
-    return replace(staging, style=style, use_camera=False, use_scene_rate=False)
+    return replace(
+        staging,
+        style=replace(staging.style, matched=False),
+        use_camera=False,
+        use_scene_rate=False,
+        in_sight=stage.in_sight,
+    )

@@ -51,13 +51,15 @@ class InThisFile:
     ----------
     place
         Where.
+    in_sight
+        As in `places.free_place`.
     """
 
     table = "SynergyFace Batch"
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: Workplace, in_sight: bool = False) -> None:
         self.heads: list[int] = []
-        self._place = place
+        self._place, self._in_sight = place, in_sight
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
         """An earlier batch has done the file, and the scene still has what it gave."""
@@ -67,7 +69,7 @@ class InThisFile:
     def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
         """Where there is room in the row."""
         scene, collection = self._place.scene(context), self._place.collection(context)
-        given = item.put(value, Stage(scene, collection))
+        given = item.put(value, Stage(scene, collection, in_sight=self._in_sight))
         self.heads += [head.session_uid for head in given.heads]
         return Row(str(item.path), DONE, len(given.heads), given.remark)
 

@@ -7,6 +7,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from math import isclose
 from types import SimpleNamespace
 from typing import Any
@@ -104,7 +105,7 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
             value.result,
             tracks,
             target,
-            staging_of(self._options, self._subdivision),
+            replace(staging_of(self._options, self._subdivision), in_sight=self.is_watched),
         )
         self.report({"INFO"}, summary(self._clip, tracks) + self.show(context, heads))
         if target is None and self._target is not None:

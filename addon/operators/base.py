@@ -90,6 +90,11 @@ class TaskOperator(ReportingOperator):
     esc_cancels = True
     _task: Task[Any] | None = None
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether a person waits for it, not a script."""
+        return self._task is not None
+
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
         """Collect what the worker needs as plain values; what is returned runs in the worker."""
         raise NotImplementedError

@@ -46,7 +46,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """One file after the other, and wait for each."""
-        self._batch = batch = self._begun(context)
+        self._batch = batch = self._begun(context, in_sight=False)
         go_on = not batch.finished
         while go_on:
             task = Task(batch.work)
@@ -56,7 +56,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
 
     def begin(self, context: bpy.types.Context) -> Outcome:
         """Start with the first file, and let `modal` look after it."""
-        self._batch = self._begun(context)
+        self._batch = self._begun(context, in_sight=True)
         if self._batch.finished:
             return self._report_end(context)
         return TaskOperator.begin(self, context)
@@ -83,7 +83,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
 
         return self.guard(settle, context) == {"FINISHED"} and not self._batch.finished
 
-    def _begun(self, context: bpy.types.Context) -> Batch:
+    def _begun(self, context: bpy.types.Context, in_sight: bool) -> Batch:
         if not self.directory:
             raise Problem("No folder is given.", "Set directory to a folder of photos or videos.")
         folder = _absolute(self.directory)
@@ -96,7 +96,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
             output = _absolute(options.output) if options.output else folder
             files = FileEach(place, output, [item.path for item in items])
             return Batch(context, items, files, others)
-        return Batch(context, items, InThisFile(place), others)
+        return Batch(context, items, InThisFile(place, in_sight), others)
 
     def _report_end(self, context: bpy.types.Context) -> Outcome:
         """What is done stays, so that an undo step is due even if the rest failed."""

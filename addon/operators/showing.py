@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import bpy
+import numpy as np
 
 from ..scene import identity, viewport
+from ..scene.enclosures import corners, enclosures
 from ..scene.opened import view_layer_of
 from ..scene.workplace import Workplace, workplace
 from .base import TaskOperator
@@ -43,17 +46,26 @@ class HeadMaker(TaskOperator):
         """
         present(context, heads)
         where = self._workplace.words(context)
-        if where or not self._first or self._task is None:
+        if where or not (self._first and self.is_watched):
             return where
         layer = view_layer_of(context)
         shown = [head for head in heads if layer.objects.get(head.name) == head]
-        if not shown:
-            return ""
-        hider = viewport.enclosing(layer, shown[0])
-        words = "" if hider is None else f", inside {hider.name!r}. Hide that to see it"
         area = viewport.open_viewport(context)
-        if context.mode != "OBJECT" or area is None or viewport.outlook(area) != self._outlook:
-            return words
+        busy = context.mode != "OBJECT" or area is None or viewport.outlook(area) != self._outlook
+        if busy or not shown:
+            return ""
         viewport.frame(area, shown)
-        textured = viewport.show_textures(area)
-        return words + (". The viewport shows textures now" if textured else "")
+        textured = ". The viewport shows textures now" if viewport.show_textures(area) else ""
+        return _hidden(layer, area, shown) + textured
+
+
+def _hidden(layer: bpy.types.ViewLayer, area: Any, heads: Sequence[bpy.types.Object]) -> str:
+    """What has heads inside of it, so that a viewport outside does not show them."""
+    eye, around = viewport.eye(area)[None], np.concatenate([corners(head) for head in heads])
+    hiding = (
+        thing.name
+        for thing in enclosures(layer.objects)
+        if thing.holds(around) and not thing.holds(eye)
+    )
+    name = next(hiding, None)
+    return "" if name is None else f", inside {name!r}. Hide that to see it"

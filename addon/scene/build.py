@@ -41,6 +41,7 @@ def put_faces(
     model: StaticModel,
     result: FacesResult,
     subdivision: int = 0,
+    in_sight: bool = False,
 ) -> list[bpy.types.Object]:
     """Make or update one head per face.
 
@@ -58,6 +59,8 @@ def put_faces(
         From the backend.
     subdivision
         Levels that new heads have in renders.
+    in_sight
+        As in `places.free_place`.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def put_faces(
     for index, (face, match) in enumerate(zip(result.faces, matches, strict=True)):
         stem = name if len(result.faces) == 1 else f"{name} face {index}"
         if match is None:
-            place = free_place(scene)
+            place = free_place(scene, in_sight=in_sight)
             head = new_head(collection, stem, model, face)
             pose_empty(head).location = place
             modifiers.subdivide(head, subdivision)

@@ -40,6 +40,8 @@ class Staging:
         Give a head that did not come from this clip the clip's texture.
     subdivision
         Levels that new heads have in renders.
+    in_sight
+        As in `places.free_place`.
     """
 
     style: Style
@@ -47,6 +49,7 @@ class Staging:
     use_scene_rate: bool = False
     use_texture: bool = False
     subdivision: int = 0
+    in_sight: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def perform(
     # Raises what it has to before anything is changed.
     moves = [keyframes(recording, style, rate) for recording in recordings]
     offsets = np.array([keys.first - moves[0].first for keys in moves])
-    place = free_place(scene, offsets)
+    place = free_place(scene, offsets, in_sight=staging.in_sight)
     heads = _cast(collection, clip, model, tracks, known, place, staging)
     if staging.use_scene_rate:
         _settle_scene(scene, recordings[0], style)

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from . import identity
+from .enclosures import corners
 
 # As View > Frame Selected has them: room around what is framed, and the width of the sensor that
 # the viewport's focal length is for, twice of which it sees.
@@ -57,8 +57,8 @@ def frame(viewport: Any, heads: Sequence[bpy.types.Object]) -> None:
     view = space.region_3d
     if view.view_perspective == "CAMERA":
         return
-    corners = np.concatenate([_corners(head) for head in heads])
-    low, high = corners.min(axis=0), corners.max(axis=0)
+    around = np.concatenate([corners(head) for head in heads])
+    low, high = around.min(axis=0), around.max(axis=0)
     view.view_location = ((low + high) / 2).tolist()
     [window] = [region for region in viewport.regions if region.type == "WINDOW"][:1]
     short, long = sorted((max(window.width, 1), max(window.height, 1)))
@@ -80,21 +80,8 @@ def show_textures(viewport: Any) -> bool:
     return plain
 
 
-def enclosing(layer: bpy.types.ViewLayer, head: bpy.types.Object) -> bpy.types.Object | None:
-    """A mesh that is visible and hides a head because the head is inside of its bounding box."""
-    corners = _corners(head)
-    for object in layer.objects:
-        if object.type != "MESH" or identity.is_head(object) or not object.visible_get():
-            continue
-        inverse = np.array(object.matrix_world.inverted_safe())
-        inside = corners @ inverse[:3, :3].T + inverse[:3, 3]
-        box = np.array(object.bound_box)
-        if (inside > box.min(axis=0)).all() and (inside < box.max(axis=0)).all():
-            return object
-    return None
-
-
-def _corners(object: bpy.types.Object) -> NDArray[np.floating]:
-    """(8, 3) of its bounding box in the world."""
-    matrix = np.array(object.matrix_world)
-    return np.array(object.bound_box) @ matrix[:3, :3].T + matrix[:3, 3]
+def eye(viewport: Any) -> NDArray[np.floating]:
+    """(3,) from where a viewport that looks through no camera looks: metres, in the world."""
+    view = viewport.spaces.active.region_3d
+    back = np.array(view.view_rotation.to_matrix())[:, 2]
+    return np.array(view.view_location) + view.view_distance * back

@@ -140,7 +140,10 @@ def test_the_operator_makes_a_head_in_one_undo_step(
         ({}, "No video is given"),
         ({"clip": "gone"}, "has no 'gone'"),
         ({"first_second": 3.0, "last_second": 2.0}, "Out .2 s. is not later than In .3 s."),
-        ({"faces": "number", "number": 4}, "has no face with the number 4. Choose one of these numbers: 0"),
+        (
+            {"faces": "number", "number": 4},
+            "has no face with the number 4. Choose one of these numbers: 0",
+        ),
     ],
 )
 def test_a_wrong_order_is_explained(
@@ -227,5 +230,7 @@ def test_clips_of_the_blend_file(scene: bpy.types.Scene, tmp_path: Path) -> None
         7,
     )
     single = bpy.data.images.load(str(tmp_path / "shot_0007.png"))
-    with pytest.raises(submodule("problems").Problem, match="neither a video nor an image sequence"):
+    with pytest.raises(
+        submodule("problems").Problem, match="neither a video nor an image sequence"
+    ):
         module.clip_of_data_block(single, scene)

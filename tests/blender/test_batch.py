@@ -133,7 +133,11 @@ def test_films_go_to_the_selected_head_one_action_each(
 
 @pytest.mark.parametrize(
     ("directory", "message"),
-    [("", "No folder is given"), ("/nowhere", "Cannot read the folder"), (".", "no photos or videos")],
+    [
+        ("", "No folder is given"),
+        ("/nowhere", "Cannot read the folder"),
+        (".", "no photos or videos"),
+    ],
 )
 def test_a_wrong_folder_is_explained(
     scene: bpy.types.Scene, tmp_path: Path, directory: str, message: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import ops, submodule
 from fake_backend import face
+from mathutils import Euler, Vector
 from modal import begun, to_end
 from test_scene import put
 
@@ -118,19 +120,76 @@ def test_scripts_leave_the_view_alone(at_work: Any, any_file: str) -> None:
     assert viewport().spaces.active.shading.color_type == "MATERIAL"
 
 
-def test_what_hides_the_first_head_is_named(
+def test_a_head_stands_where_the_user_has_put_the_cursor(
     at_work: Callable[[], Any], scene: bpy.types.Scene
 ) -> None:
     bpy.ops.mesh.primitive_cube_add(size=2)
+    # Where the user has put the cursor, the head stands.
+    scene.cursor.location = (0, 0, 0.1)
     operator, context = at_work()
     assert to_end(operator, context) == {"FINISHED"}
-    [(_, said)] = operator.reports
-    assert said == f"1 head from somebody, inside 'Cube'. Hide that to see it{NOW}"
+    # The eye is inside of the cube, too.
+    assert operator.reports == [({"INFO"}, f"1 head from somebody{NOW}")]
+    assert bpy.data.objects["somebody pose"].location.z == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("fault", ["hidden", "apart", "smaller", "turned"])
-def test_what_does_not_hide_a_head_is_not_named(scene: bpy.types.Scene, fault: str) -> None:
-    bpy.ops.mesh.primitive_cube_add(size=0.3 if fault in ("smaller", "turned") else 2)
+def test_what_hides_the_first_heads_from_the_eye_is_named(scene: bpy.types.Scene) -> None:
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    heads = put(scene, face(0), face(200), face(400))
+    bpy.context.view_layer.update()
+    area, hidden = viewport(), submodule("operators.showing")._hidden
+    submodule("scene.viewport").frame(area, heads)
+    said = ", inside 'Cube'. Hide that to see it"
+    assert hidden(bpy.context.view_layer, area, heads) == said
+    area.spaces.active.region_3d.view_distance = 0.1
+    assert hidden(bpy.context.view_layer, area, heads) == ""
+    area.spaces.active.region_3d.view_distance = 3
+    bpy.context.object.hide_set(True)
+    assert hidden(bpy.context.view_layer, area, heads) == ""
+
+
+def test_the_eye_is_where_blender_has_it(addon: Any) -> None:
+    """By the matrix that it makes of place, direction and distance for a camera."""
+    turn = Euler((1.1, 0.2, 0.7)).to_quaternion()
+    eye = SimpleNamespace(view_location=(1, 2, 3), view_rotation=turn, view_distance=5.0)
+    space = SimpleNamespace(region_3d=eye)
+    area = SimpleNamespace(spaces=SimpleNamespace(active=space))
+    towards = turn @ Vector((0, 0, -1))
+    found = Vector(submodule("scene.viewport").eye(area)) + 5 * towards
+    assert tuple(found) == pytest.approx((1, 2, 3), abs=1e-5)
+
+
+def test_a_person_gets_the_first_head_beside_the_cube_of_a_new_file(
+    at_work: Callable[[], Any], scene: bpy.types.Scene, any_file: str
+) -> None:
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    to_end(*at_work())
+    # The cube reaches to 1 m, and half of a head is 0.15 m.
+    empty = bpy.data.objects["somebody pose"]
+    assert tuple(empty.location) == pytest.approx((1.15, 0, 0))
+    assert view().view_location.x == pytest.approx(1.15, abs=0.01)
+    for block in (*empty.children, empty):
+        bpy.data.objects.remove(block)
+    # A script, in whatever file, gets the cursor's place.
+    ops.synergyface.face_from_image(filepath=any_file)
+    assert tuple(bpy.data.objects["somebody pose"].location) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["_photo", "_film"])
+def test_a_batch_stands_beside_the_cube_too(
+    fake_backend: Callable[[str], None], scene: bpy.types.Scene, tmp_path: Path, kind: str
+) -> None:
+    fake_backend("none")
+    (tmp_path / ("ann.jpg" if kind == "_photo" else "ann.mp4")).write_bytes(b"not looked at")
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    cls = submodule("operators.batch").SYNERGYFACE_OT_batch
+    assert to_end(*begun(cls, directory=str(tmp_path))) == {"FINISHED"}
+    assert bpy.data.objects["ann pose"].location.x == pytest.approx(1.15)
+
+
+@pytest.mark.parametrize("fault", ["hidden", "apart", "smaller", "turned", "a room"])
+def test_what_does_not_hide_a_head_moves_none(scene: bpy.types.Scene, fault: str) -> None:
+    bpy.ops.mesh.primitive_cube_add(size=0.35 if fault in ("smaller", "turned") else 2)
     cube: Any = bpy.context.object
     if fault == "hidden":
         cube.hide_set(True)
@@ -138,10 +197,11 @@ def test_what_does_not_hide_a_head_is_not_named(scene: bpy.types.Scene, fault: s
         cube.location.x = 2
     elif fault == "smaller":
         cube.scale.y = 0.2
+    elif fault == "a room":
+        cube.scale = (2, 2, 2)
     else:
         # Of its own box the head looks out, of that along the axes it does not.
         cube.rotation_euler.z = np.radians(45)
-        cube.location.y, cube.scale = -0.06, (0.7, 0.7, 1)
-    [head] = put(scene, face(100))
     bpy.context.view_layer.update()
-    assert submodule("scene.viewport").enclosing(bpy.context.view_layer, head) is None
+    place = submodule("scene.places").free_place(scene, in_sight=True)
+    assert tuple(place) == (0, 0, 0)
