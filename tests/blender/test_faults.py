@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -90,14 +91,17 @@ def test_a_wrong_location_is_explained(
 def test_the_backend_is_searched_for_in_order(addon: Any, tmp_path: Path) -> None:
     find = submodule("connection.search").find_command
     program = tmp_path / "bin/synergyface"
-    installed = tmp_path / "home/SynergyFace/.venv/bin/python"
+    installed = tmp_path / "data/backend/0.1/bin/python"
     named = tmp_path / "elsewhere/python"
-    environment = {"PATH": str(program.parent)}
+    environment = {"PATH": str(program.parent), "SYNERGYFACE_DATA": str(tmp_path / "data")}
     with pytest.raises(submodule("connection.client").BackendError, match="was not found"):
         find("", environment, tmp_path / "home")
     for path in (program, installed, named):
         path.parent.mkdir(parents=True)
         path.touch(mode=0o755)
+        if path == installed:
+            record = json.dumps({"python": str(installed)})
+            (tmp_path / "data/installation.json").write_text(record)
         if path == named:
             environment["SYNERGYFACE_PYTHON"] = str(named)
         assert find("", environment, tmp_path / "home")[0] == str(path)
