@@ -188,7 +188,7 @@ def test_esc_leaves_the_keys(
     fake_backend("hangs")
     cls = submodule("operators.animation").SYNERGYFACE_OT_animate_from_video
     operator, context = begun(cls, filepath=any_file, clip="", image="")
-    while "Fitting 40%" not in context.shown:
+    while "Fitting" not in context.shown:
         assert operator.modal(context, TICK) == {"PASS_THROUGH"}
     task = submodule("runtime").runtime().task
     assert press_esc(operator, context) == {"CANCELLED"}

@@ -25,7 +25,7 @@ def at_work(
     fake_backend("hangs")
     cls = submodule("operators.photo").SYNERGYFACE_OT_face_from_image
     operator, context = begun(cls, filepath=any_file)
-    while "Fitting 40%" not in context.shown:
+    while "Fitting" not in context.shown:
         operator.modal(context, TICK)
     yield operator, context
     if submodule("runtime").runtime().busy:
