@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from backend.errors import BadInputError, MissingAssetError, SynergyFaceError
 from backend.interrupts import interruptible
@@ -35,17 +37,32 @@ def command_modules() -> dict[str, str]:
     return COMMANDS | {entry.name: entry.value for entry in found}
 
 
+class CommandParser(argparse.ArgumentParser):
+    """Parser that is given its arguments only when its command is called: they cost imports."""
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See ``argparse.ArgumentParser.parse_known_args``."""
+        fill, self.fill = self.fill, None
+        if fill is not None:
+            fill(self)
+        return super().parse_known_args(args, namespace)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="synergyface", description="A real person's face in Blender."
     )
     parser.add_argument("--version", action="version", version=f"synergyface {VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser
+    )
     for name, module_name in command_modules().items():
         module = import_module(module_name)
         subparser = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        module.add_arguments(subparser)
+        subparser.fill = module.add_arguments
         subparser.set_defaults(run=module.run)
     return parser
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.commands.face import MODE_HELP
-from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+from backend.engines.devices import DEVICES
 from backend.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ HELP = "turn a folder of photos and clips into heads and animations"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+
     """Declare the command's options."""
     parser.add_argument("input", type=Path, metavar="IN", help="folder of photos and clips")
     parser.add_argument(
@@ -39,10 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texture-size", type=int, choices=(512, 1024, 2048), default=1024, help="in pixels"
     )
     parser.add_argument(
-        "--texture-mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
+        "--texture-mode",
+        choices=[mode.value for mode in TextureMode],
+        default=DEFAULT_TEXTURE_MODE.value,
+        help=MODE_HELP,
     )
     parser.add_argument("--preview", action="store_true", help="also draw previews")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 

@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from backend.engines.devices import DEVICES
+
 HELP = "time the stages of a photo on this computer"
 SUBJECTS = {
     "video": "backend.commands.bench_video",
@@ -18,7 +20,7 @@ ENTRY_POINT_GROUP = "synergyface.benches"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeat", type=int, default=20, help="runs of each stage (default 20)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--mb05", type=Path, metavar="NPZ", help="weights of 3DDFA_V2's mb05")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run_subject=_photo)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.commands.inputs import Photo, input_path, photos_of
-from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+from backend.engines.devices import DEVICES
 from backend.errors import BadInputError, SynergyFaceError
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from backend.pipeline import FaceReconstructor
 
 HELP = "turn photos into textured heads"
-MODE_HELP = f"what fills the parts that the photo does not show (default: {DEFAULT_TEXTURE_MODE})"
+MODE_HELP = "what fills the parts that the photo does not show (default: %(default)s)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+
     parser.add_argument(
         "photos", nargs="+", type=input_path, metavar="PHOTO", help="- reads standard input"
     )
@@ -30,10 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texture-size", type=int, choices=(512, 1024, 2048), default=1024, help="in pixels"
     )
     parser.add_argument(
-        "--texture-mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
+        "--texture-mode",
+        choices=[mode.value for mode in TextureMode],
+        default=DEFAULT_TEXTURE_MODE.value,
+        help=MODE_HELP,
     )
     parser.add_argument("--preview", action="store_true", help="also write preview.png")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 

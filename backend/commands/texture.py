@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.commands.face import MODE_HELP, tell
 from backend.commands.inputs import Photo, input_path
-from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+from backend.engines.devices import DEVICES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,14 +23,19 @@ PARTS = ("albedo", "visibility", "template")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+
     parser.add_argument("photo", type=input_path, metavar="PHOTO", help="- reads standard input")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--which", choices=("all", "largest"), default="largest")
     parser.add_argument("--size", type=int, choices=(512, 1024, 2048), default=1024)
     parser.add_argument(
-        "--mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
+        "--mode",
+        choices=[mode.value for mode in TextureMode],
+        default=DEFAULT_TEXTURE_MODE.value,
+        help=MODE_HELP,
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--json", action="store_true", help="print the files' paths as JSON")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.commands.face import MODE_HELP, tell
 from backend.commands.inputs import clip_file, input_path
-from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+from backend.engines.devices import DEVICES
 from backend.errors import BadInputError, NoFaceError
 from backend.output.result_record import Source
 
@@ -29,6 +29,8 @@ PARTIAL = ".partial"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+
     parser.add_argument(
         "clip",
         type=input_path,
@@ -45,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texture-size", type=int, choices=(0, 512, 1024, 2048), default=1024, help="0: none"
     )
     parser.add_argument(
-        "--texture-mode", choices=tuple(TextureMode), default=DEFAULT_TEXTURE_MODE, help=MODE_HELP
+        "--texture-mode",
+        choices=[mode.value for mode in TextureMode],
+        default=DEFAULT_TEXTURE_MODE.value,
+        help=MODE_HELP,
     )
     parser.add_argument(
         "--smooth",
@@ -74,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="begin anew where an earlier run was cut off",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 

@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path, data_folder
 from backend.engines.graph_files import Graph, find_graph, keep_graph
 from backend.errors import BadInputError, MissingAssetError
+from backend.morphable_model.model import N_LANDMARKS, N_PARAMETERS, N_POSE
 
 if TYPE_CHECKING:
     from backend.synergynet.network import SynergyNet
@@ -51,7 +53,7 @@ def import_weights(path: Path) -> Path:
         The file is damaged, or not a SynergyNet of ours.
     """
     try:
-        read_inference(path)
+        _check_inference(path)
         target = imported_weights_path(data_folder())
         with atomic_path(target) as temporary:
             shutil.copyfile(path, temporary)
@@ -59,6 +61,19 @@ def import_weights(path: Path) -> Path:
     except MissingAssetError as error:
         raise BadInputError(error.problem, "Give the file that a training exported.") from error
     return target
+
+
+def _check_inference(weights: Path) -> None:
+    """Open weights as the backend will, with a face of zeros in place of the user's model."""
+    from backend.engines.sessions import open_session
+
+    graph, arrays = read_inference(weights)
+    n = 3 * N_LANDMARKS
+    rows = {"landmark_mean": np.zeros(n), "landmark_basis": np.zeros((n, N_PARAMETERS - N_POSE))}
+    try:
+        open_session(graph, {**arrays, **rows})
+    except ValueError as error:
+        raise unusable_weights(weights, error) from error
 
 
 def read_inference(weights: Path) -> tuple[Graph, Arrays]:
