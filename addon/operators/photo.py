@@ -90,7 +90,7 @@ class PhotoOperator(HeadMaker):
             value.model,
             value.result,
             self._subdivision,
-            in_sight=self.is_watched,
+            self.is_watched,
         )
         for head in heads:
             head[identity.TEXTURE_MODE] = self._mode

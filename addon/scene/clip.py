@@ -103,24 +103,27 @@ def frame_rate(scene: bpy.types.Scene) -> float:
     return scene.render.fps / scene.render.fps_base
 
 
-def set_frame_rate(scene: bpy.types.Scene, rate: float, times: NDArray[np.floating]) -> None:
-    """Give a scene a clip's frame rate: 23.976 becomes 24 / 1.001.
+def rate_for(scene: bpy.types.Scene, rate: float, times: NDArray[np.floating]) -> float:
+    """Frames a second that a scene is to have for a clip.
 
     Parameters
     ----------
     rate
         Frames a second, by the clip. One that no film has is an error of the file: then the times
-        tell it, and if they do not, the scene keeps its own rate.
+        tell it, and if they do not, it is the scene's own rate.
     times
         (F,) seconds of the clip's frames.
     """
     gap = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     low, high = FILM_RATES
-    for frames_a_second in (rate, 1 / gap if gap > 0 else 0.0):
-        if low <= frames_a_second <= high:
-            scene.render.fps = max(round(frames_a_second), 1)
-            scene.render.fps_base = scene.render.fps / frames_a_second
-            return
+    usable = (r for r in (rate, 1 / gap if gap > 0 else 0.0) if low <= r <= high)
+    return next(usable, frame_rate(scene))
+
+
+def set_frame_rate(scene: bpy.types.Scene, rate: float) -> None:
+    """Give a scene a frame rate of `rate_for`: 23.976 becomes 24 / 1.001."""
+    scene.render.fps = max(round(rate), 1)
+    scene.render.fps_base = scene.render.fps / rate
 
 
 def _found(filepath: str) -> Path:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ..contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
 from ..motion.keyframes import SAME_FRAME, keyframes
-from ..motion.recording import Recording, Style, record
+from ..motion.recording import Style, record
 from ..problems import NotNow
 from . import identity, material, modifiers
 from .animation import Take, animate, base_matrix, check_animatable, head_of_take
 from .build import new_head, update_head
 from .camera import match_camera
-from .clip import Clip, frame_rate, set_frame_rate
+from .clip import Clip, frame_rate, rate_for, set_frame_rate
 from .places import free_place
 from .pose import pose_empty
 
@@ -105,14 +105,16 @@ def perform(
     known = [target or head_of_take(scene, clip.source, track.number) for track in tracks]
     for head in filter(None, known):
         _check(head)
-    rate = recordings[0].frame_rate if staging.use_scene_rate else frame_rate(scene)
+    rate = frame_rate(scene)
+    if staging.use_scene_rate:
+        rate = rate_for(scene, result.frame_rate, result.times)
     # Raises what it has to before anything is changed.
     moves = [keyframes(recording, style, rate) for recording in recordings]
     offsets = np.array([keys.first - moves[0].first for keys in moves])
     place = free_place(scene, offsets, in_sight=staging.in_sight)
     heads = _cast(collection, clip, model, tracks, known, place, staging)
     if staging.use_scene_rate:
-        _settle_scene(scene, recordings[0], style)
+        _settle_scene(scene, rate, result.times, style)
     base: Matrix | None = None
     for number, (head, keys) in enumerate(zip(heads, moves, strict=True)):
         take = Take(clip.source, tracks[number].number, _name(clip, tracks, number))
@@ -164,9 +166,11 @@ def _cast(
     return heads
 
 
-def _settle_scene(scene: bpy.types.Scene, recording: Recording, style: Style) -> None:
-    set_frame_rate(scene, recording.frame_rate, recording.motion.times)
-    seconds = recording.motion.times[-1] - style.first_second
+def _settle_scene(
+    scene: bpy.types.Scene, rate: float, times: NDArray[np.floating], style: Style
+) -> None:
+    set_frame_rate(scene, rate)
+    seconds = times[-1] - style.first_second
     scene.frame_start = math.floor(style.start)
     # The last picture may lie a rounding error behind its frame.
     scene.frame_end = math.ceil(style.start + seconds * frame_rate(scene) - SAME_FRAME)

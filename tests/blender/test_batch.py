@@ -48,7 +48,7 @@ def test_a_folder_becomes_heads_in_a_row(
     assert rows[0][0] == str(folder / "anna.jpg")
     others: Any = bpy.data.texts["SynergyFace Batch Left Out"]
     (other,) = [line.split("\t") for line in others.as_string().splitlines()[1:]]
-    assert other[:2] == [str(folder / "notes.txt"), "left out"] and "no photo" in other[3]
+    assert other[:2] == [str(folder / "notes.txt"), "left out"] and "neither a photo" in other[3]
 
 
 def test_a_batch_goes_on_where_it_ended(
@@ -158,8 +158,8 @@ def test_esc_keeps_what_is_done(
         assert operator.modal(context, TICK) in GOES_ON
     assert press_esc(operator, context) == {"FINISHED"}
     assert operator.reports == [
-        ({"INFO"}, "Batch: cancelled"),
-        ({"INFO"}, "1 of 4 files done; see the text 'SynergyFace Batch'"),
+        ({"INFO"}, "Process Folder: cancelled"),
+        ({"INFO"}, "1 of 4 files done. See the text 'SynergyFace Batch'"),
     ]
     assert [row[1] for row in table()[1:]] == ["done"]
     assert submodule("runtime").runtime().timer is None
@@ -173,7 +173,7 @@ def test_esc_at_the_first_file_changes_nothing(
         submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
     assert press_esc(operator, context) == {"CANCELLED"}
-    assert operator.reports == [({"INFO"}, "Batch: cancelled")]
+    assert operator.reports == [({"INFO"}, "Process Folder: cancelled")]
     assert "SynergyFace Batch" not in bpy.data.texts
 
 

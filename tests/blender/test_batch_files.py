@@ -222,7 +222,7 @@ def test_a_failure_leaves_nothing_behind(
     before = blocks()
     settings.animation.faces, settings.animation.number = "number", 7
     ops.synergyface.batch(directory=str(folder))
-    assert rows()[0][1] == "failed" and "no face 7" in rows()[0][3]
+    assert rows()[0][1] == "failed" and "no face with the number 7" in rows()[0][3]
     settings.animation.faces = "largest"
     results = submodule("batch.results")
     write = results.write_scene

@@ -199,7 +199,7 @@ def test_a_batch_goes_on_in_its_scene(
     other = open_another_scene()
     assert to_end(operator, context) == {"FINISHED"}
     assert meshes(scene) == ["Anna", "cleo head", "talk head"] and meshes(other) == []
-    text = f"4 of 4 files done, in the scene {scene.name!r}; see the text 'SynergyFace Batch'"
+    text = f"4 of 4 files done, in the scene {scene.name!r}. See the text 'SynergyFace Batch'"
     assert operator.reports == [({"INFO"}, text)]
     assert [row[1] for row in table()[1:]] == ["done"] * 4
 

@@ -57,7 +57,7 @@ def test_a_head_that_cannot_be_changed_does_not_keep_the_others_from_it(
     left, right = put(scene, face(100), face(400))
     right.vertex_groups.remove(right.vertex_groups["neck"])
     choose(left, right)
-    with pytest.raises(RuntimeError, match=f"'{right.name}' has no vertex group 'neck'"):
+    with pytest.raises(RuntimeError, match=f"'{right.name}' has lost the vertex group 'neck'"):
         ops.synergyface.show_region(region="neck", action="HIDE")
     assert MASK in left.modifiers and MASK not in right.modifiers
 
