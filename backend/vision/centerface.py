@@ -88,6 +88,8 @@ class CenterFace:
                 "Run `synergyface assets fetch`.",
             )
         self._path = model_path
+        # Read now: by the time that it is needed the file may be gone.
+        self._content = model_path.read_bytes()
         self._opening = threading.Lock()
         self._session: InferenceSession | None = None
 
@@ -114,11 +116,13 @@ class CenterFace:
 
     def _opened(self) -> InferenceSession:
         with self._opening:
-            self._session = self._session or _open(self._path)
+            if self._session is None:
+                self._session = _open(self._content, self._path)
+                self._content = b""
         return self._session
 
 
-def _open(path: Path) -> InferenceSession:
+def _open(content: bytes, path: Path) -> InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -129,7 +133,6 @@ def _open(path: Path) -> InferenceSession:
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        content = path.read_bytes()
         if content.count(DECLARED) != 1:
             raise ValueError("it declares another input")
         return onnxruntime.InferenceSession(

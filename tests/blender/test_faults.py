@@ -139,7 +139,8 @@ def test_what_is_no_photo_is_not_read(
         path, reason = Path("/proc/self/mem"), "Cannot read"
     else:
         path.symlink_to(path)
-        reason = "is not a file"
+        # Python 3.13 tells what it meets, earlier ones that there is no file.
+        reason = "is not a file|Too many levels"
     with pytest.raises(RuntimeError, match=reason):
         ops.synergyface.face_from_image(filepath=str(path))
     [head] = put(scene, face(100))
