@@ -46,3 +46,14 @@ def test_every_promise_of_security_names_tests_that_exist() -> None:
                 found = [test for test in tests if test.startswith(name[0])]
                 missing += [] if found and (name[1] or name[0] in found) else [(file, name)]
     assert not missing
+
+
+def test_the_wheel_has_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    listed = set(project["tool"]["setuptools"]["packages"])
+    there = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for name in ("backend", "gan_texture", "training")
+        for path in (ROOT / name).rglob("*.py")
+    }
+    assert listed == there
