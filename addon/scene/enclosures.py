@@ -68,5 +68,5 @@ def _enclosure(object: bpy.types.Object) -> Enclosure:
         box.min(axis=0),
         box.max(axis=0),
         float(world[:, 0].max()),
-        float(max(object.dimensions)),
+        float(np.array(object.dimensions).max()),
     )

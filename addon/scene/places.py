@@ -51,7 +51,7 @@ def free_place(scene: bpy.types.Scene, offsets: Float = ALONE, *, in_sight: bool
     """
     new = np.array(scene.cursor.location) + offsets
     taken = [_room(head) for head in scene.objects if identity.is_head(head)]
-    hiding = _furniture(scene) if in_sight and not any(scene.cursor.location) else []
+    hiding = _furniture(scene) if in_sight and scene.cursor.location.length == 0 else []
     while True:
         steps = [
             middle[0] + room - head[0]
