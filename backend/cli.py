@@ -42,7 +42,9 @@ class CommandParser(argparse.ArgumentParser):
 
     fill: Callable[[argparse.ArgumentParser], None] | None = None
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         """See ``argparse.ArgumentParser.parse_known_args``."""
         fill, self.fill = self.fill, None
         if fill is not None:

@@ -144,7 +144,7 @@ def test_what_hides_the_first_heads_from_the_eye_is_named(scene: bpy.types.Scene
     area.spaces.active.region_3d.view_distance = 0.1
     assert hidden(bpy.context.view_layer, area, heads) == ""
     area.spaces.active.region_3d.view_distance = 3
-    bpy.context.object.hide_set(True)
+    bpy.data.objects["Cube"].hide_set(True)
     assert hidden(bpy.context.view_layer, area, heads) == ""
 
 
@@ -156,7 +156,7 @@ def test_the_eye_is_where_blender_has_it(addon: Any) -> None:
     area = SimpleNamespace(spaces=SimpleNamespace(active=space))
     towards = turn @ Vector((0, 0, -1))
     found = Vector(submodule("scene.viewport").eye(area)) + 5 * towards
-    assert tuple(found) == pytest.approx((1, 2, 3), abs=1e-5)
+    assert found[:] == pytest.approx((1, 2, 3), abs=1e-5)
 
 
 def test_a_person_gets_the_first_head_beside_the_cube_of_a_new_file(
@@ -166,13 +166,13 @@ def test_a_person_gets_the_first_head_beside_the_cube_of_a_new_file(
     to_end(*at_work())
     # The cube reaches to 1 m, and half of a head is 0.15 m.
     empty = bpy.data.objects["somebody pose"]
-    assert tuple(empty.location) == pytest.approx((1.15, 0, 0))
+    assert empty.location[:] == pytest.approx((1.15, 0, 0))
     assert view().view_location.x == pytest.approx(1.15, abs=0.01)
     for block in (*empty.children, empty):
         bpy.data.objects.remove(block)
     # A script, in whatever file, gets the cursor's place.
     ops.synergyface.face_from_image(filepath=any_file)
-    assert tuple(bpy.data.objects["somebody pose"].location) == (0, 0, 0)
+    assert bpy.data.objects["somebody pose"].location[:] == (0, 0, 0)
 
 
 @pytest.mark.parametrize("kind", ["_photo", "_film"])
