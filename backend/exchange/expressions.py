@@ -1,6 +1,6 @@
 """The 52 named expressions: what a key is called, what it moves, and on which side.
 
-Names and meaning are Apple's (ARKit, ``ARFaceAnchor.BlendShapeLocation``), as most tools spell them.
+Names and meaning are Apple's (ARKit, ``ARFaceAnchor.BlendShapeLocation``).
 Every key goes from 0, nothing, to 1, all of it. Left and right are the person's own.
 """
 
