@@ -235,9 +235,14 @@ def test_a_graph_that_nobody_uses_is_freed_by_whoever_opens_the_next(
     detector_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not where Python looks for circles: MediaPipe's queue may be locked by the same thread."""
-    freed: list[FaceLandmarker] = []
-    close = FaceLandmarker.close
-    monkeypatch.setattr(FaceLandmarker, "close", lambda graph: (freed.append(graph), close(graph)))
+    freed, close = [], FaceLandmarker.close
+
+    def closed(graph: FaceLandmarker) -> None:
+        if graph._handle:
+            freed.append(graph._handle.value)
+        close(graph)
+
+    monkeypatch.setattr(FaceLandmarker, "close", closed)
     circle: list[object] = [Landmarker(detector_file)]
     circle.append(circle)
     del circle
