@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backend.exchange import contract
 from backend.geometry.camera import blender_from_model
-from backend.geometry.pose import Pose, blender_quaternion, euler_angles
+from backend.geometry.pose import Pose, blender_quaternions, euler_angles
 from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.morphable_model.regions import region_weights
 
@@ -38,11 +38,10 @@ def static_model(model: MorphableModel) -> contract.StaticModel:
 
 def face_pose(pose: Pose) -> contract.FacePose:
     """A pose as it crosses the wire and stands in result files."""
-    x, y, z = (float(v) for v in pose.translation)
-    yaw, pitch, roll = euler_angles(pose.rotation)
-    return contract.FacePose(
-        yaw, pitch, roll, float(pose.scale), (x, y, z), blender_quaternion(pose.rotation)
-    )
+    yaw, pitch, roll = euler_angles(pose.rotation).tolist()
+    x, y, z = pose.translation.tolist()
+    a, b, c, d = blender_quaternions(pose.rotation).tolist()
+    return contract.FacePose(yaw, pitch, roll, float(pose.scale), (x, y, z), (a, b, c, d))
 
 
 def faces_result(faces: list[Face], image_size: tuple[int, int]) -> contract.FacesResult:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
-from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.boxes import CROP_SIZE
 from backend.morphable_model.model import MorphableModel
 from backend.output.mesh_files import export_head
 from backend.output.preview import preview_sheet

@@ -13,7 +13,7 @@ from backend.engines.devices import Device
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.foreign.children import warm_child
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.pipeline import FaceReconstructor
 from backend.progress import part
 from backend.server.reconstructor import ClipOrder, Progress, Which

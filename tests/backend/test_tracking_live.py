@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backend.exchange import contract
-from backend.geometry.pose import blender_quaternion, blender_quaternions
+from backend.geometry.camera import blender_from_model
+from backend.geometry.pose import blender_quaternions
+from backend.morphable_model.parameters import FaceParameters
 from backend.pipeline import FaceReconstructor
 from backend.tracking.live import LiveTracker
 from backend.tracking.one_euro import Cutoff, OneEuro, OneEuroRotation
@@ -77,13 +79,16 @@ def test_turns_about_one_axis_are_smoothed_as_their_angle() -> None:
         assert abs(ours @ about(axis, wanted)) == pytest.approx(1, abs=1e-12)
 
 
-def test_quaternions_of_many_rotations_are_those_of_each(model: object) -> None:
+def test_quaternions_are_in_blenders_frame_and_never_negative() -> None:
     from scipy.spatial.transform import Rotation
 
     rotations = Rotation.random(20, RNG).as_matrix()
-    many = blender_quaternions(rotations)
-    np.testing.assert_allclose(many, [blender_quaternion(r) for r in rotations], atol=1e-12)
-    assert (many[:, 0] >= 0).all() and blender_quaternions(rotations[:0]).shape == (0, 4)
+    quaternions = blender_quaternions(rotations)
+    points = RNG.normal(size=(5, 3))
+    for rotation, (w, x, y, z) in zip(rotations, quaternions, strict=True):
+        turned = Rotation.from_quat([x, y, z, w]).apply(blender_from_model(points))
+        np.testing.assert_allclose(turned, blender_from_model(points @ rotation.T), atol=1e-12)
+    assert (quaternions[:, 0] >= 0).all() and blender_quaternions(rotations[:0]).shape == (0, 4)
 
 
 PORTRAIT = data.astronaut()
@@ -135,11 +140,11 @@ def test_a_stream_that_shows_a_profile(reconstructor: FaceReconstructor) -> None
 
 def test_pose_and_expression_are_those_of_the_parameters(reconstructor: FaceReconstructor) -> None:
     frame = reconstructor.live_tracker().frame(PORTRAIT, 0.0)
-    from backend.geometry.camera import CROP_SIZE, RoiBox
-    from backend.geometry.pose import Pose, pose_from_parameters
+    from backend.geometry.pose import Pose
+    from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 
     box = RoiBox.from_corners(*frame.roi_boxes[0].tolist())
-    crop_pose = pose_from_parameters(frame.parameters[0])
+    crop_pose = FaceParameters(frame.parameters[0]).pose
     x, y, z = crop_pose.translation
     step = box.side / CROP_SIZE
     x0, y0 = box.corners[:2]

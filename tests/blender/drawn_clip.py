@@ -21,7 +21,7 @@ def draw(folder: Path) -> None:
     """Write the clip and the bodies."""
     from backend.exchange import contract
     from backend.geometry.camera import blender_from_model
-    from backend.geometry.pose import blender_quaternion
+    from backend.geometry.pose import blender_quaternions
     from backend.morphable_model.model import N_SHAPE
     from backend.morphable_model.storage import load_model
     from backend.wire import static_model
@@ -32,7 +32,7 @@ def draw(folder: Path) -> None:
     truth = draw_clip(plan, model, folder / "clip.mp4")
     [track] = truth.tracks
     neutral = model.mean + np.tensordot(track.alpha_shape, model.basis[:N_SHAPE], 1)
-    quaternions = np.array([blender_quaternion(rotation) for rotation in track.rotation])
+    quaternions = blender_quaternions(track.rotation)
     face = contract.VideoTrack(
         number=0,
         neutral=blender_from_model(neutral).astype(np.float32),

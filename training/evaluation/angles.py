@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.pose import euler_angles, pose_from_parameters
+from backend.geometry.pose import Convention, euler_angles
+from backend.morphable_model.model import N_POSE
+from backend.morphable_model.parameters import FaceParameters
 
-Convention = Literal["exact", "official"]
 CONVENTIONS: tuple[Convention, ...] = ("exact", "official")
 ANGLES = ("yaw", "pitch", "roll")
 
@@ -25,9 +24,8 @@ def angles_of(
     Rows that are not finite give NaN. See `backend.geometry.pose.euler_angles`.
     """
     angles = np.full((len(parameters), 3), np.nan)
-    for index in np.flatnonzero(np.isfinite(parameters[:, :12]).all(axis=1)):
-        pose = pose_from_parameters(parameters[index])
-        angles[index] = euler_angles(pose.rotation, convention)
+    known = np.isfinite(parameters[:, :N_POSE]).all(axis=1)
+    angles[known] = euler_angles(FaceParameters(parameters[known]).pose.rotation, convention)
     return angles
 
 

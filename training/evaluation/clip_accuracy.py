@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from backend.exchange.smoothing import Strengths
-from backend.geometry.pose import euler_angles
+from backend.geometry.pose import Pose, euler_angles
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.smooth_track import smooth_track
 from backend.tracking.track import Track, TrackedClip
@@ -122,8 +123,8 @@ def measure_jitter(found: TrackedClip, model: MorphableModel, strengths: Strengt
     """Jitter of the only face of a clip in which it stands still."""
     track = smoothed_track(found, strengths)
     rotation = track.rotation[track.present].astype(np.float64)
-    u, _, vt = np.linalg.svd(rotation.mean(axis=0))
-    angles = _angles(rotation, np.broadcast_to(u @ vt, rotation.shape))
+    mean = Rotation.from_matrix(rotation).mean().as_matrix()
+    angles = _angles(rotation, np.broadcast_to(mean, rotation.shape))
     points = _landmarks(track, model)[track.present][..., :2]
     moved = np.linalg.norm(points - points.mean(axis=0), axis=2)
     return Jitter(float(np.sqrt((angles**2).mean())), float(np.sqrt((moved**2).mean())))
@@ -179,9 +180,7 @@ def _gaps(track: Track) -> int:
 
 def _yaw(track: Track) -> Array:
     """(F,) degrees; NaN in gaps."""
-    return np.array(
-        [euler_angles(r)[0] if np.isfinite(r).all() else np.nan for r in track.rotation]
-    )
+    return euler_angles(track.rotation)[:, 0]
 
 
 def _angles(a: Array, b: Array) -> Array:
@@ -193,13 +192,8 @@ def _angles(a: Array, b: Array) -> Array:
 
 
 def _landmarks(track: Track, model: MorphableModel) -> Array:
-    return posed_landmarks(
-        model,
-        track.alpha_shape,
-        track.expression,
-        track.rotation * track.scale[:, None, None],
-        track.translation,
-    )
+    pose = Pose(track.rotation, track.scale, track.translation)
+    return posed_landmarks(model, track.alpha_shape, track.expression, pose)
 
 
 def _correlations(true: Array, found: Array) -> Array:

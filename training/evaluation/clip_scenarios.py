@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.morphable_model.model import N_EXPRESSION, N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.model import N_EXPRESSION, N_SHAPE, MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 
 Array = NDArray[np.floating]
 
@@ -145,7 +146,7 @@ class Stage:
             The middle of the place, in parts of the width.
         """
         model, rng, n = self.model, self.rng, len(self.times)
-        mean, sigma = model.parameter_mean[N_POSE : N_POSE + N_SHAPE], model.shape_sigma
+        mean, sigma = FaceParameters(model.parameter_mean).alpha_shape, model.shape_sigma
         shape = mean + SHAPE_SPREAD * np.clip(rng.standard_normal(N_SHAPE), -2, 2) * sigma
         wave = np.sin(2 * np.pi * self.times[:, None] / [4.0, 2.7, 3.3, 2.3, 3.1, 3.7])
         size = HEAD_SHARE * self.height / HEAD_MILLIMETRES

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
-from backend.geometry.camera import CROP_SIZE
-from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
-from backend.morphable_model.model import N_SHAPE, MorphableModel
+from backend.fitting.surface_points import landmarks_of_shape
+from backend.geometry.pose import Pose, rotation_from_euler
+from backend.morphable_model.boxes import RoiBoxes
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import ClipInfo
 from training.data.arrays import read_arrays
@@ -66,18 +68,17 @@ def read_truth(path: Path) -> TrackedClip:
 def _track(number: int, person: Person, model: MorphableModel) -> Track:
     rotation = np.stack([rotation_from_euler(*angles) for angles in person.angles])
     n = len(rotation)
-    scaled = person.scale[:, None, None] * rotation
-    translation = np.column_stack([person.place, np.zeros(n)])
+    pose = Pose(rotation, person.scale, np.column_stack([person.place, np.zeros(n)]))
     alpha_exp = person.expression * model.expression_sigma
     alpha = np.column_stack([np.tile(person.alpha_shape, (n, 1)), alpha_exp])
-    landmarks = posed_landmarks(model, person.alpha_shape, person.expression, scaled, translation)
-    corners = _roi_boxes(landmarks)
+    landmarks = posed_landmarks(model, person.alpha_shape, person.expression, pose)
+    boxes = RoiBoxes.around(landmarks)
     values: dict[str, Array] = {
-        "parameters": np.column_stack([_pose_parameters(scaled, translation, corners), alpha]),
-        "roi_boxes": corners,
+        "parameters": FaceParameters.of_image(pose, alpha, boxes).numbers,
+        "roi_boxes": boxes.corners,
         "rotation": rotation,
         "scale": person.scale,
-        "translation": translation,
+        "translation": pose.translation,
         "expression": person.expression,
         "landmarks": landmarks,
     }
@@ -91,13 +92,9 @@ def _track(number: int, person: Person, model: MorphableModel) -> Track:
 
 
 def posed_landmarks(
-    model: MorphableModel,
-    alpha_shape: Array,
-    expression: Array,
-    matrices: Array,
-    translation: Array,
+    model: MorphableModel, alpha_shape: Array, expression: Array, pose: Pose
 ) -> Array:
-    """(F, 68, 3) landmarks of the mesh in the image frame.
+    """Place the landmarks of the mesh in the image frame.
 
     Parameters
     ----------
@@ -105,34 +102,17 @@ def posed_landmarks(
         (40,)
     expression
         (F, 10) standard deviations.
-    matrices
-        (F, 3, 3) rotations times scale: y up, pixels per millimetre.
-    translation
-        (F, 3) the model's origin, image frame.
+    pose
+        F poses: rotations y up, translations in the image frame.
+
+    Returns
+    -------
+    (F, 68, 3).
     """
-    neutral = model.landmark_mean + model.landmark_basis[..., :N_SHAPE] @ alpha_shape
-    per_sigma = model.landmark_basis[..., N_SHAPE:] * model.expression_sigma
-    points = neutral + np.einsum("pck,fk->fpc", per_sigma, expression)
+    points = landmarks_of_shape(model, alpha_shape).at(expression)
     # The model is y-up, the image y-down.
-    turned = np.einsum("fij,fpj->fpi", matrices, points) * [1, -1, 1]
-    return turned + translation[:, None]
-
-
-def _roi_boxes(landmarks: Array) -> Array:
-    """(F, 4) corners of the boxes of the training's convention (`roi_box_around`)."""
-    low, high = landmarks[..., :2].min(axis=1), landmarks[..., :2].max(axis=1)
-    half = (high - low).max(axis=1, keepdims=True) * np.sqrt(0.5)
-    middle = (low + high) / 2
-    return np.concatenate([middle - half, middle + half], axis=1)
-
-
-def _pose_parameters(scaled: Array, translation: Array, corners: Array) -> Array:
-    """(F, 12) matrices in the crop frame that puts the model where the image frame has it."""
-    step = (corners[:, 2] - corners[:, 0]) / CROP_SIZE
-    x, y = ((translation[:, :2] - corners[:, :2]) / step[:, None]).T
-    place = np.stack([x + 1, CROP_SIZE - y, np.zeros_like(x)], axis=1)
-    matrix = scaled / (step * MICROMETRES_PER_MILLIMETRE)[:, None, None]
-    return np.concatenate([matrix, place[..., None]], axis=2).reshape(-1, 12)
+    turned = points @ pose.linear.swapaxes(-1, -2) * [1, -1, 1]
+    return turned + pose.translation[:, None]
 
 
 def _seen(array: Array, present: NDArray[np.bool_]) -> Float:

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox, roi_box_around
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import rotation_from_euler
 from backend.geometry.rasterizer import interpolate, rasterize
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
 from training.evaluation.modelling import Surface, point_to_plane_rmse, rigidly_aligned
@@ -190,7 +190,7 @@ def render(
     picture = np.where(fragments.covered[..., None], color, BACKGROUND)
     landmarks = model.landmark_mean - model.landmark_mean[NOSE_TIP] + scan.nose_tip
     image = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    return image, roi_box_around(place(landmarks))
+    return image, RoiBox.around(place(landmarks))
 
 
 def florence_table(report: dict[str, Any]) -> Table:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from training.evaluation.annotations import Annotations
 from training.evaluation.predictions import COARSE, Predictions
 from training.evaluation.tables import Table
@@ -69,7 +70,7 @@ def identity_report(
                 f"The predictions of {name} have no parameters.", "They need params (N, 62)."
             )
         parameters = answers.parameters.get(COARSE, next(iter(answers.parameters.values())))
-        rows[name] = parameters[:, N_POSE : N_POSE + N_SHAPE]
+        rows[name] = FaceParameters(parameters).alpha_shape
     there = np.logical_and.reduce([np.isfinite(row).all(axis=1) for row in rows.values()])
     identities = annotations.identities[there]
     return {

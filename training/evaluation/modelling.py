@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBoxes
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.parameters import FaceParameters
 from training.evaluation.tables import Table
 
 Array = NDArray[np.floating]
@@ -180,11 +180,8 @@ def modelling_report(
 
 def image_vertices(model: MorphableModel, parameters: Array, corners: Array) -> Array:
     """(V, 3) image frame, of (62,) parameters in the crop frame of a box x0, y0, x1, y1."""
-    single = np.asarray(parameters, np.float32)
-    alpha_shape = np.asarray(single[12:52], np.float32)
-    alpha_exp = np.asarray(single[52:], np.float32)
-    box = RoiBox.from_corners(*np.asarray(corners, float).tolist())
-    return posed_vertices(model.vertices(alpha_shape, alpha_exp), single, box)
+    face = FaceParameters(np.asarray(parameters, np.float32))
+    return face.vertices_image(model, RoiBoxes.from_corners(corners))
 
 
 def modelling_table(report: dict[str, Any]) -> Table:

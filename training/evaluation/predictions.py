@@ -21,14 +21,9 @@ from backend.data_folder import atomic_path
 from backend.engines.devices import Device
 from backend.engines.engine import Engine, load_engine
 from backend.errors import BadInputError
-from backend.geometry.camera import (
-    CROP_SIZE,
-    RoiBox,
-    image_from_crop_frame,
-    roi_box_around,
-    turn_upright,
-)
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox, RoiBoxes
 from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.vision.crop import crop
 from backend.vision.roi import second_look
@@ -172,20 +167,15 @@ def answer(
         parameters[READ_BACK], in_crop[READ_BACK] = _read_back(
             in_crop[REFINED], model, asking.weights
         )
+    where = RoiBoxes.of(boxes)
     return Predictions(
         landmarks={
-            row: np.array(
-                [image_from_crop_frame(p, b) for p, b in zip(points, boxes, strict=True)]
-            ).reshape(-1, 68, 3)
-            for row, points in in_crop.items()
+            row: np.asarray(where.to_image(points), np.float64) for row, points in in_crop.items()
         },
         parameters={
-            row: np.array([turn_upright(p, b) for p, b in zip(values, boxes, strict=True)]).reshape(
-                -1, 62
-            )
-            for row, values in parameters.items()
+            row: FaceParameters(values).upright(where).numbers for row, values in parameters.items()
         },
-        boxes=np.array([box.corners for box in boxes]).reshape(-1, 4),
+        boxes=where.corners,
         ypr=np.full((len(boxes), 3), np.nan),
     )
 
@@ -272,7 +262,7 @@ def _box_source(
             raise BadInputError("The annotations have no boxes.", "Use --boxes detected.")
         return lambda _, index: RoiBox.from_corners(*annotations.boxes[index].tolist())
     if boxes == "annotated":
-        return lambda _, index: roi_box_around(annotations.points[index])
+        return lambda _, index: RoiBox.around(annotations.points[index])
 
     from backend.vision.detection import FaceDetector
     from backend.vision.sources import detector_path

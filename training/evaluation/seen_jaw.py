@@ -2,8 +2,8 @@
 
 People who annotate photos put the far jaw of a turned head on its visible outline, which is not
 where the jaw bone's landmarks of a 3D model are. Measured against such points, a mesh without any
-error would still have some. Here its jaw's landmarks march to the outline, as they do when the
-model is fitted to such points (`training.data.marching`), so that like is compared with like.
+error would still have some. Here its jaw's landmarks move to the outline, as they do when the
+model is fitted to such points (`backend.fitting.outline`), so that like is compared with like.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import RoiBox, image_from_crop_frame
-from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
+from backend.fitting.outline import N_JAW, outermost
+from backend.fitting.surface_points import jaw_outline
+from backend.morphable_model.boxes import RoiBoxes
 from backend.morphable_model.model import N_POSE, MorphableModel
-from training.data.marching import N_JAW, march
-from training.data.surface_points import marching_jaw
+from backend.morphable_model.parameters import FaceParameters
 from training.evaluation.predictions import Predictions
 
 Array = NDArray[np.floating]
@@ -55,18 +55,10 @@ def seen_jaw(parameters: Array, boxes: Array, model: MorphableModel) -> Array:
     -------
     (N, 17, 3) image frame, in the order of the jaw's landmarks.
     """
-    jaw = marching_jaw(model)
-    matrix = parameters[:, :N_POSE].reshape(-1, 3, 4).astype(np.float64)
-    linear = matrix[:, :, :3] * MICROMETRES_PER_MILLIMETRE
+    jaw, faces = jaw_outline(model), FaceParameters(parameters.astype(np.float64))
     alpha_mean, alpha_std = model.parameter_mean[N_POSE:], model.parameter_std[N_POSE:]
-    points = jaw.points.at((parameters[:, N_POSE:] - alpha_mean) / alpha_std)
-    placed = points @ linear.swapaxes(1, 2) + matrix[:, None, :, 3]
+    placed = faces.to_crop(jaw.points.at((faces.alpha - alpha_mean) / alpha_std))
     lines = placed.reshape(len(placed), N_JAW, -1, 3)
-    chosen = march(jaw.lines, lines[..., :2], linear[:, :2, 1])
+    chosen = outermost(jaw.lines, lines[..., :2], faces.matrix[:, :2, 1])
     seen = np.take_along_axis(lines, chosen[:, :, None, None], axis=2)[:, :, 0]
-    return np.array(
-        [
-            image_from_crop_frame(points, RoiBox.from_corners(*box))
-            for points, box in zip(seen, boxes.tolist(), strict=True)
-        ]
-    ).reshape(-1, N_JAW, 3)
+    return RoiBoxes.from_corners(boxes).to_image(seen)

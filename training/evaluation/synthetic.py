@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import CROP_SIZE, RoiBox, crop_frame_from_image, roi_box_around
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
 from backend.geometry.rasterizer import interpolate, rasterize
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.mouth import MOUTH_COLOR
 from backend.texture.filters import outside, sample
@@ -195,7 +195,7 @@ def _view(model: MorphableModel, texture: NDArray[np.uint8], rng: np.random.Gene
 
 
 def _box(landmarks: Float, rng: np.random.Generator) -> RoiBox:
-    exact = roi_box_around(landmarks)
+    exact = RoiBox.around(landmarks)
     x, y = rng.normal(0, BOX_SHIFT * exact.side, 2)
     side = exact.side * np.exp(rng.normal(0, BOX_SCALE))
     return RoiBox(exact.x + float(x), exact.y + float(y), float(side))
@@ -204,7 +204,7 @@ def _box(landmarks: Float, rng: np.random.Generator) -> RoiBox:
 def _parameters(matrix: Array, vertices: Float, head: Float, alpha: Float, box: RoiBox) -> Float:
     """(62,) parameters that put the head where it was drawn, in the crop frame of a box."""
     scaled = matrix * CROP_SIZE / box.side
-    first = crop_frame_from_image(vertices[:1].astype(np.float64), box)[0]
+    first = box.to_crop(vertices[:1].astype(np.float64))[0]
     translation = first - scaled @ head[0]
     pose = np.column_stack([scaled / MICROMETRES_PER_MILLIMETRE, translation])
     return np.concatenate([pose.reshape(-1), alpha]).astype(np.float32)

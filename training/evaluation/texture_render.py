@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError
 from backend.exchange.contract import TextureMode
-from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import interpolate, rasterize
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.boxes import RoiBox
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.texture.baker import TextureBaker
 from backend.texture.filters import sample
 from backend.texture.uv_map import texel_position
@@ -58,13 +58,14 @@ class PosedPhoto:
     parameters: Float
     box: RoiBox
 
-    def head(self, model: MorphableModel) -> Float:
-        """(V, 3) millimetres in the model frame, without pose."""
-        return model.vertices(*np.split(self.parameters[N_POSE:], [N_SHAPE]))
+    @property
+    def face(self) -> FaceParameters:
+        """The parameters."""
+        return FaceParameters(self.parameters)
 
     def vertices(self, model: MorphableModel) -> Float:
         """(V, 3) image frame."""
-        return posed_vertices(self.head(model), self.parameters, self.box)
+        return self.face.vertices_image(model, self.box)
 
 
 def photo_of(sets: list[FittedPhotos], pairs: Pairs, row: int) -> PosedPhoto:
@@ -80,7 +81,7 @@ def photo_of(sets: list[FittedPhotos], pairs: Pairs, row: int) -> PosedPhoto:
         found = np.flatnonzero(photos.names == name) if photos.source == source else []
         if len(found):
             index = int(found[0])
-            box = RoiBox.from_corners(*(float(x) for x in photos.boxes[index]))
+            box = photos.roi_boxes[index]
             return PosedPhoto(read_image(photos.folder / name), photos.parameters[index], box)
     raise BadInputError(
         f"The recipe has no photo {name} of the set {source}.",

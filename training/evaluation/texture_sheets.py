@@ -67,7 +67,7 @@ def subject_of_photo(reconstructor: FaceReconstructor, photo: Image) -> Subject:
 
 def subject_of_fit(model: MorphableModel, photo: PosedPhoto) -> Subject:
     """A fitted photo, which is not shown itself."""
-    return Subject(photo.head(model), photo.vertices(model), photo.image, None)
+    return Subject(photo.face.vertices(model), photo.vertices(model), photo.image, None)
 
 
 def people_of(pairs: Pairs, rows: NDArray[np.intp], source: str) -> list[int]:

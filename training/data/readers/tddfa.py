@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.geometry.camera import CROP_SIZE
-from backend.morphable_model.model import N_PARAMETERS, N_POSE, MorphableModel
+from backend.morphable_model.boxes import CROP_SIZE, RoiBoxes
+from backend.morphable_model.model import N_PARAMETERS, MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.morphable_model.pickled_arrays import read_pickled_array, read_pickled_arrays
 from training.data.fitted_photos import FittedPhotos
-from training.data.readers.decoding import scaled_landmarks
 
 MAX_BYTES = 2**30
 
@@ -66,20 +66,16 @@ def read_tddfa(
         )
     mean, std = _whitening(whitening, model)
     unwhitened = whitened.astype(np.float64) * std + mean
-    landmarks = scaled_landmarks(
-        model, unwhitened[:, :N_POSE].reshape(-1, 3, 4), unwhitened[:, N_POSE:]
-    )
-    # The picture is the crop: pixel x, y is x - 1, 120 - y of the crop frame.
-    landmarks[:, :, 0] -= 1
-    landmarks[:, :, 1] = CROP_SIZE - landmarks[:, :, 1]
+    corners = np.tile(np.array([0, 0, CROP_SIZE, CROP_SIZE], np.float32), (len(names), 1))
+    faces, boxes = FaceParameters(unwhitened), RoiBoxes.from_corners(corners)
     return FittedPhotos(
         source="3DDFA",
         folder=folder,
         names=np.array(names),
         identities=np.array([_identity(name) for name in names]),
-        boxes=np.tile(np.array([0, 0, CROP_SIZE, CROP_SIZE], np.float32), (len(names), 1)),
+        boxes=corners,
         parameters=unwhitened.astype(np.float32),
-        landmarks=landmarks.astype(np.float32),
+        landmarks=boxes.to_image(faces.landmarks(model)).astype(np.float32),
     )
 
 

@@ -22,23 +22,25 @@ from PIL import Image
 from tqdm import tqdm
 
 from backend.errors import BadInputError
-from backend.geometry.camera import roi_box_around
 from backend.geometry.pose import rotation_from_euler
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox, RoiBoxes
 from backend.morphable_model.model import N_EXPRESSION, N_SHAPE, MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from training.data.fitted_photos import FittedPhotos
-from training.data.readers.decoding import parameters_in_boxes, scaled_landmarks
 
 SHAPES = {"Pose_Para": 7, "Shape_Para": 199, "Exp_Para": 29, "pt2d": 136}
+
+# The box whose crop is the upper left of a picture as it is.
+TOP_LEFT = RoiBox.from_corners(0, 0, CROP_SIZE, CROP_SIZE)
 
 # The last number of a file name tells the made view: AFW_134212_1_3.jpg is the third of that face.
 _VIEW = re.compile(r"_\d+$")
 
 
 class _Annotation(NamedTuple):
-    """One ``.mat``: (3, 4) micrometres to the image frame with y up, (50,), (68, 2) 0-based."""
+    """One ``.mat``: (62,) in the crop frame of `TOP_LEFT`, (68, 2) image frame."""
 
-    matrix: NDArray[np.float64]
-    alpha: NDArray[np.float64]
+    parameters: NDArray[np.float64]
     points: NDArray[np.float64]
 
 
@@ -69,18 +71,16 @@ def read_300w_lp(folder: Path, model: MorphableModel) -> FittedPhotos:
             "Give the folder 300W_LP, or one in it, such as 300W_LP/AFW.",
         )
     annotations = [_read(path) for path in tqdm(mats, unit="file", disable=None)]
-    matrices = np.stack([a.matrix for a in annotations])
-    alphas = np.stack([a.alpha for a in annotations])
-    landmarks = scaled_landmarks(model, matrices, alphas)
-    landmarks[:, :, 1] *= -1
-    boxes = np.array([roi_box_around(points).corners for points in landmarks])
+    faces = FaceParameters(np.stack([a.parameters for a in annotations]))
+    landmarks = TOP_LEFT.to_image(faces.landmarks(model))
+    boxes = RoiBoxes.around(landmarks)
     return FittedPhotos(
         source="300W-LP",
         folder=folder,
         names=np.array([path.with_suffix(".jpg").relative_to(folder).as_posix() for path in mats]),
         identities=np.array([_VIEW.sub("", path.stem) for path in mats]),
-        boxes=boxes.astype(np.float32),
-        parameters=parameters_in_boxes(matrices, alphas, boxes),
+        boxes=boxes.corners.astype(np.float32),
+        parameters=np.asarray(faces.in_box(TOP_LEFT, boxes).numbers, np.float32),
         landmarks=landmarks.astype(np.float32),
         points=np.stack([a.points for a in annotations]).astype(np.float32),
     )
@@ -102,12 +102,11 @@ def _read(path: Path) -> _Annotation:
     pitch, yaw, roll, *translation, scale = arrays["Pose_Para"].ravel()
     rotation = rotation_from_euler(*np.degrees([yaw, pitch, roll]))
     matrix = np.column_stack([scale * rotation, translation])
-    # Pixels from 0, and y from the top: x = V_x - 1, -y = V_y - height.
-    matrix[:2, 3] -= 1, height
-    alpha = np.concatenate(
-        [arrays["Shape_Para"].ravel()[:N_SHAPE], arrays["Exp_Para"].ravel()[:N_EXPRESSION]]
-    )
-    return _Annotation(matrix, alpha, arrays["pt2d"].reshape(2, 68).T - 1)
+    # Pixels are counted from 1, as in a crop, and y from the picture's lower edge.
+    matrix[1, 3] += CROP_SIZE - height
+    shape, expression = (arrays[name].ravel() for name in ("Shape_Para", "Exp_Para"))
+    numbers = [matrix.ravel(), shape[:N_SHAPE], expression[:N_EXPRESSION]]
+    return _Annotation(np.concatenate(numbers), arrays["pt2d"].reshape(2, 68).T - 1)
 
 
 def _unusable(path: Path, reason: str) -> BadInputError:

@@ -1,9 +1,9 @@
 """The jaw of a turned head: where its silhouette runs on the surface.
 
 People who annotate photos put the far jaw's points on the visible outline, not on the jaw bone,
-which a turned head hides. So every jaw landmark may march along a line on the surface, from its
-own vertex towards the middle of the face, to where the line is seen furthest out (landmark
-marching, Zhu et al., "High-fidelity pose and expression normalization", CVPR 2015).
+which a turned head hides. So every jaw landmark may move along a line on the surface, from its
+own vertex towards the middle of the face, to where the line is seen furthest out ("landmark
+marching", Zhu et al., "High-fidelity pose and expression normalization", CVPR 2015).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LINE_REACH = 45.0
 
 @dataclass(frozen=True)
 class JawLines:
-    """Where the 17 landmarks of the jaw may march.
+    """Where the 17 landmarks of the jaw may move.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ def jaw_lines(model: MorphableModel) -> JawLines:
     return JawLines(np.array(lines, np.int32), outward)
 
 
-def march(lines: JawLines, candidates: Float, up: Float) -> NDArray[np.intp]:
+def outermost(lines: JawLines, candidates: Float, up: Float) -> NDArray[np.intp]:
     """Choose where each landmark of the jaw is seen.
 
     Parameters
