@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
+from backend.exchange.orders import ClipOrder, Which
 from backend.memory import give_back_memory
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.parameters import FaceParameters
-from backend.pipeline import PREPARED, FaceReconstructor, Which
+from backend.pipeline import PREPARED, FaceReconstructor
 from backend.progress import Progress, no_progress, part, parts
 from backend.texture.observation import PosedPicture
 from backend.tracking.best_views import View
@@ -68,6 +70,13 @@ class ClipRequest:
     which: Which = "all"
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
+
+    @classmethod
+    def of(cls, source: Path, order: ClipOrder) -> ClipRequest:
+        """What an order asks of a clip."""
+        part = Range(order.start, math.inf if order.end is None else order.end)
+        frame_rate, which = order.frame_rate, order.which
+        return cls(source, part, frame_rate, which, order.texture_size, order.texture_mode)
 
     @property
     def key(self) -> str:

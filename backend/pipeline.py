@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from backend.engines.devices import PROCESSOR, Device, Runtime, find_runtime
 from backend.engines.engine import Engine, load_engine, network_digest
 from backend.errors import BadInputError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
+from backend.exchange.orders import Which
 from backend.geometry.pose import Pose
 from backend.memory import give_back_memory, share_memory
 from backend.morphable_model.boxes import RoiBox, RoiBoxes
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
-Which = Literal["all", "largest"]
 
 # Share of the work on a first texture that is making its chart and loading the network.
 PREPARED = 0.4

@@ -44,7 +44,9 @@ def split(numbers: Numbers) -> tuple[Numbers, Numbers]:
     -------
     (..., 3, 4) and (..., 50), both views.
     """
-    return numbers[..., :N_POSE].reshape(*numbers.shape[:-1], 3, 4), numbers[..., N_POSE:]
+    # An exported graph of a batch would measure its length where it may be left open.
+    faces = (-1,) if numbers.ndim == 2 else numbers.shape[:-1]
+    return numbers[..., :N_POSE].reshape(*faces, 3, 4), numbers[..., N_POSE:]
 
 
 def joined(matrix: Float, alpha: Float) -> Float:

@@ -9,6 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from backend.answers.faces import face_pose
+from backend.answers.frames import frame_result
 from backend.exchange import contract
 from backend.geometry.camera import blender_from_model
 from backend.geometry.pose import blender_quaternions
@@ -16,7 +18,6 @@ from backend.morphable_model.parameters import FaceParameters
 from backend.pipeline import FaceReconstructor
 from backend.tracking.live import LiveTracker
 from backend.tracking.one_euro import Cutoff, OneEuro, OneEuroRotation
-from backend.wire import face_pose
 from tests.backend.painted_head import in_profile
 
 RNG = np.random.default_rng(5)
@@ -104,7 +105,7 @@ def shifted(by: int) -> NDArray[np.uint8]:
 
 def test_a_face_keeps_its_number_and_is_where_it_is(reconstructor: FaceReconstructor) -> None:
     tracker = reconstructor.live_tracker()
-    seen = [tracker.frame(shifted(2 * step), step / 30) for step in range(8)]
+    seen = [frame_result(tracker.frame(shifted(2 * step), step / 30)) for step in range(8)]
     assert [frame.numbers.tolist() for frame in seen] == [[0]] * 8
     first, last = seen[0], seen[-1]
     moved = last.landmarks - first.landmarks
@@ -121,7 +122,7 @@ def test_a_stream_that_is_upside_down(reconstructor: FaceReconstructor) -> None:
     upside_down = np.ascontiguousarray(PORTRAIT[:300, 70:370][::-1, ::-1])
     empty = np.full_like(upside_down, 150)
     frames = [upside_down, upside_down, empty, upside_down, upside_down]
-    seen = [tracker.frame(frame, step / 5) for step, frame in enumerate(frames)]
+    seen = [frame_result(tracker.frame(f, step / 5)) for step, f in enumerate(frames)]
     assert [len(frame.numbers) for frame in seen] == [1, 1, 0, 1, 1]
     for frame in (seen[1], seen[4]):
         eyes = frame.landmarks[0, 36:48, :2].reshape(2, 6, 2).mean(axis=1)
@@ -131,7 +132,7 @@ def test_a_stream_that_is_upside_down(reconstructor: FaceReconstructor) -> None:
 def test_a_stream_that_shows_a_profile(reconstructor: FaceReconstructor) -> None:
     """MediaPipe finds no face in it."""
     picture, landmarks = in_profile(reconstructor, -75)
-    frame = reconstructor.live_tracker().frame(picture, 0.0)
+    frame = frame_result(reconstructor.live_tracker().frame(picture, 0.0))
     assert frame.numbers.tolist() == [0]
     size = np.ptp(landmarks[:, :2], axis=0).max()
     inner = np.linalg.norm((frame.landmarks[0] - landmarks)[17:, :2], axis=1).mean()
@@ -139,7 +140,7 @@ def test_a_stream_that_shows_a_profile(reconstructor: FaceReconstructor) -> None
 
 
 def test_pose_and_expression_are_those_of_the_parameters(reconstructor: FaceReconstructor) -> None:
-    frame = reconstructor.live_tracker().frame(PORTRAIT, 0.0)
+    frame = frame_result(reconstructor.live_tracker().frame(PORTRAIT, 0.0))
     from backend.geometry.pose import Pose
     from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 
@@ -163,10 +164,10 @@ def test_pose_and_expression_are_those_of_the_parameters(reconstructor: FaceReco
 def test_frames_without_a_face_are_quick_and_empty(reconstructor: FaceReconstructor) -> None:
     tracker = reconstructor.live_tracker(0.5)
     times = iter(np.arange(100) / 30)
-    assert tracker.frame(SKY, next(times)).landmarks.shape == (0, 68, 3)
+    assert tracker.frame(SKY, next(times)).seen.landmarks.shape == (0, 68, 3)
     for _ in range(5):
-        assert len(tracker.frame(SKY, next(times)).numbers) == 0
-    found = [tracker.frame(PORTRAIT, next(times)) for _ in range(6)]
+        assert len(tracker.frame(SKY, next(times)).seen) == 0
+    found = [frame_result(tracker.frame(PORTRAIT, next(times))) for _ in range(6)]
     assert len(found[-1].numbers) == 1
     assert contract.decode_frame(contract.encode_frame(found[-1])).numbers.tolist() == [0]
 
@@ -179,7 +180,7 @@ def test_smoothing_calms_what_rests(reconstructor: FaceReconstructor) -> None:
     ]
 
     def unrest(tracker: LiveTracker) -> dict[str, float]:
-        seen = [tracker.frame(frame, i / 30) for i, frame in enumerate(frames)][5:]
+        seen = [frame_result(tracker.frame(f, i / 30)) for i, f in enumerate(frames)][5:]
         return {
             name: float(np.diff([getattr(f, name)[0] for f in seen], axis=0).std())
             for name in ("quaternions", "translation", "expression", "landmarks")

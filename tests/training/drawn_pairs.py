@@ -10,7 +10,7 @@ from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from tests.backend.test_texture import photograph
-from training.evaluation.texture_render import PosedPhoto
+from training.evaluation.textures.render import PosedPhoto
 from training.texture_gan.pairs import Pair, create_pairs
 
 SIZE, VIEWS = 64, 3

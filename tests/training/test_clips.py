@@ -15,10 +15,10 @@ from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.track import TrackedClip
 from tests.training.conftest import landmarks_of
-from training.evaluation.clip_drawing import Camera, posed
-from training.evaluation.clip_file import ClipPlan, draw_clip, truth_path
-from training.evaluation.clip_scenarios import SCENARIOS, Scene, Stage
-from training.evaluation.clip_truth import read_truth
+from training.evaluation.clips.drawing import Camera, posed
+from training.evaluation.clips.file import ClipPlan, draw_clip, truth_path
+from training.evaluation.clips.scenarios import SCENARIOS, Scene, Stage
+from training.evaluation.clips.truth import read_truth
 
 SMALL = ClipPlan(seconds=1.0, width=320, height=180)
 

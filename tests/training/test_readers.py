@@ -18,9 +18,9 @@ from backend.cli import main
 from backend.errors import BadInputError
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
-from training.data.readers.tddfa import read_tddfa
-from training.data.readers.w300lp import read_300w_lp
 from training.data.shards import read_index
+from training.readers.tddfa import read_tddfa
+from training.readers.w300lp import read_300w_lp
 
 from .conftest import landmarks_of, random_parameters
 

@@ -15,7 +15,7 @@ from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_eule
 from backend.geometry.rasterizer import rasterize
 from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from training.evaluation.seen_jaw import seen_jaw
+from training.evaluation.landmarks.seen_jaw import seen_jaw
 
 BOX = (0.0, 0.0, float(CROP_SIZE), float(CROP_SIZE))
 PIXELS_PER_MILLIMETRE = 0.5

@@ -14,8 +14,8 @@ from backend.engines.engine import load_engine
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
 from tests.training.conftest import landmarks_of
-from training.evaluation.angles import angles_of
-from training.evaluation.synthetic import View, views, write_views
+from training.evaluation.landmarks.angles import angles_of
+from training.evaluation.landmarks.synthetic import View, views, write_views
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ No public code says how the paper's Table 9 was measured. These are our definiti
 - Protocol 2 (`dense_error`), after 3DDFA: vertices correspond and lie in the image frame; the error
   is the mean distance in space, in percent of sqrt(w * h) of the true vertices' box. The depth's
   origin is arbitrary in a weak-perspective camera, so its mean difference is taken out first.
-- Florence (`point_to_plane_rmse`): see `training.evaluation.florence`.
+- Florence (`point_to_plane_rmse`): see `training.evaluation.landmarks.florence`.
 """
 
 from __future__ import annotations

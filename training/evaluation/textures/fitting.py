@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.held_out import are_held_out
-from training.evaluation.texture import Chart, Completion, TurnedView, turned_view
-from training.evaluation.texture_metrics import psnr
+from training.evaluation.textures.completion import Chart, Completion, TurnedView, turned_view
+from training.evaluation.textures.metrics import psnr
 from training.texture_gan.pairs import MADE, Pairs
 from training.texture_gan.pca import COMPONENTS, TexturePca
 

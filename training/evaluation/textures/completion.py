@@ -24,9 +24,9 @@ from backend.texture.mean_face import read_mean_texture
 from backend.texture.uv_map import UvMap
 from gan_texture.inference import TextureGenerator
 from training.data.held_out import are_held_out
-from training.evaluation.nme import YAW_BINS, yaw_bins
+from training.evaluation.landmarks.nme import YAW_BINS, yaw_bins
 from training.evaluation.tables import Table
-from training.evaluation.texture_metrics import (
+from training.evaluation.textures.metrics import (
     color_difference,
     feature_region,
     psnr,

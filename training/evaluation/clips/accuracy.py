@@ -13,7 +13,7 @@ from backend.geometry.pose import Pose, euler_angles
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.smooth_track import smooth_track
 from backend.tracking.track import Track, TrackedClip
-from training.evaluation.clip_truth import posed_landmarks
+from training.evaluation.clips.truth import posed_landmarks
 
 Array = NDArray[np.floating]
 

@@ -29,8 +29,8 @@ from backend.vision.crop import crop
 from backend.vision.roi import second_look
 from training.data.arrays import read_arrays
 from training.data.fitted_photos import require_one_face_each
-from training.evaluation.angles import Convention, angles_of
-from training.evaluation.annotations import Annotations
+from training.evaluation.landmarks.angles import Convention, angles_of
+from training.readers.annotations import Annotations
 
 Array = NDArray[np.floating]
 Boxes = Literal["detected", "given", "annotated"]

@@ -17,8 +17,8 @@ from backend.texture.baker import TextureBaker, to_bytes
 from backend.texture.observation import PosedPicture
 from backend.vision.crop import crop
 from gan_texture.inference import TextureGenerator
-from training.evaluation.texture import TurnedView
-from training.evaluation.texture_render import PosedPhoto
+from training.evaluation.textures.completion import TurnedView
+from training.evaluation.textures.render import PosedPhoto
 from training.texture_gan.pairs import Pairs
 
 Float = NDArray[np.float32]

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError
 from backend.morphable_model.boxes import CROP_SIZE
-from training.evaluation.annotations import Annotations
-from training.evaluation.nme import (
+from training.evaluation.landmarks.nme import (
     YAW_BINS,
     aflw_error,
     common_error,
@@ -22,9 +21,10 @@ from training.evaluation.nme import (
     normalised_mean_error,
     yaw_bins,
 )
-from training.evaluation.predictions import COARSE, REFINED, Predictions
-from training.evaluation.seen_jaw import SUFFIX
+from training.evaluation.landmarks.predictions import COARSE, REFINED, Predictions
+from training.evaluation.landmarks.seen_jaw import SUFFIX
 from training.evaluation.tables import Table
+from training.readers.annotations import Annotations
 
 Array = NDArray[np.floating]
 

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from training.evaluation.angles import (
+from training.evaluation.landmarks.angles import (
     ANGLES,
     CONVENTIONS,
     LARGEST_ANGLE,
     angle_errors,
     counts,
 )
-from training.evaluation.annotations import Annotations
-from training.evaluation.nme import YAW_BINS, mean_of_bins, means_by_yaw, yaw_bins
-from training.evaluation.predictions import Predictions
+from training.evaluation.landmarks.nme import YAW_BINS, mean_of_bins, means_by_yaw, yaw_bins
+from training.evaluation.landmarks.predictions import Predictions
 from training.evaluation.tables import Table
+from training.readers.annotations import Annotations
 
 Array = NDArray[np.floating]
 

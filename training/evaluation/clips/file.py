@@ -16,9 +16,9 @@ from backend.morphable_model.model import MorphableModel
 from backend.tracking.track import TrackedClip
 from backend.vision.clip import ClipInfo
 from backend.vision.film_colors import bt709_frame, tag_bt709
-from training.evaluation.clip_drawing import Camera
-from training.evaluation.clip_scenarios import CLOCK, RATES, SCENARIOS, Stage, frame_times
-from training.evaluation.clip_truth import truth_of, write_truth
+from training.evaluation.clips.drawing import Camera
+from training.evaluation.clips.scenarios import CLOCK, RATES, SCENARIOS, Stage, frame_times
+from training.evaluation.clips.truth import truth_of, write_truth
 
 Image = NDArray[np.uint8]
 

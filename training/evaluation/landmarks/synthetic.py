@@ -25,6 +25,7 @@ from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.mouth import MOUTH_COLOR
+from backend.morphable_model.parameters import joined
 from backend.texture.filters import outside, sample
 from backend.texture.mean_face import MEAN_TEXTURE
 from backend.texture.uv_map import texel_position
@@ -32,12 +33,12 @@ from backend.vision.crop import crop
 from backend.vision.images import read_image
 from training.data.appearance import Light, background, skin_tone
 from training.data.fitted_photos import FittedPhotos, write_fits
-from training.evaluation.alignment import alignment_report, measure_alignment
-from training.evaluation.annotations import annotations_of
-from training.evaluation.modelling import dense_error, image_vertices
-from training.evaluation.nme import mean_of_bins, means_by_yaw
-from training.evaluation.orientation import measure_orientation, orientation_report
-from training.evaluation.predictions import COARSE, Asking, answer
+from training.evaluation.landmarks.alignment import alignment_report, measure_alignment
+from training.evaluation.landmarks.modelling import dense_error, image_vertices
+from training.evaluation.landmarks.nme import mean_of_bins, means_by_yaw
+from training.evaluation.landmarks.orientation import measure_orientation, orientation_report
+from training.evaluation.landmarks.predictions import COARSE, Asking, answer
+from training.readers.annotations import annotations_of
 
 Float = NDArray[np.float32]
 Array = NDArray[np.floating]
@@ -97,8 +98,8 @@ def measure(
     Returns
     -------
     ``alignment`` and ``orientation``, the reports of these modules, and ``dense``: the error of
-    all vertices by `training.evaluation.modelling.dense_error` in percent, ``all``, ``yaw``
-    (by bin) and ``mean_of_bins``.
+    all vertices by `training.evaluation.landmarks.modelling.dense_error` in percent, ``all``,
+    ``yaw`` (by bin) and ``mean_of_bins``.
     """
     names = _names(len(drawn))
     annotations = annotations_of(
@@ -205,9 +206,8 @@ def _parameters(matrix: Array, vertices: Float, head: Float, alpha: Float, box: 
     """(62,) parameters that put the head where it was drawn, in the crop frame of a box."""
     scaled = matrix * CROP_SIZE / box.side
     first = box.to_crop(vertices[:1].astype(np.float64))[0]
-    translation = first - scaled @ head[0]
-    pose = np.column_stack([scaled / MICROMETRES_PER_MILLIMETRE, translation])
-    return np.concatenate([pose.reshape(-1), alpha]).astype(np.float32)
+    pose = np.column_stack([scaled / MICROMETRES_PER_MILLIMETRE, first - scaled @ head[0]])
+    return joined(pose, alpha).astype(np.float32)
 
 
 def _render(

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from backend.errors import BadInputError
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.parameters import FaceParameters
-from training.evaluation.annotations import Annotations
-from training.evaluation.predictions import COARSE, Predictions
+from training.evaluation.landmarks.predictions import COARSE, Predictions
 from training.evaluation.tables import Table
+from training.readers.annotations import Annotations
 
 
 def within_over_total(alpha: NDArray[np.floating], identities: NDArray[np.str_]) -> float | None:

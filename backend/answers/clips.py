@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.answers.faces import encode_png
 from backend.exchange import contract
 from backend.geometry.camera import blender_from_model
 from backend.geometry.pose import blender_quaternions
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.track import Track, TrackedClip
-from backend.wire import encode_png
 
 
 def video_result(clip: TrackedClip, model: MorphableModel) -> contract.VideoResult:

@@ -11,13 +11,13 @@ from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.exchange.smoothing import Strengths
 from backend.pipeline import FaceReconstructor
 from backend.tracking.track import TrackedClip
-from training.evaluation.clip_accuracy import (
+from training.evaluation.clips.accuracy import (
     Motion,
     measure_jitter,
     measure_motion,
     measure_presence,
 )
-from training.evaluation.clip_file import ClipPlan, draw_clip
+from training.evaluation.clips.file import ClipPlan, draw_clip
 from training.evaluation.tables import Table
 
 RAW = Strengths(0, 0, 0)

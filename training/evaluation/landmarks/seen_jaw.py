@@ -18,7 +18,7 @@ from backend.fitting.surface_points import jaw_outline
 from backend.morphable_model.boxes import RoiBoxes
 from backend.morphable_model.model import N_POSE, MorphableModel
 from backend.morphable_model.parameters import FaceParameters
-from training.evaluation.predictions import Predictions
+from training.evaluation.landmarks.predictions import Predictions
 
 Array = NDArray[np.floating]
 

@@ -30,8 +30,8 @@ from training.data.profiling.mouth import MouthInside
 from training.data.profiling.turn import photo_face, turn
 from training.data.shards import CONTEXT
 from training.evaluation.tables import Table
-from training.evaluation.texture import KNOWN_ABOVE
-from training.evaluation.texture_metrics import psnr, ssim
+from training.evaluation.textures.completion import KNOWN_ABOVE
+from training.evaluation.textures.metrics import psnr, ssim
 from training.texture_gan.pairs import Pairs
 
 Float = NDArray[np.float32]

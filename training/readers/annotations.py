@@ -184,7 +184,7 @@ def read_npz(
             )
     parameters, ypr = arrays.get("params"), arrays.get("ypr")
     if ypr is None and parameters is not None:
-        from training.evaluation.angles import angles_of
+        from training.evaluation.landmarks.angles import angles_of
 
         ypr = angles_of(parameters)
     identities = arrays.get("identities")

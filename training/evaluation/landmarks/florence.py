@@ -27,8 +27,8 @@ from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
-from training.evaluation.modelling import Surface, point_to_plane_rmse, rigidly_aligned
-from training.evaluation.predictions import COARSE, Asking, answer
+from training.evaluation.landmarks.modelling import Surface, point_to_plane_rmse, rigidly_aligned
+from training.evaluation.landmarks.predictions import COARSE, Asking, answer
 from training.evaluation.tables import Table
 
 Array = NDArray[np.floating]

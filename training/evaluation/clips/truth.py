@@ -18,7 +18,7 @@ from backend.morphable_model.parameters import FaceParameters
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import ClipInfo
 from training.data.arrays import read_arrays
-from training.evaluation.clip_scenarios import Person, Scene
+from training.evaluation.clips.scenarios import Person, Scene
 
 Array = NDArray[np.floating]
 Float = NDArray[np.float32]

@@ -19,7 +19,7 @@ from backend.texture.uv_map import texel_position
 from backend.vision.images import read_image
 from training.data.appearance import Light, background, marks, skin_tone
 from training.data.profiling.zbuffer import draw
-from training.evaluation.clip_scenarios import Person, Scene, Setting
+from training.evaluation.clips.scenarios import Person, Scene, Setting
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from training.evaluation.annotations import Annotations, annotations_of, require_folder
+from training.readers.annotations import Annotations, annotations_of, require_folder
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Files that lie beside the landmarks in the authors' folder (and in 3DDFA's).
