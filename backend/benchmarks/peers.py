@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from backend.engines.sessions import THREADS
 from backend.errors import BadInputError
-from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.boxes import CROP_SIZE
 
 # Blocks of MobileNetV1 by their names in the weights, and the stride of each.
 STRIDES = {

@@ -13,13 +13,14 @@ from fastapi import APIRouter, Query, Request
 from backend.errors import BadInputError, SynergyFaceError
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
+from backend.exchange.orders import ClipOrder, Which
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import request_body
 from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
-from backend.server.reconstructor import ClipOrder, TextureSize, Which
+from backend.server.reconstructor import TextureSize
 from backend.server.security import read_body
 from backend.server.uploads import discard, receive
 

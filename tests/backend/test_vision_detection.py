@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backend.errors import MissingAssetError
-from backend.geometry.camera import roi_box_around
+from backend.morphable_model.boxes import RoiBox
 from backend.pipeline import FaceReconstructor
 from backend.vision.centerface import CenterFace
 from backend.vision.detection import Detection, FaceDetector
@@ -113,7 +113,7 @@ def test_upside_down(detector: FaceDetector, portrait: NDArray[np.uint8], scale:
 def test_profile(detector: FaceDetector, reconstructor: FaceReconstructor, yaw: float) -> None:
     """A drawn head that MediaPipe does not find; its landmarks are known."""
     photo, landmarks = in_profile(reconstructor, yaw)
-    expected = roi_box_around(landmarks)
+    expected = RoiBox.around(landmarks)
     for face in (only(detector.detect(photo)), only(detector.glance(photo))):
         box = face.roi_box
         assert abs(np.log(box.side / expected.side)) < 0.25
