@@ -8,6 +8,7 @@ lids through it, the key moves it back: eyes that blink retract, too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +143,7 @@ def _rotation(pitch: float, yaw: float) -> NDArray[np.float64]:
     return about_y @ about_x
 
 
+@cache
 def _ball() -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int32]]:
     """Vertices about the centre, looking along +z; texture coordinates; faces."""
     around = 2 * np.pi * np.arange(AROUND) / AROUND

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,10 @@ Float = NDArray[np.floating]
 PLANE, HANGS = -1.5, 1.4
 # Lips are at least so thick over the teeth, and teeth at rest so far behind the lips' rims.
 LIP_THICKNESS, BEHIND = 0.9, 4.0
-# The keys can set the arches back by so much; lips that would go further are let through.
-MOST_BACK = 9.0
+# Gums are so much thicker than the teeth's front, and so high is what of them lips touch.
+GUM_THICKNESS, GUM_HEIGHT = 1.0, 4.0
+# Any key can set the arches back for good by so much.
+MOST_BACK = 2.5
 # Measures grow with the mouth's width, but less.
 SIZES, SIZE_EXPONENT = (0.92, 1.08), 0.5
 # The lips and their surroundings, from the line between them: half width, up and down.
@@ -58,10 +60,17 @@ class MouthShape:
 
 @dataclass(frozen=True)
 class MouthPlace:
-    """From the mouth's frame to the model's: scaled about its origin, then moved."""
+    """From the mouth's frame to the model's: scaled about its origin, then moved.
+
+    Attributes
+    ----------
+    retreats
+        By key: (2,) millimetres by which it moves the upper and the lower arch back.
+    """
 
     origin: Float
     scale: float
+    retreats: Mapping[str, Float] = field(default_factory=dict)
 
     def placed(self, points: Float) -> Float:
         return points * self.scale + self.origin
@@ -88,38 +97,46 @@ def mouth_shape(model: MorphableModel) -> MouthShape:
 def place_mouth(
     neutral: Float, shape: MouthShape, deltas: Deltas, jaw: Mapping[str, JawMotion]
 ) -> MouthPlace:
-    """Put the arches as far forwards as the lips allow, at rest and with each key at 1."""
+    """Put the arches as far forwards as the lips allow, at rest and with each key at 1.
+
+    Keys that move lips further in than teeth can be set back for good, as those that roll lips
+    over the teeth, set them back themselves: the teeth are out of sight then.
+    """
     width = float(np.linalg.norm(np.diff(neutral[shape.corners], axis=0)))
     scale = float(np.clip((width / shape.width) ** SIZE_EXPONENT, *SIZES))
     origin = neutral[shape.middle].astype(np.float64).mean(axis=0)
     out = UPPER.crowns[0].depth / 2
-    origin += (0, PLANE, -BEHIND - scale * out)
-    place = MouthPlace(origin, scale)
+    place = MouthPlace(origin + (0, PLANE, -BEHIND - scale * out), scale)
     lips = neutral[shape.lips].astype(np.float64)
-    back = _set_back(place.seen(lips))
+    needs = {}
     for name, delta in deltas.items():
         moved = lips + delta[shape.lips]
         lower = jaw[name].delta(lips) if name in jaw else 0.0
-        back = max(back, _set_back(place.seen(moved), place.seen(moved - lower)))
-    back = min(back, MOST_BACK)
-    return MouthPlace(origin - (0, 0, back * scale), scale)
+        needs[name] = np.array(_set_back(place.seen(moved), place.seen(moved - lower)))
+    rest = max(_set_back(place.seen(lips)))
+    back = max([rest, *(min(need.max(), MOST_BACK) for need in needs.values())])
+    retreats = {name: scale * (need - back) for name, need in needs.items() if need.max() > back}
+    return MouthPlace(place.origin - (0, 0, back * scale), scale, retreats)
 
 
-def _set_back(lips: Float, beside_jaw: Float | None = None) -> float:
-    """How far both arches must go back for lips in the mouth's frame to be in front of them.
+def _set_back(upper_sees: Float, lower_sees: Float | None = None) -> tuple[float, float]:
+    """How far each arch must go back for lips in the mouth's frame to be in front of it.
 
     Parameters
     ----------
-    beside_jaw
-        The same lips as the moved lower jaw sees them.
+    upper_sees, lower_sees
+        (M, 3) the same lips as the skull and as the moved jaw see them.
     """
-    most = 0.0
-    for arch, points in ((UPPER, lips), (LOWER, lips if beside_jaw is None else beside_jaw)):
-        height = arch.up * (points[:, 1] + (0 if arch.up > 0 else HANGS))
-        over = (height > -arch.overlap) & (height < arch.crowns[0].height + 3)
-        reach = arch_front(arch, points[over, 0]) + LIP_THICKNESS - points[over, 2]
-        most = max(most, float(reach.max(initial=0)))
-    return most
+    lower_sees = upper_sees if lower_sees is None else lower_sees
+    return _beyond(UPPER, upper_sees), _beyond(LOWER, lower_sees + (0, HANGS, 0))
+
+
+def _beyond(arch: Arch, lips: Float) -> float:
+    height, crown = arch.up * lips[:, 1], arch.crowns[0].height
+    over = (height > -arch.overlap) & (height < crown + GUM_HEIGHT)
+    lips, thick = lips[over], np.where(height[over] > crown - 1, GUM_THICKNESS, 0)
+    reach = arch_front(arch, lips[:, 0]) + LIP_THICKNESS + thick - lips[:, 2]
+    return float(reach.max(initial=0))
 
 
 def mouth_parts(
@@ -146,12 +163,18 @@ def _rigid(
     name: str, band: str, mesh: Mesh, arch: Arch, place: MouthPlace, jaw: Mapping[str, JawMotion]
 ) -> Part:
     vertices, uv, faces = mesh
-    hangs = 0 if arch.up > 0 else HANGS
-    at = place.placed(vertices - (0, hangs, 0))
-    moved = {} if arch.up > 0 else {key: motion.delta(at) for key, motion in jaw.items()}
-    return Part(
-        name, at.astype(np.float32), faces, into_band(uv, BANDS[band]), "mouth", moving(moved)
-    )
+    lower = arch.up < 0
+    at = place.placed(vertices - (0, HANGS * lower, 0))
+    moved = {key: motion.delta(at) for key, motion in jaw.items()} if lower else {}
+    for key, back in place.retreats.items():
+        step = np.array([0, 0, -max(back[int(lower)], 0.0)])
+        moved[key] = moved.get(key, np.zeros_like(at)) + step
+    return _part(name, at, uv, faces, band, moved)
+
+
+def _part(name: str, at: Float, uv: Float, faces: Float, band: str, moved: Deltas) -> Part:
+    uv = into_band(uv, BANDS[band])
+    return Part(name, at.astype(np.float32), faces, uv, "mouth", moving(moved))
 
 
 def _tongue(place: MouthPlace, jaw: Mapping[str, JawMotion]) -> Part:
@@ -161,14 +184,7 @@ def _tongue(place: MouthPlace, jaw: Mapping[str, JawMotion]) -> Part:
     share = np.clip(0.5 + 0.5 * uv[:, 1:] / 0.4, 0, 1)
     moved = {key: share * motion.delta(at) for key, motion in jaw.items()}
     moved[TONGUE_OUT] = place.scale * out
-    return Part(
-        "tongue",
-        at.astype(np.float32),
-        faces,
-        into_band(uv, BANDS["tongue"]),
-        "mouth",
-        moving(moved),
-    )
+    return _part("tongue", at, uv, faces, "tongue", moved)
 
 
 def _cavity(
@@ -189,11 +205,4 @@ def _cavity(
         if name in jaw:
             move = move + ((1 - with_lips) * with_jaw)[:, None] * jaw[name].delta(at)
         moved[name] = move
-    return Part(
-        "cavity",
-        at.astype(np.float32),
-        faces,
-        into_band(uv, BANDS["cavity"]),
-        "mouth",
-        moving(moved),
-    )
+    return _part("cavity", at, uv, faces, "cavity", moved)

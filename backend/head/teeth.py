@@ -9,6 +9,7 @@ from lip to tongue. The wisdom teeth are left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,7 @@ FINE = 512
 Mesh = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]
 
 
+@cache
 def arch_teeth(arch: Arch) -> Mesh:
     """The crowns of one jaw.
 
@@ -127,22 +129,16 @@ def arch_teeth(arch: Arch) -> Mesh:
     for side in (1, -1):
         for place, crown in zip(_places(arch), arch.crowns, strict=True):
             shape, uv, cells = _crown(crown)
-            shape[:, 0] *= side
-            vertices.append(
-                _on_arch(
-                    arch,
-                    side * place + shape[:, 0],
-                    shape[:, 2],
-                    shape[:, 1] - crown.height,
-                    side * place,
-                )
-            )
+            at, (ahead, up, outwards) = side * place, shape.T
+            down = up - crown.height
+            vertices.append(_on_arch(arch, at + side * ahead, outwards, down, at))
             uvs.append(uv)
             faces.append((cells if side * arch.up < 0 else flipped(cells)) + count)
             count += len(shape)
     return np.concatenate(vertices), np.concatenate(uvs), np.concatenate(faces)
 
 
+@cache
 def arch_gums(arch: Arch) -> Mesh:
     """The gums of one jaw, as `arch_teeth`: u along the arch, v from the lip's side, 1."""
     places, widths = _places(arch), np.array([crown.width for crown in arch.crowns])

@@ -5,6 +5,8 @@ The frame is the mouth's, see `backend.head.teeth`.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
@@ -20,21 +22,24 @@ PLACES = [0.0, 0.2, 0.4, 0.6, 0.8, 0.92, 1.0]
 LINE = np.array(
     [(-17, -60), (-12, -52), (-8.5, -41), (-7, -30), (-7, -19), (-7.3, -12), (-7.5, -9.5)], float
 )
-HALF_WIDTH = [15, 17.5, 18, 16.5, 12.5, 8.0, 3.5]
-ABOVE = [7, 6.5, 5.5, 4.8, 3.6, 2.4, 1.0]
-BELOW = [9, 8, 7, 5.5, 3.8, 2.4, 1.0]
+HALF_WIDTH = [15, 17.5, 18, 17, 15, 13, 12]
+ABOVE = [7, 6.5, 5.5, 4.8, 3.6, 3.0, 2.6]
+BELOW = [9, 8, 7, 5.5, 3.8, 3.0, 2.6]
 # The same line with the tongue out: over the lower teeth and lip, its tip hanging down.
 OUT_LINE = np.array(
     [(-17, -60), (-11, -46), (-5.5, -31), (-1.5, -14), (-0.5, 4), (-4, 18), (-11, 24)], float
 )
-OUT_WIDTH = [15, 17, 17, 15.5, 14.5, 11.5, 5.0]
-OUT_ABOVE = [7, 6, 4.6, 3.6, 3.0, 2.2, 1.0]
-OUT_BELOW = [9, 7, 4.5, 3.4, 3.0, 2.2, 1.0]
+OUT_WIDTH = [15, 17, 17, 16, 16, 16, 16]
+OUT_ABOVE = [7, 6, 4.6, 3.6, 3.0, 2.6, 2.6]
+OUT_BELOW = [9, 7, 4.5, 3.4, 3.0, 2.6, 2.6]
+# From here on the tip is round.
+ROUND_FROM = 0.66
 ROWS, COLUMNS = 26, 28
 # Of the section's superellipse; and how deep the furrow along the middle is, as a share.
 EXPONENT, FURROW = 2.4, 0.16
 
 
+@cache
 def tongue_mesh() -> tuple[Mesh, NDArray[np.float64]]:
     """The tongue at rest, and how far each vertex moves when it is put out.
 
@@ -69,9 +74,11 @@ def _body(line: Float, half_width: list[float], above: list[float], below: list[
     power = 2 / EXPONENT
     x = np.sign(sine) * np.abs(sine) ** power
     height = np.sign(cosine) * np.abs(cosine) ** power
-    width, top, bottom = (
-        PchipInterpolator(PLACES, m)(along)[:, None] for m in (half_width, above, below)
-    )
+    measures = half_width, above, below
+    width, top, bottom = (PchipInterpolator(PLACES, m)(along)[:, None] for m in measures)
+    end = np.clip((along - ROUND_FROM) / (1 - ROUND_FROM), 0, 1)[:, None]
+    width = width * np.sqrt(1 - 0.98 * end**2)
+    top, bottom = (thick * (1 - 0.85 * end**4) for thick in (top, bottom))
     furrow = 1 - FURROW * np.exp(-((x / 0.22) ** 2)) * (1 - along[:, None] ** 4)
     thick = np.where(height > 0, top * furrow, bottom) * height
     rows = np.stack(
