@@ -1,9 +1,6 @@
 """What crosses the wire between the Blender add-on and the backend.
 
-`container` says how a body is laid out, the other modules what may be in it; `suffixes` and `names`
-say which files both sides take, and what they call what they make of them. The package needs the
-standard library and numpy only, because the add-on carries a copy of it (``addon/contract``; a test
-asserts that both are equal).
+`container` says how a body is laid out, the other modules what may be in it.
 """
 
 from .container import (
@@ -47,6 +44,7 @@ from .texture import (
     encode_texture_order,
 )
 from .video import VideoResult, VideoTrack, decode_video, encode_video
+from .whole_head import NO_KEYS, NamedKeys, PartShape, StaticPart, WholeHead
 
 __all__ = [
     "DEFAULT_TEXTURE_MODE",
@@ -57,6 +55,7 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "MAX_PHOTO_BYTES",
     "MEDIA_TYPE",
+    "NO_KEYS",
     "N_EXPRESSIONS",
     "N_LANDMARKS",
     "N_PARAMETERS",
@@ -68,11 +67,15 @@ __all__ = [
     "FaceResult",
     "FacesResult",
     "FrameResult",
+    "NamedKeys",
+    "PartShape",
     "StaticModel",
+    "StaticPart",
     "TextureMode",
     "TextureOrder",
     "VideoResult",
     "VideoTrack",
+    "WholeHead",
     "decode",
     "decode_faces",
     "decode_frame",
