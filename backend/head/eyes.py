@@ -204,5 +204,5 @@ def lids_part(patch: EyePatch, side: str, neutral: Float, uv: Float, deltas: Del
     }
     faces = grid_faces(3, len(patch.loop), closed=True)[:, ::-1]
     return Part(
-        f"lids_{side}", vertices, faces, np.tile(uv[patch.loop], (3, 1)), "head", moving(moved)
+        f"lids_{side}", vertices, faces, np.tile(uv[patch.loop], (3, 1)), "skin", moving(moved)
     )

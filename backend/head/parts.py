@@ -32,7 +32,8 @@ class Part:
     uv
         (N, 2) float32 in [0, 1], in the texture of its material.
     material
-        Of `backend.head.textures.MATERIALS`, or ``head``: the face's own.
+        Name of its texture: ``skin`` is the face's own, ``eye``, ``mouth`` and ``scalp`` are made by
+        `backend.head.textures`.
     deltas
         By the name of a key (``jawOpen``): (N, 3) float32, millimetres at 1. Keys that don't move
         the part are absent.
