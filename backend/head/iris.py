@@ -10,11 +10,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator
 from scipy.signal import fftconvolve
 
+from backend.geometry.rasterizer import interpolate, rasterize
 from backend.head.eye_patch import EyePatch
 from backend.head.eyes import IRIS_SHARE, LIMBUS, RADIUS
+from backend.morphable_model.model import MorphableModel
+from backend.texture.filters import sample
+from backend.texture.uv_map import texel_position
 
 Float = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -65,7 +68,7 @@ def eye_texture(iris: Float | None = None, size: int = SIZE) -> Picture:
     rows = np.clip((share - pupil) / (1 - pupil), 0, 1) * (RADII - 1)
     columns = turn / (2 * np.pi) * TURNS
     wrapped = np.concatenate([polar, polar[:, :1]], axis=1).astype(np.float32)
-    color = cv2.remap(wrapped, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
+    color = sample(wrapped, np.stack([columns, rows], axis=-1).astype(np.float32))
     ring = _step(share, 0.80, 1.0)[..., None] * 0.75
     color = color * (1 - ring) + RIM * ring
     color = color * _step(share, pupil - 0.05, pupil + 0.03)[..., None]
@@ -89,21 +92,23 @@ def fibres() -> NDArray[np.float64]:
     return 0.95 + collar + 0.2 * streaks / streaks.std() * (0.5 + 0.5 * share)
 
 
-def find_iris(texture: Picture, uv: Float, neutral: Float, patch: EyePatch) -> Float | None:
+def find_iris(
+    texture: Picture, model: MorphableModel, neutral: Float, patch: EyePatch
+) -> Float | None:
     """Look for an iris in the texture of a face.
 
     Parameters
     ----------
     texture
         (S, S, 3) RGB of the face, row 0 is v = 1.
-    uv, neutral
-        (V, 2) and (V, 3) of the face.
+    neutral
+        (V, 3) of the face.
 
     Returns
     -------
     (RADII, TURNS, 3) in [0, 1] in even light, or None where none is seen.
     """
-    picture, open_ = _frontal(texture, uv, neutral, patch)
+    picture, open_ = _frontal(texture, model, neutral, patch)
     place = _darkest_disc(picture, open_)
     if place is None:
         return None
@@ -115,25 +120,19 @@ def find_iris(texture: Picture, uv: Float, neutral: Float, patch: EyePatch) -> F
 
 
 def _frontal(
-    texture: Picture, uv: Float, neutral: Float, patch: EyePatch
+    texture: Picture, model: MorphableModel, neutral: Float, patch: EyePatch
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The eye from the front, in [0, 1], and where it is not shaded by lids."""
-    points = neutral[patch.vertices, :2].astype(np.float64)
     middle = neutral[patch.loop, :2].mean(axis=0)
-    x = np.arange(-HALF_WIDTH, HALF_WIDTH, 1 / RESOLUTION) + middle[0]
-    y = middle[1] - np.arange(-HALF_HEIGHT, HALF_HEIGHT, 1 / RESOLUTION)
-    at = LinearNDInterpolator(points, uv[patch.vertices])(*np.meshgrid(x, y))
-    size = len(texture)
-    column = (at[..., 0] * size - 0.5).astype(np.float32)
-    row = ((1 - at[..., 1]) * size - 0.5).astype(np.float32)
-    outline = np.rint((neutral[patch.loop, :2] - (x[0], y[0])) * (RESOLUTION, -RESOLUTION))
-    inside = np.zeros(column.shape, np.uint8)
-    cv2.fillPoly(inside, [outline.astype(np.int32)], 1)
-    inside &= np.isfinite(column)
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
-    picture = cv2.remap(texture, np.nan_to_num(column), np.nan_to_num(row), cv2.INTER_LINEAR)
-    clear = (depth > SHADED * RESOLUTION).astype(np.float32)
-    return picture.astype(np.float32) / 255, clear
+    corner = middle[0] - HALF_WIDTH, middle[1] + HALF_HEIGHT
+    place = (neutral - (*corner, 0)) * (RESOLUTION, -RESOLUTION, RESOLUTION)
+    triangles = model.triangles[patch.triangles]
+    shape = int(2 * HALF_HEIGHT * RESOLUTION), int(2 * HALF_WIDTH * RESOLUTION)
+    fragments = rasterize(place.astype(np.float32), triangles, *shape)
+    at = interpolate(fragments, triangles, texel_position(model.uv, len(texture)))
+    picture = sample(texture, at) / 255
+    depth = cv2.distanceTransform(fragments.covered.astype(np.uint8), cv2.DIST_L2, 3)
+    return picture, (depth > SHADED * RESOLUTION).astype(np.float32)
 
 
 def _darkest_disc(picture: Float, clear: Float) -> tuple[float, float, Float] | None:
@@ -162,13 +161,12 @@ def _sums(values: Float, mask: NDArray[np.bool_]) -> NDArray[np.floating]:
 
 
 def _unrolled(picture: Float, clear: Float, row: float, column: float) -> tuple[Float, Float]:
-    """Polar picture of the iris, and (RADII, TURNS) where it is seen without lids and highlights."""
+    """Polar picture of the iris, and (RADII, TURNS) where lids and highlights leave it seen."""
     radius = np.linspace(PUPIL * 1.15, LIMBUS * 0.93, RADII)[:, None] * RESOLUTION
     turn = 2 * np.pi * np.arange(TURNS) / TURNS
-    x = (column + radius * np.cos(turn)).astype(np.float32)
-    y = (row - radius * np.sin(turn)).astype(np.float32)
-    polar = cv2.remap(picture.astype(np.float32), x, y, cv2.INTER_LINEAR)
-    seen = cv2.remap(clear.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.99
+    at = np.stack([column + radius * np.cos(turn), row - radius * np.sin(turn)], axis=-1)
+    at = at.astype(np.float32)
+    polar, seen = sample(picture.astype(np.float32), at), sample(clear, at) > 0.99
     luma = polar.mean(axis=-1)
     if seen.any():
         # The lamp's reflection is far brighter than an iris.

@@ -106,7 +106,7 @@ def place_mouth(
     scale = float(np.clip((width / shape.width) ** SIZE_EXPONENT, *SIZES))
     origin = neutral[shape.middle].astype(np.float64).mean(axis=0)
     out = UPPER.crowns[0].depth / 2
-    place = MouthPlace(origin + (0, PLANE, -BEHIND - scale * out), scale)
+    place = MouthPlace(origin + np.array([0, PLANE, -BEHIND - scale * out]), scale)
     lips = neutral[shape.lips].astype(np.float64)
     needs = {}
     for name, delta in deltas.items():
@@ -128,7 +128,7 @@ def _set_back(upper_sees: Float, lower_sees: Float | None = None) -> tuple[float
         (M, 3) the same lips as the skull and as the moved jaw see them.
     """
     lower_sees = upper_sees if lower_sees is None else lower_sees
-    return _beyond(UPPER, upper_sees), _beyond(LOWER, lower_sees + (0, HANGS, 0))
+    return _beyond(UPPER, upper_sees), _beyond(LOWER, lower_sees + np.array([0, HANGS, 0]))
 
 
 def _beyond(arch: Arch, lips: Float) -> float:

@@ -32,8 +32,8 @@ class Part:
     uv
         (N, 2) float32 in [0, 1], in the texture of its material.
     material
-        Name of its texture: ``skin`` is the face's own, ``eye``, ``mouth`` and ``scalp`` are made by
-        `backend.head.textures`.
+        Name of its texture: ``skin`` is the face's own; ``eye``, ``mouth`` and ``scalp`` are small
+        ones, see `backend.head.dress`.
     deltas
         By the name of a key (``jawOpen``): (N, 3) float32, millimetres at 1. Keys that don't move
         the part are absent.

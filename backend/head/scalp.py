@@ -16,13 +16,13 @@ from backend.texture.uv_map import texel_position
 Float = NDArray[np.floating]
 Picture = NDArray[np.uint8]
 
-SIZE = 512
+SIZE = 256
 # Millimetres along the rim over which its colours are smoothed: the face's texture ends there.
 SMOOTH = 2.0
 # Vertices of the skull are drawn to the rim's middling colour, so that it is even at the crown.
 EVEN = 0.02
 # Texels around the skull's chart take the colour of its edge.
-BLEED = 8
+BLEED = 4
 # How much skin varies, in levels of 255, from texel to texel.
 GRAIN = 2.0
 
