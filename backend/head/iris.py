@@ -7,6 +7,8 @@ of the eye: the dark disc on light ground.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -40,20 +42,38 @@ CONTRAST = 0.06
 SEEN = 0.3
 # The iris is brought to the light in which the white is white, within limits.
 GAINS = (0.7, 1.8)
+# However dark a photo is, eyes and teeth are not made darker than this.
+DIMMEST = 0.5
 # An iris' pattern is what differs from its neighbourhood, in samples, and no more than this share.
 NEAR, VARIES = 7.0, 0.35
 # Polar picture of an iris: radii from the pupil's edge to the limbus, and directions.
 RADII, TURNS = 48, 256
 
 
-def eye_texture(iris: Float | None = None, size: int = SIZE) -> Picture:
+@dataclass(frozen=True)
+class Iris:
+    """An iris as a photo shows it.
+
+    Attributes
+    ----------
+    polar
+        (RADII, TURNS, 3) in [0, 1], from the pupil's edge outwards and anticlockwise from the
+        person's left, in white light.
+    light
+        How bright the photo shows the white of the eye, of what it is in full light.
+    """
+
+    polar: Float
+    light: float
+
+
+def eye_texture(iris: Iris | None = None, size: int = SIZE) -> Picture:
     """Paint an eye.
 
     Parameters
     ----------
     iris
-        (RADII, TURNS, 3) in [0, 1], from the pupil's edge outwards and anticlockwise from the
-        person's left, as `find_iris` gives it; None paints a plain brown one.
+        As `find_iris` gives it; None paints a plain brown one in full light.
 
     Returns
     -------
@@ -62,7 +82,7 @@ def eye_texture(iris: Float | None = None, size: int = SIZE) -> Picture:
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     x, y = np.meshgrid(axis, -axis)
     radius, turn = np.hypot(x, y), np.arctan2(y, x) % (2 * np.pi)
-    polar = plain_iris() if iris is None else iris
+    polar, light = (plain_iris(), 1.0) if iris is None else (iris.polar, iris.light)
     pupil = np.arcsin(PUPIL / RADIUS) / np.arcsin(LIMBUS / RADIUS)
     share = radius / IRIS_SHARE
     rows = np.clip((share - pupil) / (1 - pupil), 0, 1) * (RADII - 1)
@@ -74,7 +94,8 @@ def eye_texture(iris: Float | None = None, size: int = SIZE) -> Picture:
     color = color * _step(share, pupil - 0.05, pupil + 0.03)[..., None]
     white = WHITE + (CORNERS - WHITE) * _step(radius, 0.6, 0.85)[..., None] + _veins(x, y, radius)
     outside = _step(share, 0.95, 1.06)[..., None]
-    return np.rint(np.clip(color * (1 - outside) + white * outside, 0, 1) * 255).astype(np.uint8)
+    mixed = light * (color * (1 - outside) + white * outside)
+    return np.rint(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
 
 
 def plain_iris(color: Float = PLAIN_IRIS) -> NDArray[np.float64]:
@@ -94,7 +115,7 @@ def fibres() -> NDArray[np.float64]:
 
 def find_iris(
     texture: Picture, model: MorphableModel, neutral: Float, patch: EyePatch
-) -> Float | None:
+) -> Iris | None:
     """Look for an iris in the texture of a face.
 
     Parameters
@@ -106,7 +127,7 @@ def find_iris(
 
     Returns
     -------
-    (RADII, TURNS, 3) in [0, 1] in even light, or None where none is seen.
+    None where no iris is seen.
     """
     picture, open_ = _frontal(texture, model, neutral, patch)
     place = _darkest_disc(picture, open_)
@@ -116,7 +137,10 @@ def find_iris(
     # A photo's light may be coloured, and lids shade the whole eye.
     gain = np.clip(WHITE / np.maximum(ground, 1e-3), *GAINS)
     polar, seen = _unrolled(picture * gain, open_, row, column)
-    return None if seen.mean() < SEEN else _completed(polar, seen)
+    if seen.mean() < SEEN:
+        return None
+    light = float(np.clip(ground.mean() / WHITE.mean(), DIMMEST, 1))
+    return Iris(_completed(polar, seen), light)
 
 
 def _frontal(
@@ -180,6 +204,8 @@ def _completed(polar: Float, seen: Float) -> NDArray[np.float64]:
     The pattern is one of light and dark only: what lids and lamps colour is no iris.
     """
     color = np.median(polar[seen], axis=0)
+    # Irises are brown, green, grey and blue, never pink.
+    color[1] = max(color[1], min(color[0], color[2]))
     weight = seen.astype(np.float64)
     light = polar.mean(axis=-1) / max(color.mean(), 1e-3)
     near = [cv2.GaussianBlur(part, (0, 0), NEAR) for part in (light * weight, weight)]

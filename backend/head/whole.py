@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.geometry.normals import vertex_normals
 from backend.head.eye_patch import EyePatch, find_patch
 from backend.head.eyes import eyeball_part, fit_eyeball, lids_part
 from backend.head.jaw import chin_vertices, jaw_motions
@@ -105,3 +106,25 @@ def whole_head(
     for patch in shape.patches:
         hidden[patch.triangles] = True
     return WholeHead(tuple(parts), hidden)
+
+
+def shaded_together(
+    model: MorphableModel, shape: HeadShape, face: Float, skull: Float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Normals of face and skull as of one surface, so that no seam shows between them.
+
+    Parameters
+    ----------
+    face, skull
+        (V, 3) and (N, 3) vertices.
+
+    Returns
+    -------
+    (V, 3) and (N, 3) float32 unit vectors.
+    """
+    rim, count = shape.skull.rim, len(shape.skull.vertices)
+    number = np.concatenate([rim, len(face) + np.arange(count - len(rim))])
+    together = np.concatenate([face, skull[len(rim) : count]])
+    triangles = np.concatenate([model.triangles, number[shape.skull.faces[:, :3]]])
+    normals = vertex_normals(together, triangles.astype(np.int32))
+    return normals[: len(face)], normals[number]
