@@ -16,10 +16,11 @@ from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from backend.errors import BadInputError
+from backend.expressions.points import N_MESH_POINTS, MediaPipePoints
 from backend.geometry.camera import RoiBox, crop_frame_from_image
 from backend.geometry.pose import pose_from_parameters
 from backend.morphable_model.model import N_POSE, MorphableModel
-from training.data.mediapipe_points import N_MESH_POINTS, MediaPipePoints, towards_viewer
+from training.data.mediapipe_points import towards_viewer
 
 Float = NDArray[np.floating]
 Int = NDArray[np.integer]
