@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.exchange.expressions import EXPRESSION_NAMES
+from backend.expressions.basis import ExpressionBasis
+from backend.expressions.storage import load_basis
 from backend.head.iris import eye_texture, find_iris
 from backend.head.lid_skin import with_lid_skin
 from backend.head.parts import Deltas
@@ -64,10 +67,15 @@ class HeadMaker:
         The face model.
     shape
         What every head shares.
+    expressions
+        The 52 keys.
     """
 
-    def __init__(self, model: MorphableModel, shape: HeadShape) -> None:
+    def __init__(
+        self, model: MorphableModel, shape: HeadShape, expressions: ExpressionBasis
+    ) -> None:
         self.model = model
+        self.expressions = expressions
         self.shape = shape
         self._scalp = ScalpPainter(shape.skull)
 
@@ -80,12 +88,11 @@ class HeadMaker:
         MissingAssetError
             It is not there, damaged, or of another version.
         """
-        return cls(model, load_head_shape(model))
+        return cls(model, load_head_shape(model), load_basis())
 
     def make(
         self,
         neutral: Float,
-        deltas: Deltas,
         texture: Picture,
         amounts: Mapping[str, float] | None = None,
     ) -> DressedHead:
@@ -93,11 +100,13 @@ class HeadMaker:
 
         Parameters
         ----------
-        neutral, deltas, amounts
+        neutral, amounts
             As in `DressedHead`.
         texture
             (S, S, 3) RGB of the face, row 0 is v = 1.
         """
+        keys = self.expressions.of_person(neutral)
+        deltas = {name: keys.dense(name) for name in EXPRESSION_NAMES}
         whole = whole_head(self.model, self.shape, neutral, deltas)
         return DressedHead(neutral, deltas, amounts or {}, whole, self.textures(neutral, texture))
 
