@@ -96,7 +96,9 @@ def test_clips_count_by_how_much_they_move() -> None:
 
 def test_the_report_reads_well() -> None:
     one: Agreement = compare(opened(), opened())
-    assert json.loads(json.dumps(described(one)))["features"]["mouth opening"]["slope"] == pytest.approx(1)
+    assert json.loads(json.dumps(described(one)))["features"]["mouth opening"][
+        "slope"
+    ] == pytest.approx(1)
     text = "\n".join(format_table(table) for table in tables({"clip.mp4": one}, one))
     assert "mouth opening" in text and "clip.mp4" in text
 
