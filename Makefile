@@ -32,6 +32,7 @@ lint-and-environments: blender-envs
 test-long: test-python-long test-blender-long
 
 lint: $(VENV)/.installed-dev .venvs/stubs-4.2 .venvs/stubs-5.0
+	$(VENV)/bin/python build_addon.py --exchange
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/basedpyright

@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 SOURCE = ROOT / "addon"
 LOCKS = SOURCE / "installer" / "locks"
+# What the add-on shares with the backend: written into it here, ignored by git there.
+SHARED, EXCHANGE = ROOT / "backend" / "exchange", SOURCE / "exchange"
 # Where addon/installer/payload.py looks.
 PAYLOAD = "installer/payload"
 # What the backend's wheel is made of.
@@ -33,7 +35,8 @@ ALLOWED = (
     "*.py",
     "batch/*.py",
     "connection/*.py",
-    "contract/*.py",
+    "exchange/*.py",
+    "exchange/contract/*.py",
     "installer/*.py",
     "installer/locks/*.txt",
     "motion/*.py",
@@ -60,7 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--locks", action="store_true", help="only write the hashes of all packages anew"
     )
+    parser.add_argument(
+        "--exchange", action="store_true", help="only write addon/exchange, for lint and tests"
+    )
     options = parser.parse_args(arguments)
+    write_exchange()
+    if options.exchange:
+        return 0
     if options.locks:
         write_locks()
         return 0
@@ -97,6 +106,26 @@ def compiled(*arguments: str, stdin: str = "") -> str:
         command, cwd=ROOT, input=stdin, stdout=subprocess.PIPE, text=True, check=True
     )
     return run.stdout
+
+
+def write_exchange(target: Path = EXCHANGE) -> None:
+    """Copy what both sides share from the backend into the add-on, if it is not there already."""
+    wanted = {
+        file.relative_to(SHARED): file.read_bytes()
+        for file in SHARED.rglob("*.py")
+        if "__pycache__" not in file.parts
+    }
+    there = {file.relative_to(target): file for file in target.rglob("*.py")}
+    for name in there.keys() - wanted.keys():
+        there[name].unlink(missing_ok=True)
+    for name, content in wanted.items():
+        file = target / name
+        if name not in there or file.read_bytes() != content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # Processes that lint or test side by side may write it at the same time.
+            temporary = file.with_name(f".{file.name}.{os.getpid()}")
+            temporary.write_bytes(content)
+            temporary.replace(file)
 
 
 def build_wheel(output: Path) -> Path:

@@ -4,7 +4,13 @@ Python runs this file when it is given the extension's zip, or the folder of the
 """
 
 import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
-from installer.command_line import main
+# The add-on as a package, but for its own first module, which needs Blender.
+addon = ModuleType("addon")
+addon.__path__ = [str(Path(__file__).parent)]
+sys.modules["addon"] = addon
 
-sys.exit(main())
+sys.exit(import_module("addon.installer.command_line").main())

@@ -11,8 +11,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import contract
 from .connection.connection import Connection
+from .exchange import contract
 from .installer.places import data_folder, install_state
 from .redaction import without_home, without_paths
 

@@ -15,7 +15,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from .contract import N_EXPRESSIONS
+from .exchange.contract import N_EXPRESSIONS
 from .problems import Problem
 from .scene import head as head_mesh
 from .scene import identity, material

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.errors import BadInputError, NoFaceError
+from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.geometry.camera import RoiBox
 from backend.memory import give_back_memory
 from backend.morphable_model.model import N_POSE, N_SHAPE

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.engines.devices import PROCESSOR, Device, Runtime, find_runtime
 from backend.engines.engine import Engine, load_engine, network_digest
 from backend.errors import BadInputError, NoFaceError
+from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
 from backend.geometry.pose import Pose
 from backend.memory import give_back_memory, share_memory

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
+from backend.exchange import contract
 from backend.geometry.camera import blender_from_model
 from backend.geometry.pose import Pose, blender_quaternion, euler_angles
 from backend.morphable_model.model import N_SHAPE, MorphableModel

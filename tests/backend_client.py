@@ -35,7 +35,7 @@ class Answer:
 
 
 def session_proof(token: str, prover: str, port: int, client: str, backend: str) -> str:
-    """As `backend.handshake` describes it, written down a second time."""
+    """As `backend.exchange.handshake` describes it, written down a second time."""
     said = f"synergyface session {prover} {port} {client} {backend}".encode()
     return hmac.digest(token.encode(), said, hashlib.sha256).hex()
 

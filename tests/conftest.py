@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from backend import contract
+    from backend.exchange import contract
     from backend.morphable_model.model import MorphableModel
     from backend.pipeline import FaceReconstructor
     from backend.server.clip_paths import ClipPaths
@@ -85,7 +85,7 @@ class FakeReconstructor(FakeTracking):
     def static_model(self) -> contract.StaticModel:
         import numpy as np
 
-        from backend import contract
+        from backend.exchange import contract
 
         return contract.StaticModel(
             mean=np.eye(4, 3, dtype=np.float32),
@@ -145,7 +145,7 @@ def a_result(first_expression: float) -> contract.FacesResult:
     """One face of four vertices."""
     import numpy as np
 
-    from backend import contract
+    from backend.exchange import contract
 
     expression = np.zeros(10, np.float32)
     expression[0] = first_expression

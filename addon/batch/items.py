@@ -11,7 +11,7 @@ import bpy
 
 from ..connection.reconstruction import Order, Reconstruction, reconstruct
 from ..connection.tracking import Tracking, track
-from ..contract import kind_of
+from ..exchange.contract import kind_of
 from ..operators.animation import HEAD_REMOVED, target_of, video_order, wanted_tracks
 from ..preferences import backend_location
 from ..problems import Problem

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import bpy
 
-from ..contract import result_names
+from ..exchange.contract import result_names
 from ..problems import Problem
 from ..scene import identity
 from ..scene.animation import head_of_take

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..contract import PROTOCOL
+from ..exchange.contract import PROTOCOL
 from .error import BackendError, bad_response
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import contract
+from ..exchange import contract
 from .address import parse_address
 from .answers import Health, JobStatus, health, job_status, json_object, take
 from .error import BackendError, bad_response

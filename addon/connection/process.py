@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .. import contract
+from ..exchange import contract
 from ..installer.children import REMEMBERED_LINES, child_environment, end, no_window
 from .advice import LOG_REMEDY, advice_for
 from .client import BackendError

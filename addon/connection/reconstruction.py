@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..contract import DEFAULT_TEXTURE_MODE, FacesResult, StaticModel
+from ..exchange.contract import DEFAULT_TEXTURE_MODE, FacesResult, StaticModel
 from ..tasks import Reporter
 from .client import BackendClient
 from .connection import Connection, Location

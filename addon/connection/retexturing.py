@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import TextureOrder
+from ..exchange.contract import TextureOrder
 from ..tasks import Reporter
 from .client import BackendClient
 from .connection import Connection, Location

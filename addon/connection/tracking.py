@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contract import StaticModel, VideoResult
+from ..exchange.contract import StaticModel, VideoResult
 from ..tasks import Reporter
 from .client import BackendClient, VideoOrder
 from .connection import Connection, Location

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..installer.handshake import ProvenConnection, UnprovenError
+from ..exchange.handshake import ProvenConnection, UnprovenError
 from .address import loopback_host
 from .answers import json_object, problem_error
 from .error import BackendError, bad_response

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..exchange.handshake import ProvenConnection
 from .children import REMEMBERED_LINES, CommandError, tethered
-from .handshake import ProvenConnection
 
 START_SECONDS = 120.0
 LOAD_SECONDS = 300.0

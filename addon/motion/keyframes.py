@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exchange.smoothing import Motion, like_signs, smooth
 from ..problems import Problem
 from .placement import Lens, Placement, place, place_matched
 from .recording import Recording, Style
-from .smoothing import Motion, like_signs, smooth
 
 Float = NDArray[np.floating]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .smoothing import Motion, quaternion_product
+from ..exchange.smoothing import Motion, quaternion_product
 
 Float = NDArray[np.floating]
 

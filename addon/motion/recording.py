@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import (
+from ..exchange.contract import (
     MAX_PAYLOAD_BYTES,
     N_EXPRESSIONS,
     N_PARAMETERS,
@@ -26,9 +26,9 @@ from ..contract import (
     decode,
     encode,
 )
-from ..contract.fields import array, finite_array, image_size
+from ..exchange.contract.fields import array, finite_array, image_size
+from ..exchange.smoothing import Motion, Strengths
 from ..problems import Problem
-from .smoothing import Motion, Strengths
 
 VERSION = 1
 # Enough of the 53,215 vertices to say where a head is.

@@ -16,7 +16,7 @@ import bpy
 
 from ..connection.client import VideoOrder
 from ..connection.tracking import Tracking, track
-from ..contract import FILM_SUFFIXES, VideoResult, VideoTrack
+from ..exchange.contract import FILM_SUFFIXES, VideoResult, VideoTrack
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime

@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from ..connection.reconstruction import Order, Reconstruction, reconstruct
-from ..contract import PHOTO_SUFFIXES
+from ..exchange.contract import PHOTO_SUFFIXES
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime

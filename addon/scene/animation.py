@@ -15,10 +15,10 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..contract import N_EXPRESSIONS
+from ..exchange.contract import N_EXPRESSIONS
+from ..exchange.smoothing import Strengths, like_signs, quaternion_product
 from ..motion.keyframes import Keyframes, keyframes
 from ..motion.recording import Recording, Style, pack, pack_style, unpack, unpack_style
-from ..motion.smoothing import Strengths, like_signs, quaternion_product
 from ..problems import NotNow, Problem
 from . import compat, identity
 from . import head as head_mesh

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import FacesResult, StaticModel
+from ..exchange.contract import FacesResult, StaticModel
 from ..problems import NotNow, Problem
 from . import head as head_mesh
 from . import identity, material, modifiers, regions

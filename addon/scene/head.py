@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import N_EXPRESSIONS, StaticModel
+from ..exchange.contract import N_EXPRESSIONS, StaticModel
 from ..problems import Problem
 from . import identity
 from .curves import show_present

@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from ..contract import FaceResult
+from ..exchange.contract import FaceResult
 from ..problems import Problem
 
 PREFIX = "synergyface_"

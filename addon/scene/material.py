@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import StaticModel
+from ..exchange.contract import StaticModel
 from ..problems import Problem
 from .compat import node_tree
 from .identity import UUID, owned

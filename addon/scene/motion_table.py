@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import N_EXPRESSIONS
+from ..exchange.contract import N_EXPRESSIONS
 from ..files import written_together
 from ..problems import Problem
 from . import compat

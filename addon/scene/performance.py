@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
-from ..contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
+from ..exchange.contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
 from ..motion.keyframes import SAME_FRAME, keyframes
 from ..motion.recording import Style, record
 from ..problems import NotNow

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import MAX_PHOTO_BYTES
+from ..exchange.contract import MAX_PHOTO_BYTES
 from ..files import read_whole
 from ..problems import Problem
 from .compat import png_output

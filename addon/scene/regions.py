@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import StaticModel
+from ..exchange.contract import StaticModel
 from .identity import PREFIX
 
 FULL = 255

@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
+from ..exchange.smoothing import Strengths
 from ..motion.recording import Style
-from ..motion.smoothing import Strengths
 from ..scene.performance import Staging
 
 DEFAULT = Style()

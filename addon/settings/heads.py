@@ -9,7 +9,7 @@ bpy 4.2 module crashes at its end when such a property has been unregistered.
 
 import bpy
 
-from ..contract import TextureMode
+from ..exchange.contract import TextureMode
 from . import animation as animation_settings
 from . import batch as batch_settings
 

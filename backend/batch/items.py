@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from backend.contract import (
+from backend.errors import BadInputError
+from backend.exchange.contract import (
     DEFAULT_TEXTURE_MODE,
     FILM_SUFFIXES,
     PHOTO_SUFFIXES,
     TextureMode,
     kind_of,
 )
-from backend.errors import BadInputError
 from backend.output.overwriting import same_file
 from backend.output.result_folder import BATCH_RECORD, ResultFolder
 from backend.output.result_places import result_folders

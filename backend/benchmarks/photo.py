@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
 from backend.benchmarks.reading import reading_stages
 from backend.engines.devices import Device
+from backend.exchange import contract
 from backend.geometry.rasterizer import rasterize
 from backend.pipeline import FaceReconstructor
 from backend.texture.baker import TextureBaker

@@ -21,7 +21,7 @@ HELP = "turn a folder of photos and clips into heads and animations"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+    from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 
     """Declare the command's options."""
     parser.add_argument("input", type=Path, metavar="IN", help="folder of photos and clips")

@@ -59,8 +59,8 @@ def _write_sample(folder: Path) -> Path:
     """The sample as a file; another picture that has its name stays as it is."""
     from PIL import Image
 
-    from backend.contract import numbered
     from backend.data_folder import atomic_path
+    from backend.exchange.contract import numbered
 
     used: set[str] = set()
     while (target := folder / f"{numbered(SAMPLE, used)}.png").exists():

@@ -21,7 +21,7 @@ MODE_HELP = "what fills the parts that the photo does not show (default: %(defau
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+    from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 
     parser.add_argument(
         "photos", nargs="+", type=input_path, metavar="PHOTO", help="- reads standard input"

@@ -23,7 +23,7 @@ PARTS = ("albedo", "visibility", "template")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+    from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 
     parser.add_argument("photo", type=input_path, metavar="PHOTO", help="- reads standard input")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")

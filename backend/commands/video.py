@@ -19,9 +19,9 @@ from backend.output.result_record import Source
 
 if TYPE_CHECKING:
     from backend.clip_pipeline import ClipRequest
+    from backend.exchange.smoothing import Strengths
     from backend.output.result_folder import ResultFolder
     from backend.pipeline import FaceReconstructor
-    from backend.tracking.smoothing import Strengths
     from backend.tracking.track import TrackedClip
 
 HELP = "turn a clip into animated heads"
@@ -29,7 +29,7 @@ PARTIAL = ".partial"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from backend.contract import DEFAULT_TEXTURE_MODE, TextureMode
+    from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 
     parser.add_argument(
         "clip",
@@ -149,7 +149,7 @@ def _files(clip: Path) -> list[Path]:
 
 def _is_picture_of(path: Path, clip: Path) -> bool:
     """Whether a file, once it is there, counts as a picture of an image sequence."""
-    from backend.contract import kind_of
+    from backend.exchange.contract import kind_of
     from backend.output.overwriting import same_file
     from backend.vision.image_sequence import is_image_sequence
 
@@ -200,7 +200,7 @@ def _remarks(tracked: TrackedClip) -> Iterator[str]:
 
 
 def _strengths(given: list[float] | None) -> Strengths:
-    from backend.tracking.smoothing import Strengths
+    from backend.exchange.smoothing import Strengths
 
     if given is None:
         return Strengths()

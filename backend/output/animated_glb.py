@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import NoFaceError
+from backend.exchange.smoothing import Motion, like_signs
 from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.output.gltf import GltfFile, Tree, encode_glb, textured_mesh
 from backend.output.mesh_files import METRES_PER_MILLIMETRE
 from backend.tracking.smooth_track import motion_of
-from backend.tracking.smoothing import Motion, like_signs
 from backend.tracking.track import Track, TrackedClip
 
 Array = NDArray[np.floating]

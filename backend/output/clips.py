@@ -12,11 +12,11 @@ import numpy as np
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
+from backend.exchange.smoothing import Strengths
 from backend.geometry.pose import yaw_pitch_roll
 from backend.morphable_model.model import N_EXPRESSION, MorphableModel
 from backend.output.animated_glb import export_animated_glb
 from backend.tracking.smooth_track import smooth_track
-from backend.tracking.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
 
 FORMATS = ("npz", "json", "csv", "glb")

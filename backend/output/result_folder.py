@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from backend.contract import same_name
 from backend.data_folder import TEMPORARY, flush, unwritable
 from backend.errors import BadInputError
+from backend.exchange.contract import same_name
 from backend.output.result_record import ResultRecord, Source, digests_in
 
 # Beside the folder of results, which holds nothing else; and of results that share a folder.

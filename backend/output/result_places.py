@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from backend.contract import numbered, result_names, same_name, usable_name
+from backend.exchange.contract import numbered, result_names, same_name, usable_name
 from backend.output.result_folder import BATCH_RECORD, RECORD, SHARED_RECORD, ResultFolder
 from backend.output.result_record import ResultRecord, Source
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 
-from backend import contract
-from backend.contract import TextureMode
+from backend.exchange import contract
+from backend.exchange.contract import TextureMode
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import NOT_MODIFIED, PROBLEMS, ContainerResponse, request_body
 from backend.server.job import JobStatus, Progress

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Response
 
-from backend import contract
+from backend.exchange import contract
 from backend.server.problems import MEDIA_TYPE
 
 _TEXT = {"type": "string"}

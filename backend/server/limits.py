@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.contract import MAX_PHOTO_BYTES
+from backend.exchange.contract import MAX_PHOTO_BYTES
 
 
 @dataclass(frozen=True)

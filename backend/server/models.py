@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Literal
 
-from backend import contract
+from backend.exchange import contract
 from backend.server.problems import Problem, ProblemError, problem_of
 from backend.server.reconstructor import Reconstructor
 from backend.version import VERSION

@@ -16,8 +16,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.server import HANDLED_SIGNALS
 
-from backend.contract import PROTOCOL
 from backend.errors import BadInputError
+from backend.exchange.contract import PROTOCOL
 from backend.foreign.children import end_children
 from backend.server.app import create_app
 from backend.server.clip_paths import ClipPaths

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
 from backend.clip_pipeline import ClipRequest, track_from_video
-from backend.contract import TextureMode
 from backend.engines.devices import Device
+from backend.exchange import contract
+from backend.exchange.contract import TextureMode
 from backend.foreign.children import warm_child
 from backend.geometry.camera import RoiBox
 from backend.pipeline import FaceReconstructor

@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
-from backend.contract import TextureMode
+from backend.exchange import contract
+from backend.exchange.contract import TextureMode
 
 Progress = Callable[[float, str], None]
 Which = Literal["all", "largest"]

@@ -1,7 +1,7 @@
 """Who may speak to the backend: programs of this computer that know the token.
 
-Both sides prove that they know it, the backend first (`backend.handshake`). A page in a browser can
-reach 127.0.0.1 as well. It does not know the token; beyond that, a name that was rebound to
+Both sides prove that they know it, the backend first (`exchange.handshake`). A page in a browser
+can reach 127.0.0.1 as well. It does not know the token; beyond that, a name that was rebound to
 127.0.0.1 shows in ``Host``, and another site's script shows in ``Origin``.
 """
 
@@ -19,9 +19,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.contract import TOKEN_VARIABLE
 from backend.errors import BadInputError
-from backend.handshake import SESSION_PATH
+from backend.exchange.contract import TOKEN_VARIABLE
+from backend.exchange.handshake import SESSION_PATH
 from backend.server.problems import Problem, ProblemError, problem_response
 from backend.server.sessions import Sessions, local_port
 
@@ -119,7 +119,7 @@ class Guard:
                     "unauthorized",
                     "The request does not prove that its sender knows the backend's token.",
                     "Let the add-on start the backend; update it if it is older than the backend. "
-                    "A program of your own opens a session first (backend/handshake.py).",
+                    "A program of your own opens a session first (backend/exchange/handshake.py).",
                 ),
                 {"WWW-Authenticate": "Bearer"},
             )

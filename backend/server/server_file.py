@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backend.contract import PROTOCOL
 from backend.data_folder import data_folder
 from backend.errors import BadInputError
+from backend.exchange.contract import PROTOCOL
 
 # What nobody but the owner may do.
 OTHERS = 0o077

@@ -1,4 +1,4 @@
-"""The backend's half of `backend.handshake`: its proofs, and the clients' that it lets in."""
+"""The backend's half of `exchange.handshake`: its proofs, and the clients' that it lets in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.types import Scope
 
-from backend.handshake import NONCE, SESSION_PATH, proof
+from backend.exchange.handshake import NONCE, SESSION_PATH, proof
 
 _AUTHORIZATION = re.compile(rf"Bearer ({NONCE})\.({NONCE})\.({NONCE})")
 

@@ -14,8 +14,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend import contract
 from backend.errors import BadInputError
+from backend.exchange import contract
 from backend.server.description import ContainerResponse, request_body
 from backend.server.frame_image import frame_image
 from backend.server.limits import Limits

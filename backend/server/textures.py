@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 
-from backend import contract
-from backend.contract import TextureMode
 from backend.errors import BadInputError
+from backend.exchange import contract
+from backend.exchange.contract import TextureMode
 from backend.server.description import request_body
 from backend.server.job import Progress
 from backend.server.jobs import JobQueue

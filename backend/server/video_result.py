@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
+from backend.exchange import contract
 from backend.geometry.camera import blender_from_model
 from backend.geometry.pose import blender_quaternions
 from backend.morphable_model.model import MorphableModel

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from backend import contract
-from backend.contract import TextureMode
 from backend.errors import BadInputError, SynergyFaceError
+from backend.exchange import contract
+from backend.exchange.contract import TextureMode
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import request_body
 from backend.server.job import Progress

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.contract import TextureMode
+from backend.exchange.contract import TextureMode
 from backend.morphable_model.model import MorphableModel
 from backend.progress import Progress, no_progress, parts
 from backend.texture.chart import Chart

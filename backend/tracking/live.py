@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
 from backend.engines.engine import Engine
+from backend.exchange import contract
 from backend.geometry.pose import blender_quaternions
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.history import History

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.tracking.smoothing import (
+from backend.exchange.smoothing import (
     conjugate,
     quaternion_product,
     quaternions_of,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from backend.tracking.smoothing import Motion, Strengths, smooth
+from backend.exchange.smoothing import Motion, Strengths, smooth
 from backend.tracking.track import Track
 
 

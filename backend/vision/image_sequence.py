@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.contract import kind_of
 from backend.errors import BadInputError
+from backend.exchange.contract import kind_of
 from backend.vision.clip import ClipInfo, Frame, Range
 from backend.vision.framing import largest_within, letterboxed
 from backend.vision.images import read_ahead, read_image

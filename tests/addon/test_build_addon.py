@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.version import VERSION
 from tests.bfm_traces import contents, traces
 
+ALLOWED = {*sys.stdlib_module_names, "numpy"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -112,3 +114,27 @@ def test_traces_are_found_in_archives_within_archives(
     [(name, content)] = contents(tmp_path / "outer.zip")
     assert name == "outer.zip/inner.whl/mean.bin"
     assert traces(model)["mean[0] as float32"] in content
+
+
+def test_what_both_sides_share_is_written_and_what_is_left_over_goes(
+    build_addon: ModuleType, tmp_path: Path
+) -> None:
+    target = tmp_path / "exchange"
+    (target / "contract").mkdir(parents=True)
+    (target / "contract" / "gone.py").write_text("")
+    (target / "smoothing.py").write_text("old")
+    build_addon.write_exchange(target)
+    shared = {path.relative_to(build_addon.SHARED) for path in build_addon.SHARED.rglob("*.py")}
+    written = {path.relative_to(target): path.read_bytes() for path in target.rglob("*.py")}
+    assert written.keys() == shared
+    assert all((build_addon.SHARED / name).read_bytes() == text for name, text in written.items())
+    assert not [path for path in target.rglob("*") if path.is_file() and path.suffix != ".py"]
+
+
+def test_what_both_sides_share_needs_nothing_of_either(build_addon: ModuleType) -> None:
+    for path in build_addon.SHARED.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert node.module and node.module.split(".")[0] in ALLOWED, path
+            if isinstance(node, ast.Import):
+                assert all(alias.name.split(".")[0] in ALLOWED for alias in node.names), path

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from addon import contract
 from addon.connection import client as client_module
 from addon.connection.client import BackendClient, BackendError
+from addon.exchange import contract
 from backend.errors import MissingAssetError
 from backend.server.limits import Limits
 from tests.addon.refusals import refused
@@ -42,10 +42,9 @@ MODULES = ("address", "alive", "answers", "client", "error", "server_file", "tra
 
 
 def test_needs_the_standard_library_and_numpy_only() -> None:
-    formats = list(CONNECTION.with_name("contract").glob("*.py"))
-    assert formats
-    handshake = CONNECTION.with_name("installer") / "handshake.py"
-    for path in [*(CONNECTION / f"{name}.py" for name in MODULES), *formats, handshake]:
+    shared = list(CONNECTION.with_name("exchange").rglob("*.py"))
+    assert shared
+    for path in [*(CONNECTION / f"{name}.py" for name in MODULES), *shared]:
         imported = {
             name.split(".")[0]
             for node in ast.walk(ast.parse(path.read_text("utf-8")))

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from addon import contract
 from addon.connection.client import BackendClient
 from addon.connection.server_file import read_server_file
+from addon.exchange import contract
 from tests.addon.refusals import refused
 from tests.addon.scripted import ScriptedServer, ok, session_answer
 from tests.addon.test_client import BAD_ANSWERS
@@ -27,11 +27,6 @@ from tests.backend_client import BackendProcess, session_proof
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-that-nobody-else-knows"
 PHOTO = b"the face of somebody " * 1000
-
-
-def test_both_sides_speak_of_the_same() -> None:
-    ours = (ROOT / "backend" / "handshake.py").read_bytes()
-    assert ours == (ROOT / "addon" / "installer" / "handshake.py").read_bytes()
 
 
 class Impostor:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.contract import TOKEN_VARIABLE
+from backend.exchange.contract import TOKEN_VARIABLE
 from tests.backend_client import PROCESS_TOKEN, BackendProcess
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import contract
 from backend.errors import BadInputError
+from backend.exchange import contract
 from backend.server.reconstructor import ClipOrder
 
 N_FRAMES = 4

@@ -13,10 +13,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from backend.errors import NoFaceError
+from backend.exchange.smoothing import Strengths
 from backend.morphable_model.model import N_VERTICES, MorphableModel
 from backend.output.animated_glb import export_animated_glb
 from backend.tracking.smooth_track import smooth_track
-from backend.tracking.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import ClipInfo
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import contract
-from backend.contract import ContractError, container
+from backend.exchange import contract
+from backend.exchange.contract import ContractError, container
 
 ROOT = Path(contract.__file__).parents[2]
 RNG = np.random.default_rng(1)
@@ -73,15 +73,6 @@ def arrays_of(*entries: Any) -> dict[str, Any]:
 
 def entry(shape: Any, dtype: Any = "|u1", name: Any = "a") -> dict[str, Any]:
     return {"name": name, "dtype": dtype, "shape": shape}
-
-
-def sources(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.py")}
-
-
-def test_the_addon_carries_the_same_package() -> None:
-    mine = sources(ROOT / "backend" / "contract")
-    assert len(mine) > 1 and mine == sources(ROOT / "addon" / "contract")
 
 
 def test_model_round_trip() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import contract
-from backend.contract import ContractError
+from backend.exchange import contract
+from backend.exchange.contract import ContractError
 from tests.backend.fake_tracking import GAP, FakeTracking, a_track, a_video
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import contract
 from backend.errors import OutOfMemoryError
+from backend.exchange import contract
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.problems import ProblemError

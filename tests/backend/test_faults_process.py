@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from backend.contract import TOKEN_VARIABLE
 from backend.data_folder import data_folder
 from backend.errors import OutOfMemoryError
+from backend.exchange.contract import TOKEN_VARIABLE
 from tests.backend.conftest import require_real_models
 from tests.backend_client import PROCESS_TOKEN, BackendProcess
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from backend import contract
+from backend.exchange import contract
 from tests.backend.fake_tracking import FakeLiveTracker, FakeTracking, a_video
 from tests.backend.fuzz import damaged, fuzz
 from tests.conftest import FakeReconstructor, a_result

@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import pytest
 
-from backend import contract
+from backend.exchange import contract
 from backend.server.limits import Limits
 from tests.backend_client import FINISHED, BackendProcess
 from tests.conftest import FakeReconstructor, RunningBackend

@@ -278,8 +278,15 @@ def test_frames_that_were_used_are_freed_at_once(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "c.mp4", grey_steps(COUNT), steady(COUNT))
     gc.collect()
     gc.disable()
+    before = decoded_frames()
     try:
         list(open_clip(path).frames(Range()))
-        assert sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()) < 4
+        # Those of a decoder's last call, and the little one that told how frames are turned.
+        assert decoded_frames() - before < COUNT / 2
     finally:
         gc.enable()
+
+
+def decoded_frames() -> int:
+    """How many of PyAV's frames are in memory, whoever made them."""
+    return sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())

@@ -11,7 +11,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from backend.contract import MEDIA_TYPE
+from backend.exchange.contract import MEDIA_TYPE
 from backend.server.app import create_app
 from tests.conftest import TOKEN, RunningBackend
 

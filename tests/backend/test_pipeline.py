@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backend.cli import main
-from backend.contract import TextureMode
 from backend.engines.engine import network_digest
 from backend.errors import BadInputError, CancelledError, NoFaceError
+from backend.exchange.contract import TextureMode
 from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import rasterize
 from backend.morphable_model.model import MorphableModel

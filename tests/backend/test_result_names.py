@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.contract import FILM_SUFFIXES, PHOTO_SUFFIXES, kind_of, result_names
+from backend.exchange.contract import FILM_SUFFIXES, PHOTO_SUFFIXES, kind_of, result_names
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from backend import contract
 from backend.errors import MissingAssetError
+from backend.exchange import contract
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.problems import ProblemError

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backend import contract
+from backend.exchange import contract
 from tests.conftest import RunningBackend
 from tests.peak_memory import needs_peak, run_alone
 

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend import contract
 from backend.errors import BadInputError
+from backend.exchange import contract
 from backend.server.server_file import server_file
 from backend.version import VERSION
 from tests.backend_client import PROCESS_TOKEN, SERVE, BackendClient, BackendProcess

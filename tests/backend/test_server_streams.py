@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from backend import contract
+from backend.exchange import contract
 from backend.server.limits import Limits
 from backend.server.streams import Streams
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import contract
+from backend.exchange import contract
 
 ORDER = contract.TextureOrder(
     np.frombuffer(b"a photo", np.uint8), np.arange(62, dtype=np.float32), (1.0, 2.0, 3.0, 4.0)

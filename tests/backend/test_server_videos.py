@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backend import contract
+from backend.exchange import contract
 from backend.server import uploads
 from backend.server.clip_paths import ClipPaths
 from backend.server.limits import Limits

@@ -1,4 +1,4 @@
-"""Proofs of both sides, by the words of `backend.handshake`: the backend's half over the wire."""
+"""Proofs of both sides, by the words of `exchange.handshake`: the backend's half over the wire."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from backend import handshake
+from backend.exchange import handshake
 from backend.server.server_file import server_file
 from backend.server.sessions import Sessions
 from tests.backend.test_server_security import assert_problem
@@ -107,7 +107,7 @@ def test_a_kept_connection_asks_for_one_proof(
             proofs.append(arguments[1])
         return make(*arguments)
 
-    monkeypatch.setattr("backend.handshake.hmac.new", counted)
+    monkeypatch.setattr("backend.exchange.handshake.hmac.new", counted)
     backend = handshake.ProvenConnection(shared_backend.port, TOKEN)
     for count in (1, 2):
         for _ in range(5):

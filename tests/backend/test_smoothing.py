@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from backend.tracking import smoothing
-from backend.tracking.smoothing import (
+from backend.exchange.smoothing import (
     CALM,
     CALM_RADIANS,
     LONGEST_SECONDS,
@@ -300,8 +299,3 @@ def test_ten_thousand_frames_take_less_than_a_second() -> None:
     start = time.process_time()
     smooth(motion, Strengths())
     assert (time.process_time() - start) / slowness() < 1
-
-
-def test_the_addon_carries_a_copy() -> None:
-    own = Path(smoothing.__file__).read_bytes()
-    assert (ROOT / "addon" / "motion" / "smoothing.py").read_bytes() == own

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from backend import contract
+from backend.exchange import contract
 from tests.backend_client import PROCESS_TOKEN, BackendProcess
 from tests.peak_memory import run_alone
 from tests.slowness import slowness

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from backend.contract import TOKEN_VARIABLE
+from backend.exchange.contract import TOKEN_VARIABLE
 from tests.backend_client import PROCESS_TOKEN, BackendProcess
 from tests.clips import steady, write_clip
 from tests.long import only_when_there_is_time

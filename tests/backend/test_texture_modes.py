@@ -11,8 +11,8 @@ import pytest
 
 from backend.cli import main
 from backend.commands.demo import sample_image
-from backend.contract import TextureMode
 from backend.errors import MissingAssetError
+from backend.exchange.contract import TextureMode
 from backend.pipeline import FaceReconstructor
 from backend.texture import generator
 from backend.texture.baker import TextureBaker

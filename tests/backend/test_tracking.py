@@ -21,6 +21,7 @@ from skimage import data
 from backend import clip_pipeline
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.errors import BadInputError, CancelledError, NoFaceError
+from backend.exchange.smoothing import Strengths
 from backend.geometry.pose import yaw_pitch_roll
 from backend.output.clip_preview import write_overlay
 from backend.output.clips import timecode, write_clip
@@ -28,7 +29,6 @@ from backend.pipeline import FaceReconstructor
 from backend.progress import no_progress
 from backend.tracking import following
 from backend.tracking.partial import STATE
-from backend.tracking.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import ClipInfo, Frame, Range
 from backend.vision.opening import open_clip

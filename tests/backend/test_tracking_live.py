@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from backend import contract
+from backend.exchange import contract
 from backend.geometry.pose import blender_quaternion, blender_quaternions
 from backend.pipeline import FaceReconstructor
 from backend.tracking.live import LiveTracker

@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from backend import contract
-from backend.contract import TOKEN_VARIABLE
 from backend.data_folder import data_folder
+from backend.exchange import contract
+from backend.exchange.contract import TOKEN_VARIABLE
 from backend.server.clip_paths import ClipPaths
 from backend.tracking.following import STRETCH
 from tests.backend.conftest import require_real_models

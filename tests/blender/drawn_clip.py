@@ -19,7 +19,7 @@ SECONDS, WIDTH, HEIGHT = 4.0, 640, 360
 
 def draw(folder: Path) -> None:
     """Write the clip and the bodies."""
-    from backend import contract
+    from backend.exchange import contract
     from backend.geometry.camera import blender_from_model
     from backend.geometry.pose import blender_quaternion
     from backend.morphable_model.model import N_SHAPE

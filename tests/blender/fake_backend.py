@@ -31,8 +31,8 @@ IMAGE_SIZE = (640, 480)
 
 
 def load(part: str, name: str) -> ModuleType:
-    """A part of the add-on, loaded without the add-on, which needs bpy."""
-    path = Path(__file__).resolve().parents[2] / "addon" / part
+    """What both sides share, loaded without either."""
+    path = Path(__file__).resolve().parents[2] / "backend" / "exchange" / part
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -42,7 +42,7 @@ def load(part: str, name: str) -> ModuleType:
 
 
 contract = load("contract/__init__.py", "wire_contract")
-handshake = load("installer/handshake.py", "wire_handshake")
+handshake = load("handshake.py", "wire_handshake")
 
 
 def dome() -> Any:

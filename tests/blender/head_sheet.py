@@ -22,7 +22,7 @@ def reconstruct(folder: Path, photos: list[Path]) -> None:
     """Write what the backend would send to the add-on, and each photo's face."""
     import cv2
 
-    from backend import contract
+    from backend.exchange import contract
     from backend.pipeline import FaceReconstructor
     from backend.vision.crop import crop
     from backend.vision.images import read_image

@@ -20,7 +20,7 @@ KEYS = (0, 1, 3, 4, 6)
 
 def reconstruct(photo: Path, folder: Path) -> None:
     """Write what the backend would send to the add-on."""
-    from backend import contract
+    from backend.exchange import contract
     from backend.pipeline import FaceReconstructor
     from backend.vision.images import read_image
     from backend.wire import faces_result, static_model
@@ -63,7 +63,7 @@ def put_head(bpy: Any, folder: Path) -> Any:
     package = ModuleType("addon")
     package.__path__ = [str(ROOT / "addon")]
     sys.modules["addon"] = package
-    from addon import contract
+    from addon.exchange import contract
     from addon.scene import build
 
     bpy.ops.wm.read_factory_settings(use_empty=True)

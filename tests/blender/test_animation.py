@@ -27,7 +27,7 @@ def clip(name: str = "somebody") -> Any:
 
 def style(**values: Any) -> Any:
     """Without smoothing, unless it is given."""
-    strengths = submodule("motion.smoothing").Strengths(0, 0, 0)
+    strengths = submodule("exchange.smoothing").Strengths(0, 0, 0)
     return submodule("motion.recording").Style(**({"strengths": strengths} | values))
 
 

@@ -101,4 +101,4 @@ def test_a_head_of_another_origin_is_refused(head: Any):
 
 def test_the_choices_are_those_of_the_contract():
     names = tuple(name for name, *_ in submodule("settings.heads").TEXTURE_MODES)
-    assert names == tuple(submodule("contract").TextureMode)
+    assert names == tuple(submodule("exchange.contract").TextureMode)

@@ -11,9 +11,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from backend.cli import main
+from backend.exchange.smoothing import Strengths
 from backend.morphable_model.model import MorphableModel
 from backend.pipeline import FaceReconstructor
-from backend.tracking.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import ClipInfo
 from training.evaluation.clip_accuracy import (

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.exchange.smoothing import Strengths
 from backend.geometry.pose import euler_angles
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.smooth_track import smooth_track
-from backend.tracking.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
 from training.evaluation.clip_truth import posed_landmarks
 

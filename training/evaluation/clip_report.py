@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.clip_pipeline import ClipRequest, track_from_video
+from backend.exchange.smoothing import Strengths
 from backend.pipeline import FaceReconstructor
-from backend.tracking.smoothing import Strengths
 from backend.tracking.track import TrackedClip
 from training.evaluation.clip_accuracy import (
     Motion,

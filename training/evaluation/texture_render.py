@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.contract import TextureMode
 from backend.errors import BadInputError
+from backend.exchange.contract import TextureMode
 from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import interpolate, rasterize
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel

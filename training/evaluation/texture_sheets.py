@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.contract import TextureMode
+from backend.exchange.contract import TextureMode
 from backend.morphable_model.model import MorphableModel
 from backend.output.preview import render_head
 from backend.pipeline import FaceReconstructor

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.contract import TextureMode
+from backend.exchange.contract import TextureMode
 from backend.texture.chart import Chart
 from backend.texture.face_network import FaceNetwork
 from backend.texture.fill.mean import mean_face

@@ -1,9 +1,6 @@
 """What crosses the wire between the Blender add-on and the backend.
 
-`container` says how a body is laid out, the other modules what may be in it; `suffixes` and `names`
-say which files both sides take, and what they call what they make of them. The package needs the
-standard library and numpy only, because the add-on carries a copy of it (``addon/contract``; a test
-asserts that both are equal).
+`container` says how a body is laid out, the other modules what may be in it.
 """
 
 from .container import (
