@@ -13,7 +13,7 @@ from backend.errors import NoFaceError
 from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.pipeline import FaceReconstructor
 from backend.tracking.smooth_track import smooth_track
-from backend.tracking.smoothing import Strengths
+from backend.exchange.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.landmarker import N_POINTS, FilmLandmarker
 from backend.vision.opening import open_clip
