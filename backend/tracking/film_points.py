@@ -23,12 +23,13 @@ from backend.vision.landmarker import N_POINTS
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
+Boxes = dict[int, RoiBox]
 
 # Side of a window in sides of the face's box, and the part of the box's side that stays free of the
 # window's rim. A face that grew or shrank by more than `GROWN` gets another window too.
 ROOM, RIM, GROWN = 2.2, 0.1, 1.6
-# MediaPipe's face is the tracker's if the middle of its points, which reach further up, is nearer to
-# the box's than this part of the box's side.
+# MediaPipe's face is the tracker's if the middle of its points, which reach further up, is nearer
+# to the box's than this part of the box's side.
 NEAR = 0.35
 # Faces that are read at once, largest first: each landmarker takes about 10 MB and, on one core, 13
 # milliseconds a frame.
@@ -163,7 +164,7 @@ class FilmPoints:
     ) -> None:
         self.close()
 
-    def later(self, image: Image, boxes: dict[int, RoiBox], time: float) -> Future[dict[int, Float]]:
+    def later(self, image: Image, boxes: Boxes, time: float) -> Future[dict[int, Float]]:
         """What `read` says, as soon as earlier frames are done; waits while many wait.
 
         Parameters
@@ -177,7 +178,7 @@ class FilmPoints:
         self._waiting.append(future)
         return future
 
-    def read(self, image: Image, boxes: dict[int, RoiBox], time: float) -> dict[int, Float]:
+    def read(self, image: Image, boxes: Boxes, time: float) -> dict[int, Float]:
         """Points of faces in the next frame.
 
         Parameters
@@ -206,7 +207,7 @@ class FilmPoints:
             self._readers[face] = FaceReader(self._films[face])
         return self._readers[face]
 
-    def _forget(self, boxes: dict[int, RoiBox], time: float) -> None:
+    def _forget(self, boxes: Boxes, time: float) -> None:
         """Free the landmarkers of faces that are gone, or have become too many."""
         gone = [f for f, r in self._readers.items() if time - r.seen > FORGET_SECONDS]
         if len(self._readers) >= MOST_FACES:

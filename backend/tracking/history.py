@@ -57,6 +57,13 @@ class History:
     coded: NDArray[np.int16]
 
     @property
+    def read(self) -> NDArray[np.bool_]:
+        """(N,) whether MediaPipe could read the face."""
+        if not self.coded.shape[1]:
+            return np.zeros(len(self), bool)
+        return self.coded[:, 0, 0] != UNREAD
+
+    @property
     def points(self) -> Float:
         """(N, 478, 3) MediaPipe's points, image frame; NaN where they could not be read."""
         if not self.coded.shape[1]:
