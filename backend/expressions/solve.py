@@ -71,7 +71,7 @@ def _solve(gram: Array, wanted: Array, start: Array, low: Array, high: Array) ->
 
 def _descend(
     gram: Array, wanted: Array, start: Array, low: Array, high: Array, rounds: int
-) -> NDArray[np.float64]:
+) -> Array:
     """(F, K) after rounds in which one key after the other takes its best value."""
     # A key a row: then what one key needs lies together.
     found, wanted, low, high = (np.ascontiguousarray(a.T) for a in (start, wanted, low, high))
@@ -85,9 +85,7 @@ def _descend(
     return found.T
 
 
-def _guess(
-    gram: Array, wanted: Array, start: Array, low: Array, high: Array
-) -> NDArray[np.float64]:
+def _guess(gram: Array, wanted: Array, start: Array, low: Array, high: Array) -> Array:
     """(F, K) where a right guess was found the minimum, elsewhere the start."""
     found = start.copy()
     open_rows = np.arange(len(start))
@@ -111,7 +109,7 @@ def _guess(
     return found
 
 
-def _between(gram: Array, wanted: Array, bound: Array, held: Bools) -> NDArray[np.float64]:
+def _between(gram: Array, wanted: Array, bound: Array, held: Bools) -> Array:
     """(F, K) the minimum when held keys are at their bounds and the others know none."""
     fixed = np.where(held, bound, 0.0)
     right = np.where(held, fixed, wanted - fixed @ gram)

@@ -57,7 +57,7 @@ def onto_model(face: Array, neutral: Array) -> NDArray[np.float64]:
         (478, 3) the points on the person's neutral head, model frame.
     """
     here, there = (np.asarray(points, np.float64)[RIGID, :] for points in (face, neutral))
-    turn, _ = Rotation.align_vectors(there - there.mean(axis=0), here - here.mean(axis=0))
+    turn = Rotation.align_vectors(there - there.mean(axis=0), here - here.mean(axis=0))[0]
     scale = _width(neutral) / max(_width(face), 1e-12)
     return scale * turn.apply(face - here.mean(axis=0)) + there.mean(axis=0)
 

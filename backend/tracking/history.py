@@ -68,9 +68,8 @@ class History:
         """(N, 478, 3) MediaPipe's points, image frame; NaN where they could not be read."""
         if not self.coded.shape[1]:
             return np.full((len(self), N_POINTS, 3), np.nan, np.float32)
-        steps = np.where(self.coded == UNREAD, np.nan, self.coded)
-        side = self.box[:, None, 2:3]
-        places = steps.astype(np.float32) / STEPS * side
+        steps = np.where(self.coded == UNREAD, np.float32(np.nan), self.coded.astype(np.float32))
+        places = steps / np.float32(STEPS) * self.box[:, None, 2:3]
         places[..., :2] += self.box[:, None, :2]
         return places
 

@@ -171,7 +171,7 @@ def _told_by_network(
     return points.solve(still - rest.points + shown, np.zeros(N_KEYS), upper)
 
 
-def _filled(gaze: Array, times: Array) -> NDArray[np.float64]:
+def _filled(gaze: NDArray[np.float64], times: Array) -> NDArray[np.float64]:
     """(N, 2, 2) with straight lines through what was not seen."""
     seen = np.isfinite(gaze[:, 0, 0])
     if not seen.any():
