@@ -27,6 +27,8 @@ MAX_BODY_BYTES = contract.MAX_PAYLOAD_BYTES + contract.MAX_HEADER_BYTES
 UPLOAD_INSTEAD = ("path-not-allowed", "missing-file")
 
 T = TypeVar("T")
+Parts = Literal["head", "face"]
+Keys = Literal["named", "bfm"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class VideoOrder:
         Side of the textures in pixels, 0 makes none; and how they are made.
     frame_rate
         Frames a second of an image sequence; not for films.
+    parts
+        The face alone, or a whole head.
+    keys
+        The 52 with names, or the face model's own ten.
     """
 
     start: float | None = None
@@ -51,6 +57,8 @@ class VideoOrder:
     texture_size: Literal[0, 512, 1024, 2048] = 1024
     texture_mode: str = contract.DEFAULT_TEXTURE_MODE
     frame_rate: float | None = None
+    parts: Parts = "head"
+    keys: Keys = "named"
 
 
 def not_watched(share: float) -> None:
@@ -112,12 +120,18 @@ class BackendClient:
         which: Literal["all", "largest"] = "largest",
         texture_size: Literal[512, 1024, 2048] | None = 1024,
         texture_mode: str = contract.DEFAULT_TEXTURE_MODE,
+        parts: Parts = "head",
+        keys: Keys = "named",
     ) -> str:
         """Start the reconstruction of an image file's bytes; returns the job's id."""
         _check_photo(len(image))
-        query = _query(
-            {"which": which, "texture_size": texture_size or 0, "texture_mode": texture_mode}
-        )
+        query = _query({
+            "which": which,
+            "texture_size": texture_size or 0,
+            "texture_mode": texture_mode,
+            "parts": parts,
+            "keys": keys,
+        })  # fmt: skip
         return self._started(f"/v1/faces{query}", image, _OCTETS)
 
     def submit_texture(

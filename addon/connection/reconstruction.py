@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ..exchange.contract import DEFAULT_TEXTURE_MODE, FacesResult, StaticModel
 from ..tasks import Reporter
-from .client import BackendClient
+from .client import BackendClient, Keys, Parts
 from .connection import Connection, Location
 from .jobs import finish_job
 
@@ -25,11 +25,15 @@ class Order:
         Side of the square texture in pixels.
     texture_mode
         What fills the parts that the photo does not show, of `contract.TextureMode`.
+    parts, keys
+        What heads are made of, as in `VideoOrder`.
     """
 
     which: Literal["largest", "all"] = "largest"
     texture_size: Literal[512, 1024, 2048] = 1024
     texture_mode: str = DEFAULT_TEXTURE_MODE
+    parts: Parts = "head"
+    keys: Keys = "named"
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def reconstruct(
     def work(client: BackendClient) -> Reconstruction:
         model = client.model()
         report(0.0, "Sending the photo")
-        job = client.submit_face(photo, order.which, order.texture_size, order.texture_mode)
+        job = client.submit_face(photo, **asdict(order))
         return Reconstruction(model, finish_job(client, job, client.result, report))
 
     return connection.use(location, report, work)
