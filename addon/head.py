@@ -15,18 +15,15 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from .exchange.contract import N_EXPRESSIONS
 from .problems import Problem
-from .scene import head as head_mesh
-from .scene import identity, material
+from .scene import identity, material, parts
 from .scene.animation import recorded_action, rescale_actions
+from .scene.key_sets import key_set, key_units, make_room
 from .scene.motion_table import is_animated
 from .scene.opened import scene_of
 from .scene.photo import Photo, photo_of_source
 from .scene.pose import pose_empty
 from .scene.selected import chosen_heads, heads_among
-
-EXPRESSION_KEYS = tuple(map(head_mesh.expression_key_name, range(N_EXPRESSIONS)))
 
 
 @dataclass(frozen=True)
@@ -136,13 +133,18 @@ class Head:
         return {key.name: key for key in list(keys.key_blocks)[1:]} if keys else {}
 
     @property
+    def parts(self) -> dict[str, bpy.types.Object]:
+        """What stands beside the face, by name (``eye_left``, ``skull``); empty if it is alone."""
+        return parts.parts_of(self.object)
+
+    @property
     def expression(self) -> dict[str, float]:
-        """What each of `keys` is set to; those of the model in standard deviations."""
+        """What each of `keys` is set to; the model's own ten in standard deviations."""
         units = self._units()
         return {name: key.value * units.get(name, 1.0) for name, key in self.keys.items()}
 
     def express(self, values: Mapping[str, float]) -> None:
-        """Set some of `keys`; those of the model in standard deviations, as large as you like.
+        """Set some of `keys`; the model's own ten in standard deviations, as large as you like.
 
         Raises
         ------
@@ -153,9 +155,9 @@ class Head:
         for name in values:
             if name not in keys:
                 raise Problem(f"The head {object.name!r} has no shape key {name!r}.")
-        before = head_mesh.key_units(object)
-        sigmas = np.array([abs(values.get(name, 0.0)) for name in EXPRESSION_KEYS])
-        rescale_actions(object, before / head_mesh.make_room(object, sigmas))
+        before = key_units(object)
+        amounts = np.array([abs(values.get(name, 0.0)) for name in key_set(object).names])
+        rescale_actions(object, before / make_room(object, amounts))
         units = self._units()
         for name, value in values.items():
             keys[name].value = value / units.get(name, 1.0)
@@ -210,5 +212,6 @@ class Head:
         return is_animated(self.object)
 
     def _units(self) -> dict[str, float]:
-        units: Any = head_mesh.key_units(self.object)
-        return dict(zip(EXPRESSION_KEYS, units.tolist(), strict=True))
+        object = self.object
+        units: Any = key_units(object)
+        return dict(zip(key_set(object).names, units.tolist(), strict=True))

@@ -13,13 +13,15 @@ from ..connection.reconstruction import Reconstruction, reconstruct
 from ..connection.tracking import Tracking, track
 from ..exchange.contract import kind_of
 from ..exchange.orders import PhotoOrder
-from ..operators.animation import HEAD_REMOVED, clip_order, target_of, wanted_tracks
+from ..operators.animation import HEAD_REMOVED, clip_order, making_for, target_of, wanted_tracks
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import put_faces
 from ..scene.clip import clip_of_file
+from ..scene.making import Making
+from ..scene.opened import scene_of
 from ..scene.performance import Staging, perform
 from ..scene.photo import photo_of_file
 from ..scene.result_table import LEFT_OUT, Row
@@ -127,7 +129,9 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
     settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
     photo, subdivision = photo_of_file(str(path)), settings.subdivision
     size: Any = int(settings.texture_size)
-    order = PhotoOrder(settings.which, size, settings.texture_mode)
+    known = identity.heads_of(scene_of(context).objects, photo.source)
+    making = Making.of(settings).enough_for(known)
+    order = PhotoOrder(settings.which, size, settings.texture_mode, making.parts, making.keys)
     connection, location = runtime().connection, backend_location(context)
 
     def put(value: Reconstruction, stage: Stage) -> Given:
@@ -153,8 +157,9 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
 def _film(context: bpy.types.Context, path: Path) -> Item:
     settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
     clip, options = clip_of_file(str(path)), snapshot(settings.animation)
-    order = clip_order(options, clip, int(settings.texture_size))
     target = target_of(context, options)
+    making = making_for(context, settings, clip, target)
+    order = clip_order(options, clip, int(settings.texture_size), making)
     staging = staging_of(options, settings.subdivision)
     connection, location = runtime().connection, backend_location(context)
 

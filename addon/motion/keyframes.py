@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exchange.expressions import EXPRESSION_NAMES
 from ..exchange.smoothing import Motion, like_signs, smooth
 from ..problems import Problem
 from .placement import Lens, Placement, place, place_matched
@@ -31,7 +32,7 @@ class Keyframes:
     locations
         (N, 3) metres from where the head is in the first frame.
     expression
-        (N, 10) standard deviations, gain included.
+        (N, K) of the keys that were asked for, gain included.
     lost, found
         (N,) whether the face is missing in the clip just after the key, just before it.
     first
@@ -48,7 +49,7 @@ class Keyframes:
     first: Float
 
 
-def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
+def keyframes(recording: Recording, style: Style, rate: float, names: tuple[str, ...]) -> Keyframes:
     """Make keys.
 
     Parameters
@@ -59,11 +60,13 @@ def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
         Smoothing, gain, lens and place in time.
     rate
         Frames a second of the scene.
+    names
+        (K,) of the head's expression keys: the named ones, or the model's own ten.
 
     Raises
     ------
     Problem
-        No frame shows the face.
+        No frame shows the face, or the recording has no such keys.
     """
     present = np.flatnonzero(recording.motion.confidence > 0)
     if not present.size:
@@ -71,7 +74,13 @@ def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
             "No frame of the video shows this face.",
             "Choose another face, or another part of the video.",
         )
-    motion = _rows(smooth(recording.motion, style.strengths), present)
+    raw, named = recording.motion, names == EXPRESSION_NAMES
+    if named:
+        raw = replace(raw, expression=_amounts(recording))
+    motion = _rows(smooth(raw, style.strengths), present)
+    if named:
+        # The parabolas of the smoothing overshoot.
+        motion = replace(motion, expression=np.clip(motion.expression, 0, 1))
     placement = _place(motion, recording, style)
     # Before smoothing, so that it does not move the head as a whole.
     first = _place(_rows(recording.motion, present[:1]), recording, style).locations[0]
@@ -88,6 +97,15 @@ def keyframes(recording: Recording, style: Style, rate: float) -> Keyframes:
         missing_before[keep],
         first,
     )
+
+
+def _amounts(recording: Recording) -> Float:
+    if recording.amounts is None:
+        raise Problem(
+            "The video was recorded without the named expression keys of this head.",
+            "Update or repair the backend, and run Animate from Video again.",
+        )
+    return recording.amounts
 
 
 def _place(motion: Motion, recording: Recording, style: Style) -> Placement:

@@ -27,10 +27,13 @@ from ..exchange.contract import (
     encode,
 )
 from ..exchange.contract.fields import array, finite_array, image_size
+from ..exchange.expressions import EXPRESSION_NAMES
 from ..exchange.smoothing import Motion, Strengths
 from ..problems import Problem
+from .amounts import in_order
 
-VERSION = 1
+# 1 had no named keys.
+VERSION = 2
 # Enough of the 53,215 vertices to say where a head is.
 N_POINTS = 128
 
@@ -101,6 +104,9 @@ class Recording:
         Width and height of the picture.
     frame_rate
         Average frames a second of the clip.
+    amounts
+        (F, 52) float32, the expression in named keys, in the order of `EXPRESSION_NAMES`; NaN in
+        gaps. None if the backend did not say.
     """
 
     motion: Motion
@@ -110,6 +116,7 @@ class Recording:
     points: NDArray[np.float32]
     image_size: tuple[int, int]
     frame_rate: float
+    amounts: NDArray[np.float32] | None = None
 
 
 def record(result: VideoResult, track: VideoTrack) -> Recording:
@@ -131,18 +138,22 @@ def record(result: VideoResult, track: VideoTrack) -> Recording:
         track.neutral[some],
         result.image_size,
         result.frame_rate,
+        None if track.whole is None else in_order(track.whole.keys.names, track.amounts),
     )
 
 
 def pack(recording: Recording) -> bytes:
     """Recording as compressed bytes."""
-    envelope = {
+    envelope: dict[str, Any] = {
         "version": VERSION,
         "image_size": list(recording.image_size),
         "frame_rate": recording.frame_rate,
     }
     arrays = {name: np.asarray(getattr(recording.motion, name)) for name in _MOTION}
     arrays |= {name: getattr(recording, name) for name in (*_OTHERS, "points")}
+    if recording.amounts is not None:
+        arrays["amounts"] = recording.amounts
+        envelope["names"] = list(EXPRESSION_NAMES)
     return zlib.compress(encode(envelope, arrays))
 
 
@@ -156,7 +167,7 @@ def unpack(data: bytes) -> Recording:
     """
     with _explained():
         envelope, arrays = decode(_decompress(data))
-        if envelope["version"] != VERSION:
+        if envelope["version"] not in range(1, VERSION + 1):
             raise Problem(
                 "The recording of this action was made by another version of the add-on.",
                 "Update the add-on, or run Animate from Video again.",
@@ -215,5 +226,15 @@ def _recording(envelope: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Rec
         points=finite_array(arrays, "points", "<f4", (None, 3)),
         image_size=image_size(envelope),
         frame_rate=float(envelope["frame_rate"]),
+        amounts=_amounts(envelope, arrays, n_frames),
         **rows(_OTHERS),
     )
+
+
+def _amounts(
+    envelope: dict[str, Any], arrays: dict[str, NDArray[Any]], n_frames: int
+) -> NDArray[np.float32] | None:
+    names = envelope.get("names")
+    if names is None:
+        return None
+    return in_order(names, array(arrays, "amounts", "<f4", (n_frames, len(names))))

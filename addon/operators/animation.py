@@ -21,8 +21,15 @@ from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
-from ..scene.animation import animate_again, check_animatable, present_action, style_of
+from ..scene.animation import (
+    animate_again,
+    check_animatable,
+    heads_of_clip,
+    present_action,
+    style_of,
+)
 from ..scene.clip import Clip, clip_of_data_block, clip_of_file, frame_rate
+from ..scene.making import Making
 from ..scene.opened import scene_of
 from ..scene.performance import perform
 from ..scene.selected import chosen_heads
@@ -88,7 +95,8 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
         self._options = options = given_or_kept(self, settings.animation, OPTIONS)
         self._target = target_of(context, self._options)
         self._subdivision = settings.subdivision
-        order = clip_order(options, clip, int(settings.texture_size))
+        making = making_for(context, settings, clip, self._target)
+        order = clip_order(options, clip, int(settings.texture_size), making)
         connection, location = runtime().connection, backend_location(context)
         log.info("Animate from Video: %s, %s", clip.path, order)
         return lambda report: track(connection, location, clip.path, order, report)
@@ -219,7 +227,16 @@ def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | No
     return heads[-1].session_uid
 
 
-def clip_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> ClipOrder:
+def making_for(context: bpy.types.Context, settings: Any, clip: Clip, target: int | None) -> Making:
+    """What heads of a clip are made of: as the settings say, and what known ones need."""
+    known = [None if target is None else identity.head_in_use(target)]
+    known += heads_of_clip(scene_of(context), clip.source)
+    return Making.of(settings).enough_for(filter(None, known))
+
+
+def clip_order(
+    options: AnimationOptions, clip: Clip, texture_size: Any, making: Making
+) -> ClipOrder:
     """What is asked of the backend.
 
     Raises
@@ -239,6 +256,8 @@ def clip_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> Clip
         which="largest" if options.faces == "largest" else "all",
         texture_size=texture_size or None,
         frame_rate=clip.frame_rate,
+        parts=making.parts,
+        keys=making.keys,
     )
 
 

@@ -19,9 +19,10 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import put_faces
+from ..scene.making import Making
 from ..scene.opened import scene_of
 from ..scene.photo import Photo, photo_of_file, photo_of_image
-from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
+from ..settings.heads import KEYS, MAX_SUBDIVISION, PARTS, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter
 from .base import Outcome, WhenIdle
 from .choosing import DroppedOnView, FileChooser
@@ -63,6 +64,18 @@ class PhotoOperator(HeadMaker):
         max=MAX_SUBDIVISION,
         options={"SKIP_SAVE"},
     )
+    parts: bpy.props.EnumProperty(
+        name="Parts",
+        description="What new heads have beside the face",
+        items=PARTS,
+        options={"SKIP_SAVE"},
+    )
+    keys: bpy.props.EnumProperty(
+        name="Keys",
+        description="The expression keys of new heads",
+        items=KEYS,
+        options={"SKIP_SAVE"},
+    )
 
     def photo(self, context: bpy.types.Context) -> Photo:
         """The photo to reconstruct."""
@@ -76,7 +89,10 @@ class PhotoOperator(HeadMaker):
         self._source, self._name = photo.source, photo.name
         size: Any = int(self._choice(context, "texture_size"))
         self._mode = mode = self._choice(context, "texture_mode")
-        order = PhotoOrder(self._choice(context, "which"), size, mode)
+        known = identity.heads_of(self._workplace.scene(context).objects, photo.source)
+        making = Making(self._choice(context, "parts"), self._choice(context, "keys"))
+        making = making.enough_for(known)
+        order = PhotoOrder(self._choice(context, "which"), size, mode, making.parts, making.keys)
         connection, location = runtime().connection, backend_location(context)
         log.info("Face from Image: %s, %s", photo.source, order)
         return lambda report: reconstruct(connection, location, photo.read, order, report)

@@ -18,6 +18,7 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import replace_faces
+from ..scene.making import Making
 from ..scene.opened import scene_of
 from ..scene.photo import photo_of_file
 from ..settings.heads import TEXTURE_MODES
@@ -74,7 +75,8 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
         self._fill = fill = given_or_kept(self, scene.synergyface, ["texture_mode"]).texture_mode
         size: Any = max(map(size_of_texture, heads))
         connection, location = runtime().connection, backend_location(context)
-        order = PhotoOrder("all", size, fill)
+        making = Making("face", "bfm").enough_for(head.object for head in heads)
+        order = PhotoOrder("all", size, fill, making.parts, making.keys)
         return lambda report: reconstruct(connection, location, photo.read, order, report)
 
     def finish(self, context: bpy.types.Context, value: Reconstruction) -> None:

@@ -37,6 +37,10 @@ def draw_photo(layout: Any, context: bpy.types.Context) -> None:
     column.use_property_split = True
     column.use_property_decorate = False
     column.row().prop(settings, "which", expand=True)
+    column.prop(settings, "keys")
+    row = column.row()
+    row.active = settings.keys == "named"
+    row.prop(settings, "parts")
     column.operator_menu_enum(
         "synergyface.set_quality", "quality", text=f"Quality: {quality_of(settings)}"
     )

@@ -7,6 +7,7 @@ made anew.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,14 +16,13 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..exchange.contract import N_EXPRESSIONS
 from ..exchange.smoothing import Strengths, like_signs, quaternion_product
 from ..motion.keyframes import Keyframes, keyframes
 from ..motion.recording import Recording, Style, pack, pack_style, unpack, unpack_style
 from ..problems import NotNow, Problem
 from . import compat, identity
-from . import head as head_mesh
 from .curves import Timing, fill, scale_values, show_present
+from .key_sets import expression_keys, key_set, key_units, make_room
 from .pose import pose_empty, reset_photo_pose, transform_without_photo_pose
 
 RECORDING = identity.PREFIX + "recording"
@@ -83,7 +83,7 @@ def animate(
         The head cannot be animated, or the face is in no frame. Nothing has changed then.
     """
     check_animatable(head)
-    keys = keys or keyframes(recording, style, rate)
+    keys = keys or keyframes(recording, style, rate, key_set(head).names)
     data = pack(recording)
     blocks = pose_empty(head), _shape_keys(head)
     if base is None:
@@ -116,7 +116,7 @@ def animate_again(
     check_animatable(head)
     action = present_action(head)
     style = replace(style_of(action), strengths=strengths, gain=gain)
-    keys = keyframes(unpack(action[RECORDING]), style, rate)
+    keys = keyframes(unpack(action[RECORDING]), style, rate, key_set(head).names)
     take = Take(action[identity.SOURCE], action[identity.FACE_INDEX], action.name)
     _write_pose(action, pose_empty(head), keys)
     _write_expression(_action(head, _shape_keys(head), take), head, keys)
@@ -136,8 +136,7 @@ def check_animatable(head: bpy.types.Object) -> None:
     Problem
         It has lost its Empty or a shape key, or is linked from another file.
     """
-    for index in range(N_EXPRESSIONS):
-        head_mesh.expression_key(head, index)
+    expression_keys(head)
     blocks: tuple[Any, ...] = (head, pose_empty(head), _shape_keys(head))
     identity.check_editable(*blocks)
     if any(block.animation_data and block.animation_data.use_tweak_mode for block in blocks):
@@ -185,9 +184,19 @@ def style_of(action: Any) -> Style:
 
 def head_of_take(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:
     """The head in a scene that has an action of this face of this clip, and may be changed."""
-    uuids = {action[identity.UUID] for action in bpy.data.actions if _shows(action, source, number)}
+    return next(_moved(scene, [a for a in bpy.data.actions if _shows(a, source, number)]), None)
+
+
+def heads_of_clip(scene: bpy.types.Scene, source: str) -> list[bpy.types.Object]:
+    """Heads in a scene that have an action of any face of this clip, and may be changed."""
+    actions = [a for a in bpy.data.actions if _shows(a, source, a.get(identity.FACE_INDEX))]
+    return list(_moved(scene, actions))
+
+
+def _moved(scene: bpy.types.Scene, actions: list[Any]) -> Iterator[bpy.types.Object]:
+    uuids = {action[identity.UUID] for action in actions}
     heads = (object for object in scene.objects if identity.is_ours(object))
-    return next((head for head in heads if head[identity.UUID] in uuids), None)
+    return (head for head in heads if head[identity.UUID] in uuids)
 
 
 def base_matrix(head: bpy.types.Object) -> Matrix:
@@ -218,12 +227,12 @@ def _write_pose(action: Any, empty: Any, keys: Keyframes) -> None:
 
 
 def _write_expression(action: Any, head: bpy.types.Object, keys: Keyframes) -> None:
-    before = head_mesh.key_units(head)
-    units = head_mesh.make_room(head, np.abs(keys.expression).max(axis=0))
+    before = key_units(head)
+    units = make_room(head, np.abs(keys.expression).max(axis=0))
     rescale_actions(head, before / units)
     curves, timing = compat.curves_of(action, _shape_keys(head)), _timing(keys)
-    for index, values in enumerate((keys.expression / units).T):
-        fill(curves, _value_path(index), values[:, None], timing)
+    for name, values in zip(key_set(head).names, (keys.expression / units).T, strict=True):
+        fill(curves, value_path(name), values[:, None], timing)
 
 
 def _timing(keys: Keyframes) -> Timing:
@@ -242,10 +251,11 @@ def _mark_gaps(action: Any, keys: Keyframes) -> None:
 
 def rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> None:
     """Keep the meaning of the other clips' keys when a slider's unit has grown."""
+    names = key_set(head).names
     for index in np.flatnonzero(factors != 1).tolist():
         for action in bpy.data.actions:
             if action.get(identity.UUID) == head[identity.UUID]:
-                curve = compat.curves_of(action, _shape_keys(head)).find(_value_path(index))
+                curve = compat.curves_of(action, _shape_keys(head)).find(value_path(names[index]))
                 if curve is not None:
                     scale_values(curve, factors[index])
 
@@ -283,5 +293,6 @@ def _shape_keys(head: Any) -> Any:
     return head.data.shape_keys
 
 
-def _value_path(index: int) -> str:
-    return f'key_blocks["{head_mesh.expression_key_name(index)}"].value'
+def value_path(name: str) -> str:
+    """Of a key's value, as seen from the shape keys."""
+    return f'key_blocks["{name}"].value'

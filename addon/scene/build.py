@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
 from ..exchange.contract import FacesResult, StaticModel
 from ..problems import NotNow, Problem
 from . import head as head_mesh
-from . import identity, material, modifiers, regions
+from . import identity, material, modifiers, parts, regions
+from .appearance import Appearance, has_cavity, key_set_of
+from .key_sets import NAMED, key_set
+from .mesh_data import mesh_of
 from .places import free_place
-from .pose import pose_empty
+from .pose import has_pose_empty, pose_empty
 
 # Its arrows reach a finger's breadth out of the head, so that they can be clicked.
 EMPTY_SIZE = 0.11
-
-
-class Appearance(Protocol):
-    """What makes a head, as in `FaceResult`."""
-
-    @property
-    def neutral(self) -> NDArray[np.float32]: ...
-
-    @property
-    def expression(self) -> NDArray[np.float32]: ...
-
-    @property
-    def texture_png(self) -> NDArray[np.uint8]: ...
 
 
 def put_faces(
@@ -148,7 +135,7 @@ def _check_not_edited(head: bpy.types.Object) -> None:
 def new_head(
     collection: bpy.types.Collection, name: str, model: StaticModel, face: Appearance
 ) -> bpy.types.Object:
-    """Make a head and its Empty, without any motion or memory of where it came from.
+    """Make a head with its Empty and its parts, without motion or memory of where it came from.
 
     Raises
     ------
@@ -161,37 +148,52 @@ def new_head(
         image = material.set_texture(f"{name} texture", key, face.texture_png)
         if image is not None:
             made.append(lambda: bpy.data.images.remove(image))
-        mesh = head_mesh.new_mesh(f"{name} head", model, face.neutral)
+        mesh = head_mesh.new_mesh(f"{name} head", model, face.neutral, open_mouth=has_cavity(face))
         made.append(lambda: bpy.data.meshes.remove(mesh))
         skin = material.set_material(mesh, f"{name} skin", key, image)
         made.append(lambda: bpy.data.materials.remove(skin))
         head = bpy.data.objects.new(f"{name} head", mesh)
-        head_mesh.set_expression(head, model, face.neutral, face.expression)
+        head[identity.UUID], head[identity.KEYS] = key, key_set_of(face).identifier
+        head_mesh.set_keys(head, model, face)
         regions.set_regions(head, model)
         material.darken_mouth(mesh, model)
+        head.parent = empty = _new_empty(f"{name} pose", key)
+        made.append(lambda: bpy.data.objects.remove(empty))
+        if face.whole is not None:
+            parts.put_parts(head, name, model, face.whole, skin)
     except Exception:
         for undo in reversed(made):
             undo()
         raise
-    head[identity.UUID] = key
-    empty = bpy.data.objects.new(f"{name} pose", None)
+    for object in (empty, head, *parts.parts_of(head).values()):
+        collection.objects.link(object)
+    return head
+
+
+def _new_empty(name: str, key: str) -> bpy.types.Object:
+    empty = bpy.data.objects.new(name, None)
     empty[identity.UUID] = key
     empty.empty_display_type = "ARROWS"
     empty.empty_display_size = EMPTY_SIZE
     empty.rotation_mode = "QUATERNION"
-    head.parent = empty
-    collection.objects.link(empty)
-    collection.objects.link(head)
-    return head
+    return empty
 
 
 def update_head(
     head: bpy.types.Object, name: str, model: StaticModel, face: Appearance
 ) -> bpy.types.Object:
-    """Give a head another shape, expression and texture; what the user did to it stays."""
+    """Give a head another shape, expression and texture; what the user did to it stays.
+
+    It keeps its kind of keys. Parts that it lacks are made, if it has named keys.
+    """
     material.put_texture(head, name, face.texture_png)
-    head_mesh.reshape(head, model, face.neutral, face.expression)
+    head_mesh.reshape(head, model, face)
     regions.set_regions(head, model)
-    assert isinstance(head.data, bpy.types.Mesh)
-    material.darken_mouth(head.data, model)
+    mesh = mesh_of(head)
+    material.darken_mouth(mesh, model)
+    if face.whole is not None and key_set(head) == NAMED and has_pose_empty(head):
+        skin = material.set_material(mesh, f"{name} skin", head[identity.UUID], None)
+        for part in parts.put_parts(head, name, model, face.whole, skin):
+            for collection in head.users_collection:
+                collection.objects.link(part)
     return head

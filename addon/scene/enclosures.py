@@ -46,11 +46,11 @@ class Enclosure:
 
 
 def enclosures(objects: Iterable[bpy.types.Object]) -> list[Enclosure]:
-    """Those of the objects that are meshes, but for heads, and visible in the open view layer."""
+    """Those of the objects that are meshes, of no head, and visible in the open view layer."""
     return [
         _enclosure(object)
         for object in objects
-        if object.type == "MESH" and not identity.is_head(object) and object.visible_get()
+        if object.type == "MESH" and identity.UUID not in object and object.visible_get()
     ]
 
 

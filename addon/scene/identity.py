@@ -22,7 +22,6 @@ SOURCE = PREFIX + "source"
 FACE_INDEX = PREFIX + "face_index"
 PARAMETERS = PREFIX + "parameters"
 ROI_BOX = PREFIX + "roi_box"
-EXPRESSION = PREFIX + "expression"
 YAW, PITCH, ROLL = PREFIX + "yaw", PREFIX + "pitch", PREFIX + "roll"
 POSE_QUATERNION = PREFIX + "pose_quaternion"
 POSE_SCALE = PREFIX + "pose_scale"
@@ -30,6 +29,13 @@ POSE_TRANSLATION = PREFIX + "pose_translation"
 IMAGE_SIZE = PREFIX + "image_size"
 KEY_UNITS = PREFIX + "key_units"
 TEXTURE_MODE = PREFIX + "texture_mode"
+# Name of a head's key set; heads from before there were two have none.
+KEYS = PREFIX + "keys"
+# The photo's expression in standard deviations of the model's ten keys, and in the named ones.
+EXPRESSION, AMOUNTS = PREFIX + "expression", PREFIX + "amounts"
+# What a data-block is of a head: of an object which part, of a picture or material which one. The
+# face, its skin and its texture have none.
+PART = PREFIX + "part"
 
 SAME_FACE_OVERLAP = 0.5
 
@@ -42,8 +48,10 @@ def new_uuid() -> str:
 
 
 def is_head(object: bpy.types.Object | None) -> bool:
-    """Whether the add-on made this mesh object."""
-    return object is not None and object.type == "MESH" and UUID in object
+    """Whether it is a mesh object that the add-on made, and not just a part beside a face."""
+    if object is None or object.type != "MESH":
+        return False
+    return UUID in object and PART not in object
 
 
 def is_ours(object: bpy.types.Object | None) -> bool:
@@ -67,9 +75,9 @@ def check_editable(head: bpy.types.Object, *others: Any) -> None:
         )
 
 
-def owned(candidates: Iterable[Any], identity: str) -> Any | None:
-    """The first of the data-blocks that belongs to the head `identity`."""
-    return next((block for block in candidates if block.get(UUID) == identity), None)
+def owned(candidates: Iterable[Any], identity: str, part: str | None = None) -> Any | None:
+    """The first of the data-blocks that belongs to the head `identity`, or to that part of it."""
+    return next((b for b in candidates if b.get(UUID) == identity and b.get(PART) == part), None)
 
 
 def of_session(candidates: Iterable[Any], uid: int) -> Any | None:
@@ -188,6 +196,7 @@ def write_properties(
         PARAMETERS: face.parameters.tolist(),
         ROI_BOX: list(face.roi_box),
         EXPRESSION: face.expression.tolist(),
+        AMOUNTS: face.amounts.tolist(),
         YAW: pose.yaw,
         PITCH: pose.pitch,
         ROLL: pose.roll,

@@ -1,7 +1,8 @@
-"""Skin: a Principled material with the texture packed into the .blend file."""
+"""Principled materials with the texture packed into the .blend file: of the skin and of parts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from ..exchange.contract import StaticModel
 from ..problems import Problem
 from .compat import node_tree
-from .identity import UUID, owned
+from .identity import PART, UUID, owned
+
+# Inputs of the Principled shader, but for its colour.
+Finish = Mapping[str, float]
 
 # Skin is neither matt nor shiny; measured faces lie around here.
-ROUGHNESS = 0.55
+SKIN = {"Roughness": 0.55}
 TEXTURE_NODE = "SynergyFace Texture"
 # Linear RGB of the dark between open lips, and the identity of the one material that has it.
 MOUTH_COLOR = (0.022, 0.006, 0.005)
@@ -34,8 +38,21 @@ def put_texture(head: bpy.types.Object, name: str, png: NDArray[np.uint8]) -> No
     set_material(head.data, f"{name} skin", head[UUID], image)
 
 
-def set_texture(name: str, identity: str, png: NDArray[np.uint8]) -> bpy.types.Image | None:
+def set_texture(
+    name: str, identity: str, png: NDArray[np.uint8], part: str | None = None
+) -> bpy.types.Image | None:
     """Image of a head, made or refreshed in its data-block; None if there is no texture.
+
+    Parameters
+    ----------
+    name
+        Of a new data-block.
+    identity
+        Of the head.
+    png
+        (N,) bytes of a PNG file.
+    part
+        What it is of, if not of the skin.
 
     Raises
     ------
@@ -44,7 +61,7 @@ def set_texture(name: str, identity: str, png: NDArray[np.uint8]) -> bpy.types.I
     """
     if not png.size:
         return None
-    image: Any = owned(bpy.data.images, identity)
+    image: Any = owned(bpy.data.images, identity, part)
     made = image is None
     if image is None:
         image = bpy.data.images.new(name, 1, 1)
@@ -63,13 +80,15 @@ def set_texture(name: str, identity: str, png: NDArray[np.uint8]) -> bpy.types.I
         )
     image.colorspace_settings.name = "sRGB"
     image[UUID] = identity
+    if part is not None:
+        image[PART] = part
     return image
 
 
 def set_material(
     mesh: bpy.types.Mesh, name: str, identity: str, image: bpy.types.Image | None
 ) -> bpy.types.Material:
-    """Material of a head with its texture: made if the mesh has none of ours, else kept.
+    """Skin of a head with its texture: made if the mesh has none of ours, else kept.
 
     Other materials on the mesh, and what the user did to ours, stay as they are.
     """
@@ -82,7 +101,19 @@ def set_material(
             mesh.materials[0] = material
         else:
             mesh.materials.append(material)
-        _add_nodes(material)
+        _add_nodes(material, SKIN)
+    if image is not None:
+        _show(node_tree(material), image)
+    return material
+
+
+def new_part_material(
+    name: str, identity: str, part: str, image: bpy.types.Image | None, finish: Finish
+) -> bpy.types.Material:
+    """Material of a part of a head, with its picture."""
+    material: Any = bpy.data.materials.new(name)
+    material[UUID], material[PART] = identity, part
+    _add_nodes(material, finish)
     if image is not None:
         _show(node_tree(material), image)
     return material
@@ -96,12 +127,12 @@ def darken_mouth(mesh: bpy.types.Mesh, model: StaticModel) -> None:
     Parameters
     ----------
     mesh
-        A head's, with the model's triangles and then those of its mouth.
+        A head's, with the model's triangles and then those of its mouth, if it has them.
     """
     indices = np.empty(len(mesh.polygons), np.int32)
     mesh.polygons.foreach_get("material_index", indices)
     mouth = indices[len(model.triangles) :]
-    if mouth.any():
+    if not mouth.size or mouth.any():
         return
     material = owned(bpy.data.materials, MOUTH) or _mouth_material()
     if material not in list(mesh.materials):
@@ -116,10 +147,9 @@ def _mouth_material() -> bpy.types.Material:
     material.diffuse_color = (*MOUTH_COLOR, 1)
     tree = node_tree(material)
     tree.nodes.clear()
-    shader = _add_shader(tree)
-    shader.inputs["Base Color"].default_value = (*MOUTH_COLOR, 1)
     # What would be a hollow mirrors nothing.
-    shader.inputs["Specular IOR Level"].default_value = 0
+    shader = _add_shader(tree, SKIN | {"Specular IOR Level": 0.0})
+    shader.inputs["Base Color"].default_value = (*MOUTH_COLOR, 1)
     return material
 
 
@@ -135,21 +165,22 @@ def _show(tree: bpy.types.NodeTree, image: bpy.types.Image) -> None:
         node.image = image
 
 
-def _add_nodes(material: bpy.types.Material) -> None:
+def _add_nodes(material: bpy.types.Material, finish: Finish) -> None:
     tree = node_tree(material)
     tree.nodes.clear()
-    _add_shader(tree)
+    _add_shader(tree, finish)
     # The texture is linked once it has an image: Blender shows one that has none in magenta.
     texture: Any = tree.nodes.new("ShaderNodeTexImage")
     texture.name = texture.label = TEXTURE_NODE
     texture.location = (-650, 0)
 
 
-def _add_shader(tree: bpy.types.NodeTree) -> Any:
-    """A rough Principled shader, linked to an output."""
+def _add_shader(tree: bpy.types.NodeTree, finish: Finish) -> Any:
+    """A Principled shader, linked to an output."""
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     shader: Any = tree.nodes.new("ShaderNodeBsdfPrincipled")
-    shader.inputs["Roughness"].default_value = ROUGHNESS
+    for name, value in finish.items():
+        shader.inputs[name].default_value = value
     shader.location = (-300, 0)
     tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
     return shader

@@ -11,18 +11,16 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exchange.contract import N_EXPRESSIONS
 from ..files import written_together
 from ..problems import Problem
 from . import compat
-from .head import expression_key, expression_key_name, key_units
+from .key_sets import expression_keys, key_set, key_units
 from .pose import pose_empty
 
-COLUMNS = (
+POSE_COLUMNS = (
     "frame", "seconds",
     "location_x", "location_y", "location_z",
     "rotation_w", "rotation_x", "rotation_y", "rotation_z",
-    *(expression_key_name(index) for index in range(N_EXPRESSIONS)),
 )  # fmt: skip
 
 
@@ -40,14 +38,17 @@ class MotionTable:
         (N, 3) of the pose Empty, in its parent's space.
     quaternions
         (N, 4) w, x, y, z of the pose Empty.
+    names
+        (K,) of the head's expression keys.
     expression
-        (N, 10) standard deviations.
+        (N, K) standard deviations, or amounts from 0 to 1 of named keys.
     """
 
     frames: NDArray[np.int64]
     seconds: NDArray[np.float64]
     locations: NDArray[np.float64]
     quaternions: NDArray[np.float64]
+    names: tuple[str, ...]
     expression: NDArray[np.float64]
 
 
@@ -62,7 +63,7 @@ def motion_table(head: bpy.types.Object, scene: bpy.types.Scene) -> MotionTable:
     """
     empty: Any = pose_empty(head)
     mesh: Any = head.data
-    keys = [expression_key(head, index) for index in range(N_EXPRESSIONS)]
+    keys = expression_keys(head)
     pose, shapes = _curves(empty), _curves(mesh.shape_keys)
     if not pose and not shapes:
         raise Problem(
@@ -82,6 +83,7 @@ def motion_table(head: bpy.types.Object, scene: bpy.types.Scene) -> MotionTable:
         (frames - frames[:1]) * scene.render.fps_base / scene.render.fps,
         _columns(pose, "location", empty.location, frames),
         _columns(pose, "rotation_quaternion", empty.rotation_quaternion, frames),
+        key_set(head).names,
         np.stack(values, axis=1) * key_units(head),
     )
 
@@ -105,7 +107,7 @@ def write_motion(table: MotionTable, path: Path) -> None:
     rows = np.column_stack([table.frames, *numbers])
     formats = ["%d", *["%.9g"] * (rows.shape[1] - 1)]
     with written_together(path.parent) as folder:
-        header = ",".join(COLUMNS)
+        header = ",".join((*POSE_COLUMNS, *table.names))
         np.savetxt(folder / path.name, rows, formats, ",", header=header, comments="")
 
 

@@ -11,15 +11,17 @@ import numpy as np
 from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
-from ..exchange.contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack
+from ..exchange.contract import N_EXPRESSIONS, StaticModel, VideoResult, VideoTrack, WholeHead
 from ..motion.keyframes import SAME_FRAME, keyframes
 from ..motion.recording import Style, record
 from ..problems import NotNow
 from . import identity, material, modifiers
 from .animation import Take, animate, base_matrix, check_animatable, head_of_take
+from .appearance import key_set_of
 from .build import new_head, update_head
 from .camera import match_camera
 from .clip import Clip, frame_rate, rate_for, set_frame_rate
+from .key_sets import key_set
 from .places import free_place
 from .pose import pose_empty
 
@@ -54,11 +56,20 @@ class Staging:
 
 @dataclass(frozen=True)
 class Bust:
-    """What a new head is made of; see `build.Appearance`."""
+    """What a new head is made of; see `appearance.Appearance`."""
 
     neutral: NDArray[np.float32]
     expression: NDArray[np.float32]
     texture_png: NDArray[np.uint8]
+    whole: WholeHead | None
+    amounts: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, track: VideoTrack) -> Bust:
+        """Of a face in a clip, without expression."""
+        amounts = np.zeros(track.amounts.shape[1], np.float32)
+        expression = np.zeros(N_EXPRESSIONS, np.float32)
+        return cls(track.neutral, expression, track.texture_png, track.whole, amounts)
 
 
 def perform(
@@ -109,7 +120,14 @@ def perform(
     if staging.use_scene_rate:
         rate = rate_for(scene, result.frame_rate, result.times)
     # Raises what it has to before anything is changed.
-    moves = [keyframes(recording, style, rate) for recording in recordings]
+    names = [
+        (key_set(head) if head else key_set_of(Bust.of(track))).names
+        for head, track in zip(known, tracks, strict=True)
+    ]
+    moves = [
+        keyframes(recording, style, rate, wanted)
+        for recording, wanted in zip(recordings, names, strict=True)
+    ]
     offsets = np.array([keys.first - moves[0].first for keys in moves])
     place = free_place(scene, offsets, in_sight=staging.in_sight)
     heads = _cast(collection, clip, model, tracks, known, place, staging)
@@ -150,7 +168,7 @@ def _cast(
     heads = []
     for number, (track, head) in enumerate(zip(tracks, known, strict=True)):
         name = _name(clip, tracks, number)
-        bust = Bust(track.neutral, np.zeros(N_EXPRESSIONS, np.float32), track.texture_png)
+        bust = Bust.of(track)
         if head is None:
             head = new_head(collection, name, model, bust)
             modifiers.subdivide(head, staging.subdivision)

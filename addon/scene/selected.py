@@ -13,8 +13,9 @@ from . import identity
 def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
     """Heads that are selected; if none is, the active one.
 
-    A head counts as selected if its Empty is, or one of its landmarks. The last one is the head
-    that panels show and that is meant where only one can be: the active one, if it is selected.
+    A head counts as selected if its Empty is, or one of its parts or landmarks. The last one is
+    the head that panels show and that is meant where only one can be: the active one, if it is
+    selected.
     """
     layer = context.view_layer
     if layer is None:
@@ -51,7 +52,8 @@ def heads_among(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     # By number: one that is linked may have the name of another.
     heads: dict[int, bpy.types.Object] = {}
     for object in objects:
-        for candidate in (object, *object.children, object.parent):
+        beside = object.parent.children if identity.PART in object and object.parent else ()
+        for candidate in (object, *object.children, object.parent, *beside):
             if candidate is not None and identity.is_head(candidate) and _own(object, candidate):
                 heads.pop(candidate.session_uid, None)
                 heads[candidate.session_uid] = candidate

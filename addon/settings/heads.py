@@ -44,6 +44,14 @@ TEXTURE_MODES = (
         "An average face in the light and skin tone of the photo",
     ),
 )
+PARTS = (
+    ("head", "Whole Head", "Face, skull, eyes, teeth and tongue"),
+    ("face", "Face", "The face alone, open at the back"),
+)
+KEYS = (
+    ("named", "Named", "The 52 expressions of ARKit, such as jawOpen, from 0 to 1"),
+    ("bfm", "BFM", "The ten of the Basel Face Model, for the face alone"),
+)
 MAX_SUBDIVISION = 3
 
 
@@ -69,6 +77,12 @@ class SYNERGYFACE_PG_settings(bpy.types.PropertyGroup):
         description="Subdivision levels of new heads in renders",
         min=0,
         max=MAX_SUBDIVISION,
+    )
+    parts: bpy.props.EnumProperty(
+        name="Parts", description="What new heads have beside the face", items=PARTS
+    )
+    keys: bpy.props.EnumProperty(
+        name="Keys", description="The expression keys of new heads", items=KEYS
     )
     animation: bpy.props.PointerProperty(type=animation_settings.SYNERGYFACE_PG_animation)
     batch: bpy.props.PointerProperty(type=batch_settings.SYNERGYFACE_PG_batch)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from .contract.texture import DEFAULT_TEXTURE_MODE, TextureMode
 
 Which = Literal["all", "largest"]
+Parts = Literal["head", "face"]
+Keys = Literal["named", "bfm"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class ClipOrder:
         Side of the textures in pixels, None makes none; and how they are made.
     frame_rate
         Pictures a second of an image sequence; None for films.
+    parts
+        A whole head, or the face alone.
+    keys
+        The 52 with names, or the face model's own ten; with these the face stays alone.
     """
 
     start: float = 0.0
@@ -32,6 +38,8 @@ class ClipOrder:
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
     frame_rate: float | None = None
+    parts: Parts = "head"
+    keys: Keys = "named"
 
     @property
     def query(self) -> dict[str, Any]:
@@ -46,6 +54,8 @@ class PhotoOrder:
     which: Which = "largest"
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
+    parts: Parts = "head"
+    keys: Keys = "named"
 
     @property
     def query(self) -> dict[str, Any]:

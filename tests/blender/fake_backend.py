@@ -21,7 +21,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import fake_head
 import numpy as np
 
 COLUMNS, ROWS = 24, 17
@@ -73,7 +75,9 @@ def dome() -> Any:
             "face": weights(v > 0.2),
             "ears": weights(np.abs(u - 0.5) > 0.4),
             "neck": weights(np.clip(1 - 2.5 * v, 0, 1)),
+            "eye_patches": weights(fake_head.eye_patches(mean)),
         },
+        parts=fake_head.static_parts(contract),
     )
 
 
@@ -96,9 +100,19 @@ def png(size: int, rgb: tuple[int, int, int]) -> np.ndarray:
     return np.frombuffer(b"\x89PNG\r\n\x1a\n" + body, np.uint8)
 
 
-def face(left: float, *, width: float = 1.0, expression: float = 0.0) -> Any:
-    """A face whose box begins at `left` pixels."""
+def face(
+    left: float,
+    *,
+    width: float = 1.0,
+    expression: float = 0.0,
+    parts: bool = False,
+    amounts: dict[str, float] | None = None,
+) -> Any:
+    """A face whose box begins at `left` pixels; with named keys and parts, if asked for."""
     parameters = np.arange(62, dtype=np.float32)
+    whole = None
+    if parts or amounts is not None:
+        whole = whole_head(width, parts=parts)
     return contract.FaceResult(
         neutral=dome().mean * np.array([width, 1, 1], np.float32),
         expression=np.full(10, expression, np.float32),
@@ -115,15 +129,36 @@ def face(left: float, *, width: float = 1.0, expression: float = 0.0) -> Any:
             translation=(left + 100, 200.0, 0.0),
             quaternion=(0.9848077530, 0.0, 0.0, 0.1736481777),
         ),
+        whole=whole,
+        amounts=amounts_of(whole, amounts or {}),
     )
 
 
+def whole_head(width: float = 1.0, *, parts: bool = True) -> Any:
+    """Named keys, and parts, of a dome of that width."""
+    neutral = dome().mean * np.array([width, 1, 1])
+    return fake_head.whole_head(contract, neutral, png(16, (90, 60, 40)), parts=parts, wide=width)
+
+
+def amounts_of(whole: Any, amounts: dict[str, float]) -> np.ndarray:
+    """(K,) in the order of the head's keys."""
+    names = () if whole is None else whole.keys.names
+    assert set(amounts) <= set(names)
+    return np.array([amounts.get(name, 0.0) for name in names], np.float32)
+
+
 def film_track(
-    times: np.ndarray, number: int = 0, *, gaps: slice = slice(0), peak: float = 2.0
+    times: np.ndarray,
+    number: int = 0,
+    *,
+    gaps: slice = slice(0),
+    peak: float = 2.0,
+    whole: Any = None,
 ) -> Any:
     """A face that turns from side to side once a second and wanders to the right.
 
-    Its yaw is 30 degrees times sin(2 pi t), its first expression `peak` times the same.
+    Its yaw is 30 degrees times sin(2 pi t), its first expression `peak` times the same. With a
+    whole head, its jaw opens by sin(2 pi t) squared.
     """
     n, wave = len(times), np.sin(2 * np.pi * times)
     half = np.radians(30) * wave / 2
@@ -136,6 +171,8 @@ def film_track(
         "translation": np.stack([200 + 16 * times + 100 * number, zeros + 200, zeros], 1),
         "expression": np.outer(wave, [peak, *np.zeros(9)]),
     }
+    if whole is not None:
+        rows["amounts"] = np.outer(wave**2, amounts_of(whole, {"jawOpen": 1.0}))
     rows = {name: array.astype(np.float32) for name, array in rows.items()}
     for array in rows.values():
         array[gaps] = np.nan
@@ -143,7 +180,9 @@ def film_track(
     confidence[gaps] = 0
     neutral = dome().mean
     texture = png(64, (120, 150, 200))
-    return contract.VideoTrack(number, neutral, confidence=confidence, texture_png=texture, **rows)
+    return contract.VideoTrack(
+        number, neutral, confidence=confidence, texture_png=texture, whole=whole, **rows
+    )
 
 
 def film(times: np.ndarray, rate: float, *tracks: Any) -> Any:
@@ -158,6 +197,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fault = "none"
     polls = 0
+    # What the last job was asked for.
+    named = parts = False
     # Of the session that has been opened on this connection.
     expected = "nothing yet"
 
@@ -170,11 +211,15 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/v1/model":
             self.answer(contract.encode_model(dome()))
         elif self.path.endswith("/v/result"):
-            self.answer(contract.encode_video(film(np.arange(50) / 25, 25.0)))
+            times = np.arange(50) / 25
+            whole = whole_head(parts=Handler.parts) if Handler.named else None
+            self.answer(contract.encode_video(film(times, 25.0, film_track(times, whole=whole))))
         elif self.path.endswith("/result"):
             if self.fault == "dies-later":
                 Path("worked").touch()
-            self.answer(contract.encode_faces(contract.FacesResult((face(100),), IMAGE_SIZE)))
+            amounts = {"jawOpen": 0.25} if Handler.named else None
+            found = face(100, parts=Handler.parts, amounts=amounts)
+            self.answer(contract.encode_faces(contract.FacesResult((found,), IMAGE_SIZE)))
         else:
             self.job()
 
@@ -183,6 +228,9 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         if self.fault == "dies-later" and Path("worked").exists():
             os._exit(3)
+        query = parse_qs(urlsplit(self.path).query)
+        Handler.named = query.get("keys") == ["named"]
+        Handler.parts = Handler.named and query.get("parts") == ["head"]
         self.answer({"job": "v" if self.path.startswith("/v1/videos") else "j"}, 202)
 
     def do_DELETE(self) -> None:
