@@ -48,4 +48,4 @@ def _added(known: Observation, other: Observation) -> Observation:
         plain=mix(known.evidence.plain, other.evidence.plain, coarse),
     )
     log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
-    return Observation(known.picture, sampled, confidence, evidence, log_photo)
+    return Observation(known.picture, sampled, confidence, evidence, log_photo, known.light)
