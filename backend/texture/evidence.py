@@ -76,7 +76,7 @@ def weigh(difference: Float, visible: Float, regions: Regions) -> Evidence:
     # Towards an outline even the core may show what is behind it, and no skin is green or blue.
     possible = np.maximum(regions.features, skin.possible_hue(difference, light))
     middle = regions.face_core * visible**2
-    trusted = mostly(1 - possible, middle)
+    trusted = mostly(1 - possible, middle * (1 - regions.features))
     if trusted:
         possible = np.ones_like(possible)
     plain = visible * likelihood

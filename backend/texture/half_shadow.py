@@ -13,6 +13,7 @@ from backend.texture.filters import smoothstep
 from backend.texture.regions import Regions
 
 Float = NDArray[np.float32]
+Floating = NDArray[np.floating]
 
 # Logarithm by which the sides of a face differ in the light of one lamp in front.
 ONE_LAMP = np.float32(0.3)
@@ -60,7 +61,7 @@ def shade_of(difference: Float, visible: Float, regions: Regions) -> Float:
     return np.asarray((share * side * inside)[..., None] * shade, np.float32)
 
 
-def _step(brightness: Float, weights: Float, across: Float) -> float:
+def _step(brightness: Float, weights: Float, across: Floating) -> float:
     """By how much brightness falls at the middle of a face, besides a slope across it."""
     where = weights > 0
     x = np.broadcast_to(across, brightness.shape)[where]

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+# What NumPy makes of products with its own random numbers.
+Floating = NDArray[np.floating]
 Random = np.random.Generator
 
 # Knots of the noise whose hills are shapes and stains, and of noise as broad as light is.
@@ -99,7 +101,8 @@ def lenses(places: Places, random: Random) -> Float:
               + np.abs((y - centre[1]) / half[1]) ** squareness < 1] = 1  # fmt: skip
     bridge = np.array([0, lift - 0.2 * half[1]])
     ends = [places.eye(0) + bridge, places.eye(1) + bridge]
-    _line(shape, ends, random.uniform(0.01, 0.06) * width)
+    if random.random() < 0.75:
+        _line(shape, ends, random.uniform(0.01, 0.06) * width)
     if random.random() < 0.5:
         for side in (0, 1):
             away = places.eye(side) + np.array([(2 * side - 1) * width, lift])
@@ -160,22 +163,22 @@ def noise(size: int, random: Random, knots: Sequence[int] = KNOTS) -> Float:
     return np.asarray(cv2.resize(values, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _filled(places: Places, corners: list[Float], random: Random, jitter: float) -> Float:
+def _filled(places: Places, corners: Sequence[Floating], random: Random, jitter: float) -> Float:
     shape = np.zeros((places.size, places.size), np.float32)
     moved = np.array(corners) + random.normal(0, 1, (len(corners), 2)) * jitter
     cv2.fillPoly(shape, [np.round(moved).astype(np.int32)], 1)
     return shape
 
 
-def _line(shape: Float, ends: list[Float], thickness: float) -> None:
+def _line(shape: Float, ends: Sequence[Floating], thickness: float) -> None:
     cv2.line(shape, _point(ends[0]), _point(ends[1]), 1, max(1, round(thickness)))
 
 
-def _point(place: Float) -> tuple[int, int]:
+def _point(place: Floating) -> tuple[int, int]:
     return round(float(place[0])), round(float(place[1]))
 
 
 SHAPES: tuple[Callable[[Places, Random], Float], ...] = (
     *(mask, edge, lenses, stick, fingers, piece, blobs),
 )
-SHARES = (0.2, 0.24, 0.14, 0.16, 0.12, 0.07, 0.07)
+SHARES = (0.18, 0.2, 0.2, 0.2, 0.1, 0.06, 0.06)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.occlusion.drawing import BROAD, Float, Places, Random, noise, random_cover
+from training.occlusion.drawing import BROAD, Float, Floating, Places, Random, noise, random_cover
 
 # Shares of the faces: with a cover, with a second one, in light of a colour, in black and white,
 # half in shadow, with a shine, from a small picture, badly fitted.
@@ -62,13 +62,14 @@ def sample(faces: Faces, row: int, places: Places, random: Random) -> tuple[Floa
     return _photographed(face, random), seen, covered
 
 
-def _stuff(faces: Faces, face: Float, random: Random) -> tuple[Float, float]:
+def _stuff(faces: Faces, face: Floating, random: Random) -> tuple[Float, float]:
     """(S, S, 3) what covers a face, and how opaque it is."""
     size = len(face)
     kind = random.random()
     if kind < 0.25:
         other = faces.textures[random.integers(len(faces))].astype(np.float32) / 255
-        other = np.roll(np.rot90(other, random.integers(4)), random.integers(0, size, 2), (0, 1))
+        turned = np.rot90(other, int(random.integers(4)))
+        other = np.roll(turned, random.integers(0, size, 2), (0, 1))
         zoom = random.uniform(1, 3)
         part = other[: int(size / zoom), : int(size / zoom)]
         return np.asarray(cv2.resize(part, (size, size)), np.float32), 1.0
@@ -125,7 +126,7 @@ def _shifted(face: Float, seen: Float, random: Random) -> tuple[Float, Float]:
     return moved[0], moved[1]
 
 
-def _photographed(face: Float, random: Random) -> Float:
+def _photographed(face: Floating, random: Random) -> Float:
     """A face in some light, by some camera."""
     size = len(face)
     light = np.exp(random.normal(0, 0.3)) * np.exp(random.normal(0, 0.08, 3))

@@ -90,6 +90,8 @@ class FaceResult:
         x0, y0, x1, y1 of the square crop in image pixels, to which `parameters` refer.
     pose
         Pose in the photo.
+    remark
+        What a person should know of the texture; empty if there is nothing.
     """
 
     neutral: NDArray[np.float32]
@@ -100,6 +102,7 @@ class FaceResult:
     texture_png: NDArray[np.uint8]
     roi_box: tuple[float, float, float, float]
     pose: FacePose
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,8 @@ def encode_faces(result: FacesResult) -> bytes:
         "protocol": PROTOCOL,
         "image_size": list(result.image_size),
         "faces": [
-            {"roi_box": list(face.roi_box), "pose": asdict(face.pose)} for face in result.faces
+            {"roi_box": list(face.roi_box), "pose": asdict(face.pose), "remark": face.remark}
+            for face in result.faces
         ],
     }
     # Field by field, PNGs last: every float then lies at a multiple of its size.
@@ -207,6 +211,7 @@ def decode_faces(body: bytes) -> FacesResult:
                 },
                 roi_box=floats(entry["roi_box"], 4),
                 pose=_pose(entry["pose"]),
+                remark=str(entry.get("remark", "")),
             )
             for index, entry in enumerate(entries(envelope, "faces"))
         )

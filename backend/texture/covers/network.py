@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -100,11 +101,11 @@ def export_covers(widths: tuple[int, ...]) -> bytes:
     return export_graph(CoverNetwork(picture[0], widths).eval(), inputs, (OUTPUT,))
 
 
-def save_covers(network: CoverNetwork, widths: tuple[int, ...], path: Path) -> None:
-    """Write a network's weights, in half precision, with its architecture."""
+def save_covers(state: Mapping[str, Tensor], widths: tuple[int, ...], path: Path) -> None:
+    """Write the state of a network, in half precision, with its architecture."""
     tensors = {
         name: tensor.detach().half().contiguous()
-        for name, tensor in network.state_dict().items()
+        for name, tensor in state.items()
         if tensor.is_floating_point()
     }
     save_file(tensors, path, {ARCHITECTURE_KEY: json.dumps({"widths": widths})})
