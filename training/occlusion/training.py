@@ -87,7 +87,7 @@ def train(
         optimiser.step()
         schedule.step()
         averaged.update_parameters(network)
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     with atomic_path(target) as temporary:
         save_covers(averaged.module.state_dict(), WIDTHS, temporary)
     return losses
