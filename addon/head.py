@@ -20,8 +20,8 @@ from .problems import Problem
 from .scene import head as head_mesh
 from .scene import identity, material
 from .scene.animation import recorded_action, rescale_actions
+from .scene.context_parts import scene_of
 from .scene.motion_table import is_animated
-from .scene.opened import scene_of
 from .scene.photo import Photo, photo_of_source
 from .scene.pose import pose_empty
 from .scene.selected import chosen_heads, heads_among

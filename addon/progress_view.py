@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from .runtime import Job, runtime
-from .tasks import Progress
+from .tasks import TaskProgress
 from .wrapping import ICON_PIXELS, measure_in, room_in, shortened
 
 WAITING = "Waiting"
@@ -34,7 +34,7 @@ def draw_progress(layout: Any, context: bpy.types.Context, *jobs: Job) -> bool:
     return True
 
 
-def bar_text(progress: Progress, context: bpy.types.Context) -> str:
+def bar_text(progress: TaskProgress, context: bpy.types.Context) -> str:
     """What the bar says: the percentage always, of the rest what fits."""
     percentage = f"{progress.fraction:.0%}"
     stage = progress.stage or WAITING

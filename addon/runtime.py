@@ -9,7 +9,7 @@ import bpy
 
 from .connection.connection import Connection
 from .diagnostics import Diagnostics
-from .scene.opened import window_manager_of
+from .scene.context_parts import window_manager_of
 from .tasks import Task
 
 JOIN_SECONDS = 2.0

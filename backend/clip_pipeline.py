@@ -24,8 +24,7 @@ from backend.tracking.best_views import View
 from backend.tracking.following import follow
 from backend.tracking.history import History
 from backend.tracking.identity import common_shape, most_visible, people
-from backend.tracking.partial import PartialTracking
-from backend.tracking.partial import Progress as Found
+from backend.tracking.partial import PartialTracking, TrackedPart
 from backend.tracking.refit import refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range
@@ -191,7 +190,7 @@ def _tracked(
 
 
 def _persons(
-    found: Found, reconstructor: FaceReconstructor, report: Callable[[], None]
+    found: TrackedPart, reconstructor: FaceReconstructor, report: Callable[[], None]
 ) -> list[History]:
     """Sightings of each person."""
     persons = people(found.history, found.times, reconstructor.model, found.views, report)

@@ -40,8 +40,8 @@ Image = NDArray[np.uint8]
 
 # Share of the work on a first texture that is making its chart and loading the network.
 PREPARED = 0.4
-# Sides of a picture than which no head in it is larger.
-GIANT = 16
+# A head is no larger than so many sides of its picture.
+MAX_HEAD_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -342,10 +342,12 @@ class FaceReconstructor:
 
 
 def _in_picture(vertices_image: Float, image: Image) -> bool:
-    """Whether a head is at least a pixel large, no giant, and partly inside of the picture."""
+    """Whether a head is at least a pixel large, not too large, and partly inside of the picture."""
     if not np.isfinite(vertices_image).all():
         return False
     low, high = vertices_image[:, :2].min(axis=0), vertices_image[:, :2].max(axis=0)
     size = np.array(image.shape[1::-1])
     extent = float((high - low).max())
-    return bool(1 <= extent <= GIANT * size.max() and (low < size).all() and (high > 0).all())
+    return bool(
+        1 <= extent <= MAX_HEAD_SIZE * size.max() and (low < size).all() and (high > 0).all()
+    )

@@ -149,7 +149,7 @@ def generator_input(
     architecture: Architecture,
     photo: Tensor,
     filled: Tensor,
-    believed: Tensor,
+    confidence: Tensor,
     template: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """What `Generator.forward` takes.
@@ -160,7 +160,7 @@ def generator_input(
         (N, 3, S, S) crop of the face; all pictures are in [-1, 1].
     filled
         (N, 3, S, S) texture of what the photo shows, over a guess at the rest.
-    believed
+    confidence
         (N, 1, S, S) in [0, 1], where the photo shows it.
     template
         (3, S, S) texture of the mean face.
@@ -174,7 +174,7 @@ def generator_input(
         channels = [photo]
     else:
         # Without the template nothing that was made from it may come in either.
-        channels = [filled if architecture.template else filled * believed, 2 * believed - 1]
+        channels = [filled if architecture.template else filled * confidence, 2 * confidence - 1]
     if architecture.template:
         channels.append(template.expand_as(filled))
     return torch.cat(channels, dim=1), base

@@ -13,7 +13,7 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene.result_table import FAILED, LEFT_OUT, Row, read_table, write_table
 from ..tasks import CancelledError, Reporter, Task
-from .items import Item
+from .items import FileJob
 from .results import Result
 
 log = logging.getLogger(__package__)
@@ -37,7 +37,7 @@ class Batch:
     def __init__(
         self,
         context: bpy.types.Context,
-        items: Sequence[Item],
+        items: Sequence[FileJob],
         result: Result,
         left_out: Sequence[Row] = (),
     ) -> None:

@@ -19,7 +19,7 @@ from .health import check_health
 from .lock import only_one
 from .ownership import MARK, TEXT, claim, is_ours, remove
 from .packages import (
-    Progress,
+    Report,
     download_packages,
     explained,
     forget_downloads,
@@ -44,7 +44,7 @@ PACKAGES, DATA = 0.8, 0.9
 log = logging.getLogger(__package__)
 
 
-def install(plan: Plan, report: Progress) -> dict[str, Any]:
+def install(plan: Plan, report: Report) -> dict[str, Any]:
     """Install the backend, and make it the one in use.
 
     Parameters
@@ -84,7 +84,7 @@ def install(plan: Plan, report: Progress) -> dict[str, Any]:
     return health
 
 
-def gather(plan: Plan, folder: Path, report: Progress) -> None:
+def gather(plan: Plan, folder: Path, report: Report) -> None:
     """Fetch the wheels of a plan into a folder, to install from on a computer without network.
 
     Raises
@@ -123,7 +123,7 @@ def _choose_places(plan: Plan) -> tuple[Path | None, Path]:
     return (complete or [None])[0], (free or places)[0]
 
 
-def _check_again(plan: Plan, environment: Path, report: Progress) -> dict[str, Any] | None:
+def _check_again(plan: Plan, environment: Path, report: Report) -> dict[str, Any] | None:
     """Health of an environment that was complete once; None if it has suffered since."""
     try:
         _fetch_data(plan, environment, report)
@@ -133,7 +133,7 @@ def _check_again(plan: Plan, environment: Path, report: Progress) -> dict[str, A
         return None
 
 
-def _fetch_data(plan: Plan, environment: Path, report: Progress) -> None:
+def _fetch_data(plan: Plan, environment: Path, report: Report) -> None:
     source = ("--from-wheels", str(plan.wheels)) if plan.wheels else ()
     _backend(
         plan,
@@ -143,7 +143,7 @@ def _fetch_data(plan: Plan, environment: Path, report: Progress) -> None:
     )
 
 
-def _check(plan: Plan, environment: Path, report: Progress) -> dict[str, Any]:
+def _check(plan: Plan, environment: Path, report: Report) -> dict[str, Any]:
     python, variables = python_of(environment), {DATA_VARIABLE: str(plan.data)}
     try:
         return check_health(python, variables, lambda step: report(DATA, step))

@@ -23,8 +23,8 @@ from ..runtime import runtime
 from ..scene import identity
 from ..scene.animation import animate_again, check_animatable, present_action, style_of
 from ..scene.clip import Clip, clip_of_data_block, clip_of_file, frame_rate
-from ..scene.opened import scene_of
-from ..scene.performance import perform
+from ..scene.clip_animation import perform
+from ..scene.context_parts import scene_of
 from ..scene.selected import chosen_heads
 from ..settings.animation import (
     OPTIONS,

@@ -13,7 +13,7 @@ import bpy
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import Runtime, runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from ..tasks import Reporter
 from .base import Outcome, ReportingOperator, TaskOperator
 

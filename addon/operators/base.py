@@ -15,8 +15,8 @@ import bpy
 from ..connection.client import BackendError
 from ..problems import NotNow, Problem
 from ..runtime import Job, runtime
-from ..scene.opened import window_manager_of
-from ..tasks import CancelledError, Progress, Reporter, Task
+from ..scene.context_parts import window_manager_of
+from ..tasks import CancelledError, Reporter, Task, TaskProgress
 
 TIMER_SECONDS = 0.1
 # Blender's own jobs, besides playing.
@@ -189,7 +189,7 @@ def given_or_kept(operator: Any, settings: Any, names: Iterable[str]) -> Any:
     )
 
 
-def words(progress: Progress) -> str:
+def words(progress: TaskProgress) -> str:
     """How far the work is, and everything that is known of what is being done."""
     where = ", ".join(filter(None, (progress.part, progress.subject)))
     stage = f"{where}: {progress.stage}" if where else progress.stage

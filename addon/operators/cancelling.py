@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from ..runtime import runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from .base import Outcome, ReportingOperator
 
 # The viewport and its sidebar.

@@ -12,7 +12,7 @@ import bpy
 from ..connection.search import find_command
 from ..preferences import backend_location
 from ..runtime import runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from .base import Outcome, ReportingOperator, WhenIdle
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import bpy
 
 from ..problems import Problem
+from ..scene.context_parts import scene_of
 from ..scene.export import export_head
 from ..scene.motion_table import is_animated, motion_table, write_motion
-from ..scene.opened import scene_of
 from ..scene.selected import chosen_head, chosen_heads
 from .base import Outcome, ReportingOperator
 from .choosing import remember_folder, remembered_folder

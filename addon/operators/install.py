@@ -19,7 +19,7 @@ from ..installer.plan import BFM_LICENCE, Options, Plan, make_plan
 from ..preferences import install_options
 from ..problems import Problem
 from ..runtime import runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from ..tasks import Reporter
 from ..wrapping import MARGIN_PIXELS, draw_text
 from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle

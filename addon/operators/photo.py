@@ -19,7 +19,7 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import put_faces
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from ..scene.photo import Photo, photo_of_file, photo_of_image
 from ..settings.heads import MAX_SUBDIVISION, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter

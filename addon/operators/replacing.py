@@ -18,7 +18,7 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import replace_faces
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from ..scene.photo import photo_of_file
 from ..settings.heads import TEXTURE_MODES
 from ..tasks import Reporter

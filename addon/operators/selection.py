@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import bpy
 
 from ..scene import identity
-from ..scene.opened import view_layer_of
+from ..scene.context_parts import view_layer_of
 from ..scene.selected import chosen_heads
 from .base import Outcome, ReportingOperator
 

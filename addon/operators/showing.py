@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 
 from ..scene import identity, viewport
+from ..scene.context_parts import view_layer_of
 from ..scene.enclosures import corners, enclosures
-from ..scene.opened import view_layer_of
 from ..scene.workplace import Workplace, workplace
 from .base import TaskOperator
 from .selection import present

@@ -18,7 +18,7 @@ from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from ..scene.photo import photo_of_source
 from ..settings.heads import TEXTURE_MODES, TEXTURE_SIZES
 from ..tasks import Reporter

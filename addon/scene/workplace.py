@@ -8,7 +8,7 @@ import bpy
 
 from ..problems import Problem
 from . import identity
-from .opened import scene_of
+from .context_parts import scene_of
 
 
 @dataclass(frozen=True)

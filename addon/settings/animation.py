@@ -10,7 +10,7 @@ import bpy
 
 from ..exchange.smoothing import Strengths
 from ..motion.recording import Style
-from ..scene.performance import Staging
+from ..scene.clip_animation import Staging
 
 DEFAULT = Style()
 FACES = (

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from backend.batch.items import Item, Outcome, Work
+from backend.batch.items import BatchFile, Outcome, Work
 from backend.errors import BadInputError
 
 # A lost worker's item is done again somewhere else, this often.
@@ -25,7 +25,7 @@ MAX_ADDRESS = 200
 
 
 def run_on_cluster(
-    items: Sequence[Item], work: Work, address: str, on_gpu: bool = False
+    items: Sequence[BatchFile], work: Work, address: str, on_gpu: bool = False
 ) -> Generator[Outcome]:
     """Do items on the cores of a cluster; yields outcomes as they come.
 
@@ -58,11 +58,11 @@ def run_on_cluster(
             yield _outcome(ray, reference, waiting.pop(reference))
 
 
-def _do(work: Work, item: Item) -> Outcome:
+def _do(work: Work, item: BatchFile) -> Outcome:
     return work(item)
 
 
-def _outcome(ray: Any, reference: Any, item: Item) -> Outcome:
+def _outcome(ray: Any, reference: Any, item: BatchFile) -> Outcome:
     try:
         return ray.get(reference)
     except ray.exceptions.RayError as error:

@@ -61,7 +61,7 @@ class BatchOptions:
 
 
 @dataclass(frozen=True)
-class Item:
+class BatchFile:
     """One file.
 
     Attributes
@@ -111,7 +111,7 @@ class Outcome:
         Whether it failed because of the item itself.
     """
 
-    item: Item
+    item: BatchFile
     state: Literal["done", "kept", "failed", "skipped"]
     faces: int = 0
     seconds: float = 0.0
@@ -119,10 +119,10 @@ class Outcome:
     bad_input: bool = False
 
 
-Work = Callable[[Item], Outcome]
+Work = Callable[[BatchFile], Outcome]
 
 
-def find_items(folder: Path, output: Path) -> list[Item]:
+def find_items(folder: Path, output: Path) -> list[BatchFile]:
     """List the photos and clips of a folder, by name; folders in it are not looked into.
 
     Each has a folder of its own in `output`: that of its earlier results, or a free one, called
@@ -148,7 +148,7 @@ def find_items(folder: Path, output: Path) -> list[Item]:
     home = _absolute(output)
     folders = result_folders(home, [Source.of(path) for path in sources], [TABLE])
     return [
-        Item(path, "photo" if kind_of(path.name) == "photo" else "clip", folder.home)
+        BatchFile(path, "photo" if kind_of(path.name) == "photo" else "clip", folder.home)
         for path, folder in zip(sources, folders, strict=True)
     ]
 
@@ -157,7 +157,7 @@ def find_others(folder: Path, output: Path) -> list[Outcome]:
     """Everything else in a folder that is no folder, and why it is not done."""
     reasons = ((path, _why_skipped(path)) for path in _entries(folder))
     return [
-        Outcome(Item(path, "other", _absolute(output)), "skipped", problem=reason)
+        Outcome(BatchFile(path, "other", _absolute(output)), "skipped", problem=reason)
         for path, reason in reasons
         if reason
     ]
@@ -175,7 +175,7 @@ def record_done(outcome: Outcome, options: BatchOptions) -> None:
     item.folder.seal(key=item.key(options), faces=outcome.faces, seconds=outcome.seconds)
 
 
-def earlier_outcome(item: Item, options: BatchOptions) -> Outcome | None:
+def earlier_outcome(item: BatchFile, options: BatchOptions) -> Outcome | None:
     """What an earlier run with the same options has done of this very file; None if nothing."""
     record = ResultRecord.read(item.directory / BATCH_RECORD)
     try:

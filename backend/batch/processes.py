@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
-from backend.batch.items import Item, Outcome, Work
+from backend.batch.items import BatchFile, Outcome, Work
 from backend.errors import CancelledError
 from backend.worker_process import follow_parent
 
@@ -33,7 +33,7 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def run_in_processes(items: Sequence[Item], work: Work, jobs: int) -> Generator[Outcome]:
+def run_in_processes(items: Sequence[BatchFile], work: Work, jobs: int) -> Generator[Outcome]:
     """Do items in processes; yields outcomes as they come.
 
     A process that dies costs its item another attempt, and nothing else. Closing the iterator ends
@@ -49,7 +49,7 @@ def run_in_processes(items: Sequence[Item], work: Work, jobs: int) -> Generator[
         How many processes.
     """
     jobs = max(1, min(jobs, len(items)))
-    waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[BatchFile] = queue.SimpleQueue()
     for item in items:
         waiting.put(item)
     results: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
@@ -86,7 +86,7 @@ class _Lane(threading.Thread):
     def __init__(
         self,
         work: Work,
-        waiting: queue.SimpleQueue[Item],
+        waiting: queue.SimpleQueue[BatchFile],
         results: queue.SimpleQueue[Outcome | Exception],
     ) -> None:
         super().__init__(daemon=True)
@@ -116,7 +116,7 @@ class _Lane(threading.Thread):
             if self._link is not None:
                 self._link[0].terminate()
 
-    def _do(self, item: Item) -> Outcome:
+    def _do(self, item: BatchFile) -> Outcome:
         exit_code = None
         for _ in range(ATTEMPTS):
             connection = self._connection()

@@ -15,9 +15,10 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import PhotoOrder, Which
+from backend.progress import Progress
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import NOT_MODIFIED, PROBLEMS, ContainerResponse, request_body
-from backend.server.job import JobStatus, Progress
+from backend.server.job import JobStatus
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from backend.errors import BadInputError
-from backend.server.problems import Problem, ProblemError
+from backend.server.problems import ProblemDocument, ProblemError
 from backend.vision.image_sequence import is_image_sequence, numbered_pictures
 
 
@@ -88,7 +88,7 @@ def _pictures(place: Path) -> list[Path]:
 
 def _forbidden(text: str) -> ProblemError:
     return ProblemError(
-        Problem(
+        ProblemDocument(
             HTTPStatus.FORBIDDEN,
             "path-not-allowed",
             f"The backend was not allowed to read {text}.",

@@ -16,7 +16,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from backend.server.problems import MEDIA_TYPE, Problem
+from backend.server.problems import MEDIA_TYPE, ProblemDocument
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class TimedConnection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is told so by a problem document too."""
-        problem = Problem(
+        problem = ProblemDocument(
             HTTPStatus.BAD_REQUEST, "bad-request", msg, "Send requests by HTTP/1.1 as it is."
         )
         response = h11.Response(

@@ -16,7 +16,7 @@ from backend.errors import CancelledError
 from backend.foreign.children import stopped_by
 from backend.server.job import FINISHED, Job, JobStatus, Listener, Work, nothing
 from backend.server.limits import Limits
-from backend.server.problems import Problem, ProblemError, problem_of
+from backend.server.problems import ProblemDocument, ProblemError, problem_of
 
 Enter = Callable[..., str]
 
@@ -199,7 +199,7 @@ class JobQueue:
         too_long = held + request_bytes > self._limits.waiting_bytes
         if len(ahead) >= self._limits.waiting_jobs or (ahead and too_long):
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "queue-full",
                     f"{len(ahead)} jobs are waiting already.",
@@ -298,4 +298,4 @@ def _refuse_if_cancelled(job: Job) -> None:
 
 
 def _problem(status: HTTPStatus, code: str, detail: str, remedy: str) -> ProblemError:
-    return ProblemError(Problem(status, code, detail, remedy))
+    return ProblemError(ProblemDocument(status, code, detail, remedy))

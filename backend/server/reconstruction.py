@@ -18,8 +18,7 @@ from backend.exchange.orders import ClipOrder, PhotoOrder
 from backend.foreign.children import warm_child
 from backend.morphable_model.boxes import RoiBox
 from backend.pipeline import FaceReconstructor
-from backend.progress import part
-from backend.server.reconstructor import Progress
+from backend.progress import Progress, part
 from backend.server.unfinished import unfinished_work
 from backend.tracking.live import LiveTracker
 from backend.vision.images import decode_image

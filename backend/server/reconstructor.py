@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import ClipOrder, PhotoOrder
-
-Progress = Callable[[float, str], None]
+from backend.progress import Progress
 
 
 class TextureSize(IntEnum):

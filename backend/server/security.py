@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.errors import BadInputError
 from backend.exchange.contract import TOKEN_VARIABLE
 from backend.exchange.handshake import SESSION_PATH
-from backend.server.problems import Problem, ProblemError, problem_response
+from backend.server.problems import ProblemDocument, ProblemError, problem_response
 from backend.server.sessions import Sessions, local_port
 
 MIN_TOKEN_LENGTH = 16
@@ -92,7 +92,7 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not is_loopback(hosts[0]):
             return ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.MISDIRECTED_REQUEST,
                     "bad-host",
                     "The request's Host is not an address of this computer.",
@@ -102,7 +102,7 @@ class Guard:
             )
         if not all(_is_loopback_origin(origin) for origin in headers.getlist("origin")):
             return ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.FORBIDDEN,
                     "bad-origin",
                     "The request comes from a web page of another site.",
@@ -114,7 +114,7 @@ class Guard:
         given = headers.getlist("authorization")
         if len(given) != 1 or not self._sessions.admits(given[0], local_port(scope)):
             return ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.UNAUTHORIZED,
                     "unauthorized",
                     "The request does not prove that its sender knows the backend's token.",
@@ -179,7 +179,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
                 yield piece
     except ClientDisconnect as error:
         raise ProblemError(
-            Problem(
+            ProblemDocument(
                 HTTPStatus.BAD_REQUEST,
                 "incomplete",
                 "The connection broke before the whole body had come.",
@@ -188,7 +188,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
         ) from error
     if not length:
         raise ProblemError(
-            Problem(
+            ProblemDocument(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "bad-input",
                 "The request has no body.",
@@ -199,7 +199,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 def _too_large(limit: int) -> ProblemError:
     return ProblemError(
-        Problem(
+        ProblemDocument(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "too-large",
             f"The request's body is larger than {limit:,} bytes.",

@@ -20,7 +20,7 @@ from backend.server.description import ContainerResponse, request_body
 from backend.server.frame_image import frame_image
 from backend.server.limits import Limits
 from backend.server.models import Models
-from backend.server.problems import Problem, ProblemError
+from backend.server.problems import ProblemDocument, ProblemError
 from backend.server.reconstructor import LiveTracker
 from backend.server.security import read_body
 
@@ -77,7 +77,7 @@ class Stream:
         """
         if self.frames_here >= FRAMES_AT_ONCE:
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "stream-busy",
                     "Earlier frames of this stream are still worked on.",
@@ -131,7 +131,7 @@ class Streams:
         self._forget_idle()
         if len(self._streams) >= self._limits.streams:
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "too-many-streams",
                     f"{len(self._streams)} streams are open already.",
@@ -155,7 +155,7 @@ class Streams:
         stream = self._streams.get(stream_id)
         if stream is None:
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.NOT_FOUND,
                     "no-such-stream",
                     "There is no such stream, or it was closed because nobody used it.",

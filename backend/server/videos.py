@@ -14,9 +14,9 @@ from backend.errors import BadInputError, SynergyFaceError
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import ClipOrder, Which
+from backend.progress import Progress
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import request_body
-from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models

@@ -12,9 +12,9 @@ import numpy as np
 from backend.engines.engine import Engine
 from backend.tracking.best_views import BestViews
 from backend.tracking.history import History
-from backend.tracking.partial import PartialTracking, Progress
+from backend.tracking.partial import PartialTracking, TrackedPart
 from backend.tracking.sighting import Sighting
-from backend.tracking.tracker import FaceTracker, Memory
+from backend.tracking.tracker import FaceTracker, TrackerState
 from backend.vision.clip import Clip, Frame, Range, read_ahead
 from backend.vision.detection import FaceDetector
 
@@ -33,7 +33,7 @@ def follow(
     detector: FaceDetector,
     partial: PartialTracking | None,
     report: Report,
-) -> Progress:
+) -> TrackedPart:
     """Follow the faces of a clip to its end.
 
     Parameters
@@ -70,13 +70,13 @@ def follow(
     return following.whole(clip.skipped)
 
 
-NOTHING = Progress(np.zeros(0), np.zeros(0, np.int64), History.of([]), Memory(), {}, 0)
+NOTHING = TrackedPart(np.zeros(0), np.zeros(0, np.int64), History.of([]), TrackerState(), {}, 0)
 
 
 class _Following:
     """What was found so far, growing."""
 
-    def __init__(self, begun: Progress, engine: Engine, detector: FaceDetector) -> None:
+    def __init__(self, begun: TrackedPart, engine: Engine, detector: FaceDetector) -> None:
         self._tracker = FaceTracker(engine, detector, begun.memory)
         self._views = BestViews(begun.views)
         self._stretches = [begun]
@@ -99,9 +99,9 @@ class _Following:
         self._times.append(frame.time)
         self._frames.append(frame.number)
 
-    def stretch(self, skipped: int) -> Progress:
+    def stretch(self, skipped: int) -> TrackedPart:
         """What is new since the last stretch."""
-        new = Progress(
+        new = TrackedPart(
             np.array(self._times, np.float64),
             np.array(self._frames, np.int64),
             History.of(self._fresh),
@@ -114,7 +114,7 @@ class _Following:
         self._stretches.append(replace(new, views={}))
         return new
 
-    def whole(self, skipped: int) -> Progress:
+    def whole(self, skipped: int) -> TrackedPart:
         """All of it."""
         last = self.stretch(skipped)
-        return Progress.joined([*self._stretches[:-1], last])
+        return TrackedPart.joined([*self._stretches[:-1], last])

@@ -53,7 +53,7 @@ class Followed:
 
 
 @dataclass(frozen=True)
-class Memory:
+class TrackerState:
     """All that a tracker knows, so that tracking can go on from here.
 
     Attributes
@@ -101,11 +101,11 @@ class FaceTracker:
     """
 
     def __init__(
-        self, engine: Engine, detector: FaceDetector, memory: Memory | None = None
+        self, engine: Engine, detector: FaceDetector, memory: TrackerState | None = None
     ) -> None:
         self._engine = engine
         self._detector = detector
-        self.memory = memory or Memory()
+        self.memory = memory or TrackerState()
 
     def step(self, image: Image, time: float) -> dict[int, Sighting]:
         """Faces of the next frame, by the numbers of `Followed`.

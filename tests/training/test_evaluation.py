@@ -18,7 +18,7 @@ from training.evaluation import published
 from training.evaluation.landmarks.angles import angle_errors, angles_of, counts
 from training.evaluation.landmarks.identity import within_over_total
 from training.evaluation.landmarks.orientation import summarise
-from training.evaluation.landmarks.predictions import Asking, predict, read_predictions
+from training.evaluation.landmarks.predictions import NetworkChoice, predict, read_predictions
 from training.evaluation.tables import Table, format_table
 from training.readers.aflw import read_300w_lp, read_aflw, read_aflw2000
 from training.readers.annotations import annotations_of
@@ -119,7 +119,7 @@ def test_a_crop_is_not_cropped_again(
     landmarks = benchmark / "AFLW2000-3D.pts68.npy"
     annotations = read_aflw2000(benchmark / "images", landmarks)
     with pytest.raises(BadInputError, match="enough"):
-        predict(annotations, model, Asking(), "given")  # pyright: ignore[reportArgumentType]
+        predict(annotations, model, NetworkChoice(), "given")  # pyright: ignore[reportArgumentType]
     assert np.abs(seen[0].astype(int) - image).mean() < 5
     assert (seen[1] == 90).mean() > 0.9
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backend.errors import BadInputError
 
 if TYPE_CHECKING:
-    from training.evaluation.landmarks.predictions import Asking, Boxes, Predictions
+    from training.evaluation.landmarks.predictions import Boxes, NetworkChoice, Predictions
     from training.readers.annotations import Annotations
 
 # Where each format's boxes come from, and whether its files count pixels from 1.
@@ -107,7 +107,7 @@ def network_options() -> argparse.ArgumentParser:
     return parser
 
 
-def asking_options(read_back: bool = False) -> argparse.ArgumentParser:
+def choice_options(read_back: bool = False) -> argparse.ArgumentParser:
     """Options that say how the network is asked."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
@@ -125,11 +125,11 @@ def asking_options(read_back: bool = False) -> argparse.ArgumentParser:
     return parser
 
 
-def asking_of(args: argparse.Namespace) -> Asking:
+def network_choice(args: argparse.Namespace) -> NetworkChoice:
     """How the network is asked, by the options."""
-    from training.evaluation.landmarks.predictions import Asking
+    from training.evaluation.landmarks.predictions import NetworkChoice
 
-    return Asking(args.device, args.weights, args.single, getattr(args, "read_back", False))
+    return NetworkChoice(args.device, args.weights, args.single, getattr(args, "read_back", False))
 
 
 def measured(
@@ -154,7 +154,7 @@ def measured(
     predictions = predict(
         annotations,
         load_model(),
-        asking_of(args),
+        network_choice(args),
         args.boxes or DEFAULTS[args.format][0],
     )
     if args.save_predictions is not None:

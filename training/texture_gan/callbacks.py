@@ -84,7 +84,7 @@ def sample_sheet(module: TextureGanModule, batch: PairBatch) -> NDArray[np.uint8
     columns = [
         _pictures(batch.photo),
         _pictures(batch.filled),
-        _pictures(batch.believed.expand_as(batch.filled)),
+        _pictures(batch.confidence.expand_as(batch.filled)),
         _pictures(((made + 1) * 127.5).round()),
         _pictures(batch.texture * (batch.mask > 127)),
     ]

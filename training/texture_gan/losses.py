@@ -46,7 +46,12 @@ def adversarial_loss(scores: Tensor, weights: Tensor, real: bool) -> Tensor:
 
 
 def reconstruction_loss(
-    made: Tensor, truth: Tensor, base: Tensor, mask: Tensor, believed: Tensor, weights: LossWeights
+    made: Tensor,
+    truth: Tensor,
+    base: Tensor,
+    mask: Tensor,
+    confidence: Tensor,
+    weights: LossWeights,
 ) -> Tensor:
     """Mean absolute difference over the texels that count.
 
@@ -56,10 +61,10 @@ def reconstruction_loss(
         (N, 3, S, S).
     mask
         (N, 1, S, S), where the truth is known.
-    believed
+    confidence
         (N, 1, S, S), where the input shows it.
     """
-    known = mask * (1 + weights.hidden * (1 - believed))
+    known = mask * (1 + weights.hidden * (1 - confidence))
     loss = weighted_mean((made - truth).abs(), known)
     if weights.unknown:
         loss = loss + weights.unknown * weighted_mean((made - base).abs(), 1 - mask)

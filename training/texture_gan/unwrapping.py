@@ -148,12 +148,12 @@ def pair_of_photo(
         vertices = _jittered(vertices, settings, random)
         seen = baker.observe(PosedPicture(view.picture, vertices))
         views.append((*_filled(baker, seen), _cropped(view, settings)))
-    filled, believed, crops = (np.stack(arrays) for arrays in zip(*views, strict=True))
-    return Pair(to_bytes(own.sampled), _weights(own.confidence), crops, filled, believed)
+    filled, confidence, crops = (np.stack(arrays) for arrays in zip(*views, strict=True))
+    return Pair(to_bytes(own.sampled), _weights(own.confidence), crops, filled, confidence)
 
 
 def _filled(baker: TextureBaker, seen: Observation) -> tuple[Image, NDArray[np.uint8]]:
-    """What a view gives of the texture, and where it is believed."""
+    """What a view gives of the texture, and how far that is trusted."""
     return to_bytes(mirrored(seen, baker.chart)), _weights(seen.confidence)
 
 

@@ -107,7 +107,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Setup:
     """What a scenario is given.
 
     Attributes
@@ -169,22 +169,22 @@ def _babble(times: Array, rng: np.random.Generator) -> Array:
     return np.sin(2 * np.pi * frequency * times[:, None, None] + phase).sum(axis=1)
 
 
-def _turn(stage: Stage) -> Scene:
+def _turn(stage: Setup) -> Scene:
     return _one_shot(stage, stage.person())
 
 
-def _still(stage: Stage) -> Scene:
+def _still(stage: Setup) -> Scene:
     person = stage.person(turn=0, alive=0)
     return _one_shot(stage, replace(person, angles=np.add(person.angles, [10.0, -4.0, 3.0])))
 
 
-def _gap(stage: Stage) -> Scene:
+def _gap(stage: Setup) -> Scene:
     person = stage.person(turn=0.5)
     hidden = (stage.part >= 0.4) & (stage.part < 0.6)
     return _one_shot(stage, replace(person, present=~hidden))
 
 
-def _leaving(stage: Stage) -> Scene:
+def _leaving(stage: Setup) -> Scene:
     """Out of the picture to the right, and back."""
     person = stage.person(turn=0.5)
     away = np.clip(np.minimum(stage.part - 0.3, 0.7 - stage.part) / 0.15, 0, 1)
@@ -193,7 +193,7 @@ def _leaving(stage: Stage) -> Scene:
     return _one_shot(stage, replace(person, place=place, present=inside))
 
 
-def _edge(stage: Stage) -> Scene:
+def _edge(stage: Setup) -> Scene:
     """Slowly out of the picture at the top, and back."""
     person = stage.person(turn=0.3)
     away = np.clip(np.minimum(stage.part - 0.1, 0.9 - stage.part) / 0.3, 0, 1)
@@ -202,7 +202,7 @@ def _edge(stage: Stage) -> Scene:
     return _one_shot(stage, replace(person, place=place, present=inside))
 
 
-def _cut(stage: Stage) -> Scene:
+def _cut(stage: Setup) -> Scene:
     """The same person in the same room, from nearer and from another side."""
     turn = -25.0, 5.0, 0.0
     after = (stage.part >= 0.5).astype(int)
@@ -216,7 +216,7 @@ def _cut(stage: Stage) -> Scene:
     return Scene(ticks_of(stage.times), after, (person,), (Setting(0), Setting(0, turn)))
 
 
-def _shots(stage: Stage) -> Scene:
+def _shots(stage: Setup) -> Scene:
     """One person, another elsewhere, and the first again where it was, from shot to shot."""
     shot = ((stage.part >= 1 / 3) & (stage.part < 2 / 3)).astype(int)
     first, second = stage.person(turn=0.5, x=0.4), stage.person(turn=0.5, x=0.6)
@@ -224,7 +224,7 @@ def _shots(stage: Stage) -> Scene:
     return Scene(ticks_of(stage.times), shot, people)
 
 
-def _crossing(stage: Stage) -> Scene:
+def _crossing(stage: Setup) -> Scene:
     """Two people change places, the first in front of the second."""
     left, right = stage.person(turn=0.3), stage.person(turn=0.3)
     way = 0.28 * stage.width * np.cos(np.pi * np.clip((stage.part - 0.2) / 0.6, 0, 1))
@@ -234,7 +234,7 @@ def _crossing(stage: Stage) -> Scene:
     return _one_shot(stage, left, right)
 
 
-SCENARIOS: dict[str, Callable[[Stage], Scene]] = {
+SCENARIOS: dict[str, Callable[[Setup], Scene]] = {
     "turn": _turn,
     "still": _still,
     "gap": _gap,
@@ -263,6 +263,6 @@ def ticks_of(times: Array) -> NDArray[np.int64]:
     return np.rint(np.asarray(times) * CLOCK).astype(np.int64)
 
 
-def _one_shot(stage: Stage, *people: Person) -> Scene:
+def _one_shot(stage: Setup, *people: Person) -> Scene:
     ticks = ticks_of(stage.times)
     return Scene(ticks, np.zeros_like(ticks), people)

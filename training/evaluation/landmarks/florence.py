@@ -28,7 +28,7 @@ from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
 from training.evaluation.landmarks.modelling import Surface, point_to_plane_rmse, rigidly_aligned
-from training.evaluation.landmarks.predictions import COARSE, Asking, answer
+from training.evaluation.landmarks.predictions import COARSE, NetworkChoice, answer
 from training.evaluation.tables import Table
 
 Array = NDArray[np.floating]
@@ -125,7 +125,7 @@ def _read_scan(path: Path, unit_mm: float) -> Scan:
 def evaluate_florence(
     model: MorphableModel,
     scans: list[Scan],
-    asking: Asking,
+    network: NetworkChoice,
 ) -> dict[str, Any]:
     """Errors of the network on scans, see the module's definition.
 
@@ -140,7 +140,7 @@ def evaluate_florence(
             [crop(image, box) for image, box in shown],
             [box for _, box in shown],
             model,
-            asking,
+            network,
         )
         surface, tip = near_nose(scan)
         for parameters in answers.parameters[COARSE]:

@@ -82,7 +82,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Asking:
+class NetworkChoice:
     """Which network is asked, and how.
 
     Attributes
@@ -119,14 +119,14 @@ class Asking:
 def predict(
     annotations: Annotations,
     model: MorphableModel,
-    asking: Asking,
+    network: NetworkChoice,
     boxes: Boxes = "detected",
 ) -> Predictions:
     """Ask the network about annotated photos.
 
     Parameters
     ----------
-    asking
+    network
         Which network, and how.
     boxes
         Where it looks: at what our own detector finds (of several faces, the one nearest to the
@@ -136,7 +136,7 @@ def predict(
     from backend.vision.images import read_image
 
     with ExitStack() as stack:
-        box_of = _box_source(annotations, boxes, asking.engine(model), stack)
+        box_of = _box_source(annotations, boxes, network.engine(model), stack)
         chosen: dict[int, RoiBox] = {}
         crops: list[NDArray[np.uint8]] = []
         for index in tqdm(range(len(annotations)), unit="photo", disable=None):
@@ -145,7 +145,7 @@ def predict(
             if box is not None:
                 chosen[index] = box
                 crops.append(_crop(image, box, annotations.may_be_crops))
-    answers = answer(crops, list(chosen.values()), model, asking)
+    answers = answer(crops, list(chosen.values()), model, network)
     return _spread(answers, np.array(list(chosen), np.intp), len(annotations))
 
 
@@ -153,19 +153,19 @@ def answer(
     crops: list[NDArray[np.uint8]],
     boxes: list[RoiBox],
     model: MorphableModel,
-    asking: Asking,
+    network: NetworkChoice,
 ) -> Predictions:
     """Ask the network about crops of 120x120 pixels that show the content of boxes."""
-    engine = asking.engine(model)
+    engine = network.engine(model)
     outputs = [engine.run(np.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
     in_crop = {
         REFINED: np.concatenate([o.refined for o in outputs] or [np.empty((0, 68, 3))]),
         COARSE: np.concatenate([o.coarse for o in outputs] or [np.empty((0, 68, 3))]),
     }
     parameters = {COARSE: np.concatenate([o.parameters for o in outputs] or [np.empty((0, 62))])}
-    if asking.read_back and outputs:
+    if network.read_back and outputs:
         parameters[READ_BACK], in_crop[READ_BACK] = _read_back(
-            in_crop[REFINED], model, asking.weights
+            in_crop[REFINED], model, network.weights
         )
     where = RoiBoxes.of(boxes)
     return Predictions(

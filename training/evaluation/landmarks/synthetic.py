@@ -37,7 +37,7 @@ from training.evaluation.landmarks.alignment import alignment_report, measure_al
 from training.evaluation.landmarks.modelling import dense_error, image_vertices
 from training.evaluation.landmarks.nme import mean_of_bins, means_by_yaw
 from training.evaluation.landmarks.orientation import measure_orientation, orientation_report
-from training.evaluation.landmarks.predictions import COARSE, Asking, answer
+from training.evaluation.landmarks.predictions import COARSE, NetworkChoice, answer
 from training.readers.annotations import annotations_of
 
 Float = NDArray[np.float32]
@@ -91,7 +91,7 @@ def views(model: MorphableModel, n: int, seed: int = 0) -> Iterator[View]:
 def measure(
     model: MorphableModel,
     drawn: list[View],
-    asking: Asking,
+    network: NetworkChoice,
 ) -> dict[str, Any]:
     """What the network makes of rendered faces.
 
@@ -109,7 +109,7 @@ def measure(
     )
     crops = [crop(view.image, view.box) for view in drawn]
     boxes = [view.box for view in drawn]
-    predictions = answer(crops, boxes, model, asking)
+    predictions = answer(crops, boxes, model, network)
     dense = np.array(
         [
             dense_error(

@@ -61,7 +61,7 @@ class TurnedView:
     ----------
     photo
         (S, S, 3) the face's crop.
-    filled, believed
+    filled, confidence
         (S, S, 3) and (S, S), see `backend.texture.fill.mirror` and
         `backend.texture.observation.Observation.confidence`.
     truth, known
@@ -72,7 +72,7 @@ class TurnedView:
 
     photo: Float
     filled: Float
-    believed: Float
+    confidence: Float
     truth: Float
     known: Mask
     yaw: float
@@ -83,19 +83,21 @@ class TurnedView:
         stored = (
             pairs.photos[row, view],
             pairs.filled[row, view],
-            pairs.believed[row, view],
+            pairs.confidence[row, view],
             pairs.textures[row],
             pairs.masks[row],
         )
-        photo, filled, believed, truth, mask = (
+        photo, filled, confidence, truth, mask = (
             np.asarray(array, np.float32) / np.float32(255) for array in stored
         )
-        return cls(photo, filled, believed, truth, mask > KNOWN_ABOVE, float(pairs.yaw[row, view]))
+        return cls(
+            photo, filled, confidence, truth, mask > KNOWN_ABOVE, float(pairs.yaw[row, view])
+        )
 
     @property
     def hidden(self) -> Mask:
         """(S, S) texels that are judged."""
-        return self.known & (self.believed < HIDDEN_BELOW)
+        return self.known & (self.confidence < HIDDEN_BELOW)
 
 
 Completion = Callable[[TurnedView], Float]
@@ -138,20 +140,20 @@ class Chart:
 
     def relit_template(self, view: TurnedView) -> Float:
         """The mean face in the tone of the skin that a view shows."""
-        seen = view.believed > 0.5
+        seen = view.confidence > 0.5
         sure = seen & self.skin if (seen & self.skin).any() else seen
         if not sure.any():
             return self.template
         difference = skin.log_color(view.filled[sure]) - skin.log_color(self.template[sure])
-        tone = skin.weighted_median(difference, view.believed[sure])
+        tone = skin.weighted_median(difference, view.confidence[sure])
         return skin.scale_color(self.template, np.exp(tone))
 
     def mirrored(self, view: TurnedView) -> Float:
         """What the view shows of the other half, over the mean face in its tone."""
-        shown = np.dstack([view.filled, view.believed])
+        shown = np.dstack([view.filled, view.confidence])
         other = self.uv_map.mirror(shown)
         unseen = mix(self.relit_template(view), other[..., :3], other[..., 3])
-        return mix(unseen, view.filled, view.believed)
+        return mix(unseen, view.filled, view.confidence)
 
 
 def simple_completions(chart: Chart) -> dict[str, Completion]:
@@ -168,10 +170,10 @@ def network_completions(name: str, generator: TextureGenerator) -> dict[str, Com
     """A network's own texture, and that fitted to what the view shows, as the backend does it."""
 
     def made(view: TurnedView) -> Float:
-        return np.clip(generator.make(view.photo, view.filled, view.believed), 0, 1)
+        return np.clip(generator.make(view.photo, view.filled, view.confidence), 0, 1)
 
     def fitted(view: TurnedView) -> Float:
-        return np.clip(complete(view.filled, view.believed, view.filled, made(view)), 0, 1)
+        return np.clip(complete(view.filled, view.confidence, view.filled, made(view)), 0, 1)
 
     return {name: made, f"{name}, fitted": fitted}
 

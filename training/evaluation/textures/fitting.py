@@ -50,7 +50,7 @@ def _fitting(pca: TexturePca, tuning: list[TurnedView]) -> Completion:
     """Fitting with the ridge that completes some views best."""
 
     def fitted(view: TurnedView, ridge: float) -> NDArray[np.float32]:
-        return np.clip(pca.fit(view.filled, view.believed, ridge), 0, 1)
+        return np.clip(pca.fit(view.filled, view.confidence, ridge), 0, 1)
 
     def quality(ridge: float) -> float:
         found = [psnr(fitted(view, ridge), view.truth, view.hidden) for view in tuning]

@@ -89,9 +89,9 @@ def template_sheet(
     """What the template is worth (S7): a turned view's share of the texture, networks, truth."""
     rows = [
         [
-            to_bytes(view.filled * view.believed[..., None]),
+            to_bytes(view.filled * view.confidence[..., None]),
             *(
-                to_bytes(g.make(view.photo, view.filled, view.believed))
+                to_bytes(g.make(view.photo, view.filled, view.confidence))
                 for g in generators.values()
             ),
             to_bytes(view.truth * view.known[..., None]),

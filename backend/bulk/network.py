@@ -15,7 +15,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.synergynet.network import SynergyNet
 
 
-class Answering(nn.Module):
+class BulkNetwork(nn.Module):
     """Crops, network and decoding on one device.
 
     The channels of a pixel lie side by side. In half precision compute the image network and the
@@ -78,14 +78,14 @@ class Answering(nn.Module):
         """
         images = (crops(pictures, image_from_crop, places) - 127.5) / 128.0
         with self.precision():
-            found = self.network(self.as_taken(images))
+            found = self.network(self.to_input(images))
         turn, shift = image_from_crop_frame(image_from_crop.flatten(0, 1))
         landmarks = turn @ found.refined.float() + shift[..., None]
         if self.decoder is None:
             return found.parameters, landmarks
         return found.parameters, landmarks, self.decoder(found.parameters, turn, shift)
 
-    def as_taken(self, images: Tensor) -> Tensor:
+    def to_input(self, images: Tensor) -> Tensor:
         """(N, 3, 120, 120) images in the layout and precision that the network takes."""
         images = images.contiguous(memory_format=torch.channels_last)
         return images.half() if self._in_half else images
