@@ -20,8 +20,9 @@ from training.evaluation.landmarks.identity import within_over_total
 from training.evaluation.landmarks.orientation import summarise
 from training.evaluation.landmarks.predictions import NetworkChoice, predict, read_predictions
 from training.evaluation.tables import Table, format_table
-from training.readers.aflw import read_300w_lp, read_aflw, read_aflw2000
+from training.readers.aflw import read_aflw, read_aflw2000
 from training.readers.annotations import annotations_of
+from training.readers.w300lp import read_annotated_300w_lp
 
 
 def blank(folder: Path, names: list[str], size: int = 130) -> Path:
@@ -151,7 +152,7 @@ def test_300w_lp_gives_points_and_degrees(tmp_path: Path) -> None:
     savemat(
         folder / "x_2.mat", {"pt2d": np.full((2, 21), -1.0), "pt3d_68": np.vstack([points] * 2)[:3]}
     )
-    annotations = read_300w_lp(folder, lambda name: name[0])
+    annotations = read_annotated_300w_lp(folder, lambda name: name[0])
     assert annotations.names.tolist() == ["x_1.jpg", "x_2.jpg"]
     assert annotations.identities.tolist() == ["x", "x"]
     np.testing.assert_allclose(annotations.points[0], points.T - 1)

@@ -205,8 +205,9 @@ def _modelling(args: argparse.Namespace) -> int:
 def _florence(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
     from training.evaluation import published
-    from training.evaluation.landmarks.florence import evaluate_florence, florence_table, read_scans
+    from training.evaluation.landmarks.florence import evaluate_florence, florence_table
     from training.evaluation.plots import plot_florence
+    from training.readers.scans import read_scans
 
     scans = read_scans(args.scans, args.unit_mm)
     report = evaluate_florence(load_model(), scans, network_choice(args))

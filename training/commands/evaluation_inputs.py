@@ -164,13 +164,14 @@ def measured(
 
 def _annotations(args: argparse.Namespace) -> Annotations:
     from training.data.fitted_photos import identity_pattern
-    from training.readers.aflw import read_300w_lp, read_aflw, read_aflw2000
+    from training.readers.aflw import read_aflw, read_aflw2000
     from training.readers.annotations import held_out, joined, read_npz
+    from training.readers.w300lp import read_annotated_300w_lp
 
     identity_of = identity_pattern(args.identity)
     one_based = DEFAULTS[args.format][1] if args.one_based is None else args.one_based
     if args.format == "300w-lp":
-        sets = [read_300w_lp(folder, identity_of, one_based) for folder in args.images]
+        sets = [read_annotated_300w_lp(folder, identity_of, one_based) for folder in args.images]
     else:
         if len(args.landmarks) != len(args.images):
             raise BadInputError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
+from backend.exchange.contract.suffixes import kind_of
 from training.data.arrays import read_arrays
 
 Array = NDArray[np.floating]
@@ -204,3 +205,8 @@ def require_folder(folder: Path) -> None:
     """Raise `BadInputError` unless the folder is there."""
     if not folder.is_dir():
         raise BadInputError(f"There is no folder {folder}.", "Give the folder of the images.")
+
+
+def photos_of(folder: Path) -> list[Path]:
+    """Photos of a folder by name."""
+    return sorted(path for path in folder.iterdir() if kind_of(path.name) == "photo")

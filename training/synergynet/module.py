@@ -35,7 +35,7 @@ from training.synergynet.schedule import (
     build_optimiser,
     resolution_at,
 )
-from training.synergynet.validation import ALL_NAMES, MeanErrors, add_photos, add_views
+from training.synergynet.validation import MeanErrors, add_photos, add_views
 
 InnerPoints = Literal["annotated", "fitted"]
 
@@ -106,7 +106,7 @@ class SynergyModule(SeededSteps):
         self.averaged.requires_grad_(False)
         # The last step that the averaged weights took in; of accumulated batches only one steps.
         self.averaged_step = 0
-        self.errors = MeanErrors(ALL_NAMES)
+        self.errors = MeanErrors()
         # A buffer, so that a resumed run goes on counting.
         self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
 
@@ -207,10 +207,8 @@ class SynergyModule(SeededSteps):
             )
 
     def on_validation_epoch_end(self) -> None:
-        totals = self.trainer.strategy.reduce(self.errors.totals(self.device), reduce_op="sum")
-        for name, value in self.errors.means(totals).items():
+        for name, value in self.errors.means().items():
             self.log(f"val/{name}", value, prog_bar=name.startswith("refined"), rank_zero_only=True)
-        self.errors = MeanErrors(ALL_NAMES)
 
     def configure_optimizers(self) -> Any:
         steps = int(self.trainer.estimated_stepping_batches)
