@@ -61,7 +61,7 @@ def write_clip(
     """
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown:
-        raise BadInputError(f"Unknown format {unknown[0]!r}.", f"Choose of {', '.join(FORMATS)}.")
+        raise BadInputError(f"Unknown format {unknown[0]!r}.", f"Choose from {', '.join(FORMATS)}.")
     strengths = strengths or Strengths()
     records = []
     for track in clip.tracks:

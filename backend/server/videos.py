@@ -73,8 +73,8 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
             return contract.encode_video(result)
         except contract.ContractError as error:
             raise BadInputError(
-                f"The faces of the clip are more than one answer holds: {error}",
-                "Take a shorter part of it, or the largest face only.",
+                f"The clip has too many faces and frames for one answer: {error}",
+                "Use a shorter part of it, or only the largest face.",
                 code="result-too-large",
             ) from error
 
@@ -100,7 +100,7 @@ def _path(body: bytes) -> str:
         path = None
     if not isinstance(path, str):
         raise BadInputError(
-            'The request\'s body is no JSON object with a "path".',
+            'The request\'s body is not a JSON object with a "path".',
             'Send {"path": "/where/the/clip/is.mp4"}, or the clip itself as '
             "application/octet-stream.",
         )

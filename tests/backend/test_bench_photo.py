@@ -28,7 +28,7 @@ def test_other_files_are_no_weights(tmp_path: Path, content: bytes) -> None:
     from backend.benchmarks.peers import Mb05
 
     (tmp_path / "mb05.npz").write_bytes(content)
-    with pytest.raises(BadInputError, match="does not hold the weights of mb05"):
+    with pytest.raises(BadInputError, match="does not contain the weights of mb05"):
         Mb05(tmp_path / "mb05.npz")
 
 

@@ -129,6 +129,7 @@ def pack(
         # An index of other shards would point into the middle of their pictures.
         (target / INDEX_FILE).unlink(missing_ok=True)
     entries = [shard.entry(digests[shard.file]) for shard in shards if shard.file in kept]
+    target.mkdir(parents=True, exist_ok=True)
     write_manifest(target, "pack", _counted_faces(entries), shards=entries, begun=[*digests])
     for file in own - kept:
         (target / file).unlink(missing_ok=True)
