@@ -87,7 +87,9 @@ class Head:
 
     @classmethod
     def chosen(cls, context: bpy.types.Context) -> list[Head]:
-        """The selected heads; if none is, the active one. The last is the one that panels show."""
+        """Return the selected heads; if none is, the active one. The last is the one that panels
+        show.
+        """
         return cls._of_all(chosen_heads(context))
 
     @classmethod

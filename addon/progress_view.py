@@ -14,7 +14,8 @@ WAITING = "Waiting"
 
 
 def draw_progress(layout: Any, context: bpy.types.Context, *jobs: Job) -> bool:
-    """How far the job is, with a button that stops it, in one row; False if none of these runs.
+    """Tell how far the job is, with a button that stops it, in one row; False if none of these
+    runs.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def draw_progress(layout: Any, context: bpy.types.Context, *jobs: Job) -> bool:
 
 
 def bar_text(progress: TaskProgress, context: bpy.types.Context) -> str:
-    """What the bar says: the percentage always, of the rest what fits."""
+    """Return what the bar says: the percentage always, of the rest what fits."""
     percentage = f"{progress.fraction:.0%}"
     stage = progress.stage or WAITING
     words = f"{progress.part}: {stage}" if progress.part else stage[0].upper() + stage[1:]

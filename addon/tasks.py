@@ -58,7 +58,7 @@ class Reporter:
         self._share = share
 
     def part(self, begin: float, end: float, name: str = "", subject: str = "") -> Reporter:
-        """The same, for the part of the work from one fraction to another.
+        """Return the same, for the part of the work from one fraction to another.
 
         Parameters
         ----------
@@ -155,7 +155,7 @@ class Task(Generic[T]):
             self.state = "cancelled"
 
     def result(self) -> T:
-        """What the work returned.
+        """Return what the work returned.
 
         Raises
         ------
@@ -187,6 +187,6 @@ class Task(Generic[T]):
             raise
 
     def run_to_end(self) -> T:
-        """As `wait`, then as `result`."""
+        """Wait as `wait` does, then answer as `result`."""
         self.wait()
         return self.result()

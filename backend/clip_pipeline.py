@@ -72,7 +72,7 @@ class ClipRequest:
 
     @classmethod
     def of(cls, source: Path, order: ClipOrder) -> ClipRequest:
-        """What an order asks of a clip."""
+        """Return what an order asks of a clip."""
         part = Range(order.start, math.inf if order.end is None else order.end)
         frame_rate, which = order.frame_rate, order.which
         return cls(source, part, frame_rate, which, order.texture_size, order.texture_mode)
@@ -144,7 +144,8 @@ def _tracked(
     keep: Path | None,
     progress: Progress,
 ) -> tuple[TrackedClip, list[list[View]]]:
-    """The clip without textures, in the pixels of decoded frames, and the views of each track.
+    """Return the clip without textures, in the pixels of decoded frames, and the views of each
+    track.
 
     What was seen in every frame is let go when this returns: textures need the memory.
     """
@@ -243,7 +244,9 @@ def _texture(
 
 
 def _in_clip_pixels(track: Track, scale: float) -> Track:
-    """A track of shrunk frames in the pixels of the clip, whose centres are at integers too."""
+    """Return a track of shrunk frames in the pixels of the clip, whose centres are at integers
+    too.
+    """
     if scale == 1:
         return track
     factor = np.float32(scale)

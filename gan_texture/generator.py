@@ -62,7 +62,7 @@ class Architecture:
         return (3 if self.source == "photo" else 4) + (3 if self.template else 0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, to be stored with weights."""
+        """Return plain values, to be stored with weights."""
         return asdict(self)
 
 
@@ -152,7 +152,7 @@ def generator_input(
     confidence: Tensor,
     template: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """What `Generator.forward` takes.
+    """Return what `Generator.forward` takes.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _norm(norm: Norm, channels: int) -> nn.Module:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Normal weights with a deviation of 0.02, as in pix2pix."""
+    """Draw normal weights with a deviation of 0.02, as in pix2pix."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

@@ -180,7 +180,7 @@ def _film(context: bpy.types.Context, path: Path) -> FileJob:
 
 
 def _fitted(staging: Staging, stage: Destination) -> Staging:
-    """The staging for one film of many.
+    """Return the staging for one film of many.
 
     The films of a folder differ in rate and size: a scene that they share keeps its own, and one
     that a film has for itself takes the film's.

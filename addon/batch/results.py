@@ -36,7 +36,7 @@ class Result(Protocol):
     heads: list[int]
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
-        """Whether what a file gives is there already."""
+        """Tell whether what a file gives is there already."""
         ...
 
     def put(self, context: bpy.types.Context, item: FileJob, value: Any, rows: Rows) -> Row:
@@ -62,12 +62,12 @@ class InThisFile:
         self._place, self._in_sight = place, in_sight
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
-        """An earlier batch has done the file, and the scene still has what it gave."""
+        """Tell whether an earlier batch has done the file, and the scene still has what it gave."""
         row = rows.get(str(path))
         return row is not None and row.state == DONE and _in_scene(scene_of(context), path)
 
     def put(self, context: bpy.types.Context, item: FileJob, value: Any, rows: Rows) -> Row:
-        """Where there is room in the row."""
+        """Tell where there is room in the row."""
         scene, collection = self._place.scene(context), self._place.collection(context)
         given = item.put(value, Destination(scene, collection, in_sight=self._in_sight))
         self.heads += [head.session_uid for head in given.heads]
@@ -106,7 +106,7 @@ class FileEach:
         }
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
-        """The .blend file is there; it is never written over."""
+        """Return the .blend file is there; it is never written over."""
         return self._targets[path].exists()
 
     def put(self, context: bpy.types.Context, item: FileJob, value: Any, rows: Rows) -> Row:

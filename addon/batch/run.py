@@ -69,7 +69,7 @@ class Batch:
         return not self._left
 
     def work(self, report: Reporter) -> Any:
-        """What the worker does for the next file."""
+        """Return what the worker does for the next file."""
         item = self._left[0]
         done, total = self._total - len(self._left), self._total
         name, subject = f"{done + 1} of {total}", item.path.name

@@ -116,7 +116,9 @@ def take_folder(data: Path) -> None:
 
 
 def _choose_places(plan: Plan) -> tuple[Path | None, Path]:
-    """The complete environment of this plan, if there is one, and the place for a new one."""
+    """Return the complete environment of this plan, if there is one, and the place for a new
+    one.
+    """
     places = [plan.environment, plan.environment.with_name(f"{plan.environment.name}-2")]
     complete = [place for place in places if read_marker(place) is not None]
     free = [place for place in places if place not in complete]
@@ -124,7 +126,7 @@ def _choose_places(plan: Plan) -> tuple[Path | None, Path]:
 
 
 def _check_again(plan: Plan, environment: Path, report: Report) -> dict[str, Any] | None:
-    """Health of an environment that was complete once; None if it has suffered since."""
+    """Return health of an environment that was complete once; None if it has suffered since."""
     try:
         _fetch_data(plan, environment, report)
         return _check(plan, environment, report)
@@ -157,7 +159,7 @@ def _make_current(plan: Plan, environment: Path) -> None:
 
 
 def _remove_others(plan: Plan, current: Path) -> None:
-    """Environments that are out of use; what a running program holds goes at the next time."""
+    """Remove unused environments; what a running program holds goes the next time."""
     for environment in environments(plan.data):
         if environment != current:
             log.info("Removing %s", environment)
@@ -168,6 +170,6 @@ def _remove_others(plan: Plan, current: Path) -> None:
 def _backend(
     plan: Plan, environment: Path, arguments: Sequence[str], check: Callable[[], None]
 ) -> None:
-    """A command of the backend's own."""
+    """Run a command of the backend's own."""
     variables = {DATA_VARIABLE: str(plan.data)}
     run_logged(python_of(environment), ("backend.cli", *arguments), check, variables=variables)

@@ -169,7 +169,7 @@ def run_logged(
 
 
 def explained(error: CommandError) -> InstallError:
-    """Why a command failed, and what to do about it."""
+    """Tell why a command failed, and what to do about it."""
     log.error("It failed: %s", without_secrets(error.output))
     found = recognise(error.output, PIP_FAILURES)
     if found:

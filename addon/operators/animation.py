@@ -74,7 +74,7 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Called by the file handler with a file, by menus without."""
+        """Begin, with a file from the file handler, or without from a menu."""
         if not (self.filepath or self.clip or self.image):
             blender_operators.synergyface.choose_clip("INVOKE_DEFAULT")
             return {"CANCELLED"}
@@ -160,7 +160,7 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
         return outcome
 
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
-        """What a script does not give stays as the head's keys were made."""
+        """Return what a script does not give stays as the head's keys were made."""
         before = smoothing_of(head)
         wanted: Any = SimpleNamespace(**before | self._given())
         self._same.append(all(isclose(getattr(wanted, n), before[n], abs_tol=1e-6) for n in before))
@@ -199,13 +199,13 @@ def smoothing_of(head: bpy.types.Object) -> dict[str, float]:
 
 
 def _kept(context: bpy.types.Context) -> Any:
-    """What the panel Animate shows."""
+    """Return what the panel Animate shows."""
     scene: Any = scene_of(context)
     return scene.synergyface.animation
 
 
 def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | None:
-    """Number in the session of the selected head, if that is the one to animate.
+    """Return number in the session of the selected head, if that is the one to animate.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | No
 
 
 def clip_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> ClipOrder:
-    """What is asked of the backend.
+    """Return what is asked of the backend.
 
     Raises
     ------
@@ -243,7 +243,7 @@ def clip_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> Clip
 
 
 def wanted_tracks(result: VideoResult, options: AnimationOptions) -> list[VideoTrack]:
-    """The faces that are to be animated.
+    """Return the faces that are to be animated.
 
     Raises
     ------
@@ -263,7 +263,7 @@ def wanted_tracks(result: VideoResult, options: AnimationOptions) -> list[VideoT
 
 
 def summary(clip: Clip, tracks: list[VideoTrack]) -> str:
-    """What has been done, for the status bar."""
+    """Return what has been done, for the status bar."""
     frames = len(tracks[0].confidence)
     missing = sum(int((track.confidence == 0).sum()) for track in tracks)
     heads = "1 head" if len(tracks) == 1 else f"{len(tracks)} heads"

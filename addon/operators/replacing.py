@@ -37,7 +37,7 @@ class NeedsHeadAndIdle(NeedsHead):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         return WhenIdle.poll(context) and super().poll(context)
 
 

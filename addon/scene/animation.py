@@ -148,7 +148,7 @@ def check_animatable(head: bpy.types.Object) -> None:
 
 
 def recorded_action(head: bpy.types.Object) -> Any | None:
-    """The action of a clip that moves a head at present."""
+    """Return the action of a clip that moves a head at present."""
     animation = head.parent.animation_data if head.parent else None
     action: Any = animation.action if animation else None
     recorded = action is not None and all(name in action for name in (RECORDING, STYLE, BASE))
@@ -184,7 +184,9 @@ def style_of(action: Any) -> Style:
 
 
 def head_of_face(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:
-    """The head in a scene that has an action of this face of this clip, and may be changed."""
+    """Return the head in a scene that has an action of this face of this clip, and may be
+    changed.
+    """
     uuids = {action[identity.UUID] for action in bpy.data.actions if _shows(action, source, number)}
     heads = (object for object in scene.objects if identity.is_ours(object))
     return next((head for head in heads if head[identity.UUID] in uuids), None)
@@ -251,7 +253,9 @@ def rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> No
 
 
 def _action(head: bpy.types.Object, block: bpy.types.ID, face_of_clip: FaceOfClip) -> Any:
-    """The action of a clip's face that moves one of the head's data-blocks; made if need be."""
+    """Return the action of a clip's face that moves one of the head's data-blocks; made if need
+    be.
+    """
     for action in bpy.data.actions:
         shown = _shows(action, face_of_clip.source, face_of_clip.number)
         if shown and action[identity.UUID] == head[identity.UUID] and compat.fits(action, block):

@@ -146,7 +146,9 @@ def _cast(
     place: Vector,
     staging: Staging,
 ) -> list[bpy.types.Object]:
-    """A head for each track: new where none is known, refreshed where it came from this clip."""
+    """Return a head for each track: new where none is known, refreshed where it came from this
+    clip.
+    """
     heads = []
     for number, (track, head) in enumerate(zip(tracks, known, strict=True)):
         name = _name(clip, tracks, number)

@@ -146,7 +146,7 @@ def _add_nodes(material: bpy.types.Material) -> None:
 
 
 def _add_shader(tree: bpy.types.NodeTree) -> Any:
-    """A rough Principled shader, linked to an output."""
+    """Return a rough Principled shader, linked to an output."""
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     shader: Any = tree.nodes.new("ShaderNodeBsdfPrincipled")
     shader.inputs["Roughness"].default_value = ROUGHNESS

@@ -81,7 +81,7 @@ def _import_ray() -> Any:
 
 
 def _own_cluster() -> str:
-    """Address of the cluster that this person has started here, as Ray notes it down.
+    """Return the address of the cluster that this person has started here, as Ray notes it down.
 
     Ray itself would believe a note that anybody has left in a folder that is open to all, and any
     process that is called like Ray's.
@@ -112,13 +112,15 @@ def _note_of_ray() -> Path:
 
 
 def _only_ours(status: os.stat_result) -> bool:
-    """Whether nobody but this person can have written a file, whoever may write to its folder."""
+    """Tell whether nobody but this person can have written a file, whoever may write to its
+    folder.
+    """
     closed = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISREG(status.st_mode) and closed and status.st_uid == os.geteuid()
 
 
 def _require_listener(address: str) -> None:
-    """Ray itself would try for minutes where nothing listens."""
+    """Refuse at once where nothing listens: Ray itself would try for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdigit():
         return

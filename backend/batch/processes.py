@@ -28,7 +28,7 @@ THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -98,7 +98,7 @@ class _Lane(threading.Thread):
         self._stopped = False
 
     def run(self) -> None:
-        """The thread's life: until nothing waits, or it is stopped."""
+        """Work until nothing waits, or it is stopped: the thread's life."""
         try:
             while True:
                 self._results.put(self._do(self._waiting.get_nowait()))
@@ -167,7 +167,7 @@ class _Lane(threading.Thread):
 
 
 def _serve(connection: Any, work: Work) -> None:
-    """A process's whole life; it ends when the other end of the connection is closed."""
+    """Serve until the other end of the connection is closed: a process's whole life."""
     follow_parent()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -180,7 +180,7 @@ def _serve(connection: Any, work: Work) -> None:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Threads that start meanwhile, and their processes, do not see Ctrl-C at all.
+    """Return threads that start meanwhile, and their processes, do not see Ctrl-C at all.
 
     `_serve` lets it through again once it ignores it.
     """
@@ -198,7 +198,9 @@ def _interrupts_held_back() -> Iterator[None]:
 
 @contextmanager
 def _threads_of_libraries(count: int) -> Iterator[None]:
-    """How many threads the numerical libraries of the processes that are started now will use."""
+    """Tell how many threads the numerical libraries of the processes that are started now will
+    use.
+    """
     before = os.environ.get(THREADS_VARIABLE)
     os.environ.setdefault(THREADS_VARIABLE, str(count))
     try:

@@ -49,7 +49,7 @@ def process_item(item: BatchFile, options: BatchOptions) -> Outcome:
 
 @cache
 def _reconstructor(device: Device) -> FaceReconstructor:
-    """Loaded by the first item of this process."""
+    """Load it for the first file of this process."""
     warm_child()
     return FaceReconstructor.load(device)
 
@@ -57,7 +57,7 @@ def _reconstructor(device: Device) -> FaceReconstructor:
 def _write_results(
     item: BatchFile, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
 ) -> int:
-    """Returns the number of faces."""
+    """Write results; returns the number of faces."""
     write = _write_heads if item.kind == "photo" else _write_animations
     return write(item, options, reconstructor, tell)
 

@@ -119,7 +119,7 @@ def benchmark_bulk(
 
 
 def _speed(faces: BulkFaces, batch: FrameBatch, batches: int) -> float:
-    """Faces a second."""
+    """Return faces a second."""
 
     def timed() -> Iterator[FrameBatch]:
         nonlocal began
@@ -156,7 +156,7 @@ def _limits(network: BulkNetwork, batch: FrameBatch) -> Limits:
 def _bytes_moved(
     network: BulkNetwork, run: Callable[[], tuple[Tensor, ...]]
 ) -> tuple[float, tuple[Tensor, ...]]:
-    """What the layers of a run read and write, weights left out, and what it gives."""
+    """Return what the layers of a run read and write, weights left out, and what it gives."""
     moved = 0
 
     def count(_: nn.Module, given: tuple[object, ...], made: object) -> None:
@@ -176,19 +176,21 @@ def _bytes_moved(
 
 
 def _network_seconds(network: BulkNetwork, batch: int, repeat: int) -> tuple[float, float, float]:
-    """Seconds of a batch: of the image network, with MAFA, and with the reverse direction too."""
-    network, device = network.network, network.device.type
+    """Return seconds of a batch: of the image network, with MAFA, and with the reverse direction
+    too.
+    """
+    synergynet, device = network.network, network.device.type
     images = network.to_input(torch.randn(batch, 3, 120, 120, device=device))
     with torch.inference_mode(), network.precision():
         return (
-            _seconds(lambda: network.regress(images), device, repeat),
-            _seconds(lambda: network(images), device, repeat),
-            _seconds(lambda: network.training_forward(images), device, repeat),
+            _seconds(lambda: synergynet.regress(images), device, repeat),
+            _seconds(lambda: synergynet(images), device, repeat),
+            _seconds(lambda: synergynet.training_forward(images), device, repeat),
         )
 
 
 def _copied(device: torch.device, to_device: bool | None) -> float:
-    """Bytes a second; None: within the device's memory, read and written ones."""
+    """Return bytes a second; None: within the device's memory, read and written ones."""
     here = torch.empty(COPIED_BYTES, dtype=torch.uint8)
     there = torch.empty(COPIED_BYTES, dtype=torch.uint8, device=device)
     if to_device is None:
@@ -200,7 +202,9 @@ def _copied(device: torch.device, to_device: bool | None) -> float:
 
 
 def _multiplied(device: torch.device) -> float:
-    """Operations a second of a large product, in the precision that the network has there."""
+    """Return operations a second of a large product, in the precision that the network has
+    there.
+    """
     side = MATRIX_SIDE[device.type]
     kind = torch.float16 if device.type == "cuda" else torch.float32
     matrix = torch.randn(side, side, device=device, dtype=kind)
@@ -208,7 +212,7 @@ def _multiplied(device: torch.device) -> float:
 
 
 def _seconds(run: Callable[[], object], device: str, repeat: int) -> float:
-    """The least of some runs, after one that warms up."""
+    """Return the least of some runs, after one that warms up."""
     run()
     taken = []
     for _ in range(repeat):

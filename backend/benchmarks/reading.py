@@ -25,7 +25,7 @@ FRAME_HERE = "stream's JPEG in this process"
 
 
 def reading_stages(picture: NDArray[np.uint8]) -> dict[str, Callable[[], object]]:
-    """Reading a photo and a frame, each with and without a child process.
+    """Time the reading of a photo and a frame, each with and without a child process.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class BulkFaces:
         weights: Path | None = None,
         model: MorphableModel | None = None,
     ) -> BulkFaces:
-        """With the given weights or those in use.
+        """Load the given weights or those in use.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class BulkFaces:
         return cls(BulkNetwork(network, model, find_torch_device(device), dense))
 
     def find(self, batches: Iterable[FrameBatch]) -> Iterator[FoundFaces]:
-        """Answers to batches, in their order.
+        """Yield answers to batches, in their order.
 
         While one is computed the next is taken from `batches`. All must have as many faces to a
         picture as the first, and pictures of its size; the last may have fewer pictures.

@@ -60,7 +60,7 @@ class BulkNetwork(nn.Module):
         self.to(self.device)
 
     def forward(self, pictures: Tensor, image_from_crop: Tensor, places: int) -> tuple[Tensor, ...]:
-        """Everything about F * K faces.
+        """Return everything about F * K faces.
 
         Parameters
         ----------
@@ -86,12 +86,12 @@ class BulkNetwork(nn.Module):
         return found.parameters, landmarks, self.decoder(found.parameters, turn, shift)
 
     def to_input(self, images: Tensor) -> Tensor:
-        """(N, 3, 120, 120) images in the layout and precision that the network takes."""
+        """Return (N, 3, 120, 120) images in the layout and precision that the network takes."""
         images = images.contiguous(memory_format=torch.channels_last)
         return images.half() if self._in_half else images
 
     def precision(self) -> AbstractContextManager[object]:
-        """Within it the network computes."""
+        """Set the precision in which the network computes."""
         if not self._in_half:
             return nullcontext()
         # Weights are in half precision already; a cache must not be recorded in a graph.

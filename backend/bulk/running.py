@@ -21,7 +21,7 @@ class Runner(Protocol):
     """Takes batches and gives arrays."""
 
     def __call__(self, batches: Iterable[FrameBatch]) -> Iterator[tuple[FrameBatch, Arrays]]:
-        """Each batch with what `BulkNetwork` says of it, in order.
+        """Return each batch with what `BulkNetwork` says of it, in order.
 
         All batches have the shapes of the first. Arrays are overwritten when the next are asked
         for.
@@ -132,7 +132,7 @@ class _Slot:
                 self._back.record(way_out)
 
     def arrays(self) -> Arrays:
-        """What came back, once it has."""
+        """Return what came back, once it has."""
         self._back.synchronize()
         return tuple(host.numpy() for host in self._host_out)
 

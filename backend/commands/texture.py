@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def _written(
     photo: Photo, folder: ResultFolder, args: argparse.Namespace, reconstructor: FaceReconstructor
 ) -> list[dict[str, str]]:
-    """Paths of the pictures of each face, by their parts."""
+    """Return paths of the pictures of each face, by their parts."""
     image = photo.read()
     faces = reconstructor.faces_from_image(image, which=args.which, texture_size=None)
     written = []

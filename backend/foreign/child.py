@@ -94,7 +94,7 @@ def _leave() -> NoReturn:
 
 
 def _private_pipes() -> tuple[io.FileIO, io.FileIO]:
-    """Calls and answers; what a library prints does not get between them."""
+    """Take the pipes of calls and answers for ourselves: no library prints between them."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -159,7 +159,7 @@ class Child:
         return answer
 
     def memory(self) -> int:
-        """Bytes that it takes now; 0 if that is not known."""
+        """Return bytes that it takes now; 0 if that is not known."""
         try:
             used = self._worker.memory_info() if self._worker else None
         except psutil.Error:

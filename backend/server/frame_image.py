@@ -13,7 +13,8 @@ DECODER = "backend.vision.decoding.frame:decode"
 
 
 def frame_image(body: bytes, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB of a JPEG or PNG file, or of RGB bytes of a `size` (width, height).
+    """Return (H, W, 3) uint8 RGB of a JPEG or PNG file, or of RGB bytes of a `size` (width,
+    height).
 
     Files are decoded in a child process; RGB bytes need no decoder.
 

@@ -20,7 +20,7 @@ FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
 
 def nothing() -> None:
-    """What most jobs leave to be done when they end."""
+    """Do nothing, as most jobs leave nothing to be done when they end."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class JobStatus:
         return self.state in FINISHED
 
     def document(self) -> dict[str, Any]:
-        """What goes over the wire."""
+        """Return what goes over the wire."""
         problem = self.problem.document() if self.problem else None
         return {
             "id": self.id,

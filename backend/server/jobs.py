@@ -102,7 +102,7 @@ class JobQueue:
             return job.id
 
     def status(self, job_id: str) -> JobStatus:
-        """Status of a job.
+        """Return the status of a job.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class JobQueue:
             return self._find(job_id).status
 
     def result(self, job_id: str) -> bytes:
-        """What the work of a done job returned.
+        """Return what the work of a done job returned.
 
         Raises
         ------
@@ -238,7 +238,7 @@ class JobQueue:
         log.info("Job %s after %.2f s", job.state, job.finished_at - started)
 
     def _report(self, job: Job, progress: float, stage: str) -> None:
-        """What the work calls as it goes; stops it when it was cancelled."""
+        """Note how far the work is, and stop it when it was cancelled."""
         with self._changed:
             _refuse_if_cancelled(job)
             self._update(job, progress=min(max(job.progress, float(progress)), 1.0), stage=stage)

@@ -65,7 +65,7 @@ class Models:
         log.info("Models loaded in %.2f s on %s", time.monotonic() - started, self._device)
 
     def health(self) -> dict[str, Any]:
-        """Document of ``GET /v1/health``."""
+        """Return the document of ``GET /v1/health``."""
         with self._lock:
             return {
                 "state": self._state,
@@ -88,7 +88,7 @@ class Models:
                 )
 
     def reconstructor(self) -> Reconstructor:
-        """The loaded reconstructor.
+        """Return the loaded reconstructor.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Models:
             return self._reconstructor
 
     def static_model(self) -> tuple[str, bytes]:
-        """ETag and body of ``GET /v1/model``.
+        """Return the ETag and body of ``GET /v1/model``.
 
         Raises
         ------

@@ -40,7 +40,7 @@ class ProblemDocument:
     remedy: str = ""
 
     def document(self) -> dict[str, Any]:
-        """The members of RFC 9457, and our two; text that every encoding has."""
+        """Return the members of RFC 9457, and our two; text that every encoding has."""
         return {
             "type": f"urn:synergyface:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,

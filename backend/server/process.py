@@ -89,7 +89,7 @@ def serve(
 
 
 def listen(port: int) -> socket.socket:
-    """Socket that listens on the loopback interface; port 0 takes a free one.
+    """Return the socket that listens on the loopback interface; port 0 takes a free one.
 
     Raises
     ------

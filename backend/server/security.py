@@ -29,7 +29,9 @@ MIN_TOKEN_LENGTH = 16
 
 
 def token_from_environment() -> str | None:
-    """Token that the parent process chose; taken out of the environment, so that no child sees it.
+    """Return the token that the parent process chose; taken out of the environment, so that no
+    child
+    sees it.
 
     Raises
     ------
@@ -49,12 +51,12 @@ def token_from_environment() -> str | None:
 
 
 def new_token() -> str:
-    """256 random bits."""
+    """Return 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def is_loopback(authority: str) -> bool:
-    """Whether ``host`` or ``host:port`` names this computer and nothing else."""
+    """Tell whether ``host`` or ``host:port`` names this computer and nothing else."""
     try:
         parts = urlsplit(f"//{authority}")
         host, _ = parts.hostname, parts.port
@@ -132,7 +134,8 @@ def _is_loopback_origin(origin: str) -> bool:
 
 
 def body_length(request: Request, limit: int) -> int:
-    """The most bytes that a request's body may turn out to have: what it announces, or the limit.
+    """Return the most bytes that a request's body may turn out to have: what it announces, or the
+    limit.
 
     Raises
     ------
@@ -147,7 +150,7 @@ def body_length(request: Request, limit: int) -> int:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Body of a request, read no further than `limit` bytes, whatever length it claims.
+    """Return the body of a request, read no further than `limit` bytes, whatever length it claims.
 
     Raises
     ------
@@ -161,7 +164,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Body of a request as it comes, at most `limit` bytes in all.
+    """Yield the body of a request as it comes, at most `limit` bytes in all.
 
     Raises
     ------

@@ -54,7 +54,7 @@ class Stream:
         time: float | None,
         threads: ThreadPoolExecutor,
     ) -> contract.FrameResult:
-        """Faces of a frame that holds a place; `time` None is now.
+        """Return faces of a frame that holds a place; `time` None is now.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Streams:
         return stream_id
 
     def find(self, stream_id: str) -> Stream:
-        """An open session.
+        """Return an open session.
 
         Raises
         ------
@@ -186,7 +186,7 @@ class Streams:
 
 
 def stream_routes(models: Models, streams: Streams, limits: Limits) -> APIRouter:
-    """Routes of streams."""
+    """Return routes of streams."""
     router = APIRouter()
 
     @router.post("/v1/streams", status_code=HTTPStatus.CREATED)

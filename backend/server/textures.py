@@ -22,7 +22,7 @@ ENVELOPE_BYTES = 2**16
 
 
 def texture_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
-    """Routes of textures."""
+    """Return routes of textures."""
     router = APIRouter()
     most_bytes = limits.photo_bytes + ENVELOPE_BYTES
 

@@ -31,7 +31,7 @@ Rate = Annotated[float, Query(gt=0, allow_inf_nan=False)]
 
 
 def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPaths) -> APIRouter:
-    """Routes of clips; `paths` may be named in place of being sent."""
+    """Return routes of clips; `paths` may be named in place of being sent."""
     router = APIRouter()
 
     @router.post(

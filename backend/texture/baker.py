@@ -141,7 +141,7 @@ class TextureBaker:
         return self.observe(picture)
 
     def _uncovered(self, picture: PosedPicture, progress: Progress) -> Observation:
-        """What a picture shows, without what lies before the face."""
+        """Return what a picture shows, without what lies before the face."""
         seen = self._seen(picture, progress)
         progress(0.4, STAGE)
         network = FaceNetwork(self.chart, self.generator)

@@ -32,7 +32,7 @@ def merge(observations: Iterable[Observation]) -> Observation:
 
 
 def _added(known: Observation, other: Observation) -> Observation:
-    """What is known, with what another observation shows besides."""
+    """Return what is known, with what another observation shows besides."""
     both = other.evidence.plain * resize(known.confidence, MASK_SIZE, MASK_SIZE)
     difference = known.log_photo - other.log_photo
     light = extend_light(difference, both, both, np.zeros(3, np.float32))

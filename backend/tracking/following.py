@@ -100,7 +100,7 @@ class _Following:
         self._frames.append(frame.number)
 
     def stretch(self, skipped: int) -> TrackedPart:
-        """What is new since the last stretch."""
+        """Return what is new since the last stretch."""
         new = TrackedPart(
             np.array(self._times, np.float64),
             np.array(self._frames, np.int64),

@@ -78,7 +78,7 @@ class PartialTracking:
         self._stretches = 0
 
     def load(self) -> TrackedPart | None:
-        """What was kept under this key, or None. Damaged files count as none."""
+        """Return what was kept under this key, or None. Damaged files count as none."""
         try:
             with np.load(self._folder / STATE, allow_pickle=False) as state:
                 described = json.loads(str(state["described"]))

@@ -134,7 +134,9 @@ def _alignment(args: argparse.Namespace) -> int:
 def _with_seen_jaws(
     predictions: Predictions, peers: dict[str, Predictions]
 ) -> tuple[Predictions, dict[str, Predictions]]:
-    """The answers, ours and the peers', with rows whose jaw is where the mesh's outline is seen."""
+    """Return the answers, ours and the peers', with rows whose jaw is where the mesh's outline is
+    seen.
+    """
     from backend.morphable_model.storage import load_model
     from training.evaluation.landmarks.seen_jaw import SUFFIX, with_seen_jaw
 

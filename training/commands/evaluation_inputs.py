@@ -22,7 +22,7 @@ DEFAULTS: dict[str, tuple[Boxes, bool]] = {
 
 
 def data_options() -> argparse.ArgumentParser:
-    """Options that name annotated photos."""
+    """Return options that name annotated photos."""
     parser = argparse.ArgumentParser(add_help=False)
     data = parser.add_argument_group("annotated photos")
     data.add_argument(
@@ -82,7 +82,7 @@ def data_options() -> argparse.ArgumentParser:
 
 
 def network_options() -> argparse.ArgumentParser:
-    """Options that name whose answers are measured."""
+    """Return options that name whose answers are measured."""
     parser = argparse.ArgumentParser(add_help=False)
     network = parser.add_argument_group("what is measured")
     network.add_argument(
@@ -108,7 +108,7 @@ def network_options() -> argparse.ArgumentParser:
 
 
 def choice_options(read_back: bool = False) -> argparse.ArgumentParser:
-    """Options that say how the network is asked."""
+    """Return options that say how the network is asked."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--single",
@@ -126,7 +126,7 @@ def choice_options(read_back: bool = False) -> argparse.ArgumentParser:
 
 
 def network_choice(args: argparse.Namespace) -> NetworkChoice:
-    """How the network is asked, by the options."""
+    """Tell how the network is asked, by the options."""
     from training.evaluation.landmarks.predictions import NetworkChoice
 
     return NetworkChoice(args.device, args.weights, args.single, getattr(args, "read_back", False))
@@ -135,7 +135,7 @@ def network_choice(args: argparse.Namespace) -> NetworkChoice:
 def measured(
     args: argparse.Namespace,
 ) -> tuple[Annotations, Predictions, dict[str, Predictions]]:
-    """Annotations, our answers, and the peers'."""
+    """Return annotations, our answers, and the peers'."""
     from backend.morphable_model.storage import load_model
     from training.evaluation.landmarks.predictions import (
         predict,

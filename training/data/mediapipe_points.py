@@ -46,7 +46,7 @@ class MediaPipePoints:
     reliable: NDArray[np.bool_]
 
     def surface(self, model: MorphableModel) -> SurfacePoints:
-        """The reliable points as points of the model."""
+        """Return the reliable points as points of the model."""
         return barycentric_points(model, self.corners[self.reliable], self.weights[self.reliable])
 
     def on_mean_head(self, model: MorphableModel) -> Float:

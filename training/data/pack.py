@@ -85,7 +85,7 @@ class _Shard:
         return sha.hexdigest()
 
     def entry(self, digest: str) -> dict[str, Any]:
-        """What the manifest says of the shard."""
+        """Return what the manifest says of the shard."""
         return {"file": self.file, "faces": len(self.photos), "digest": digest}
 
 
@@ -155,7 +155,7 @@ def pack(
 
 @contextmanager
 def _crops(workers: int) -> Iterator[Crops]:
-    """What makes JPEGs of context crops, in order: in processes or here."""
+    """Return what makes JPEGs of context crops, in order: in processes or here."""
     if workers == 1:
         yield lambda photos, boxes: starmap(_context_jpeg, zip(photos, boxes, strict=True))
         return
@@ -195,7 +195,9 @@ def _plan(sets: list[FittedPhotos], faces_per_shard: int) -> Iterator[_Shard]:
 
 
 def _own(target: Path) -> set[str]:
-    """File names of the shards that were made, or begun, here, by the folder's manifest."""
+    """Return the file names of the shards that were made, or begun, here, by the folder's
+    manifest.
+    """
     with suppress(OSError, ValueError, KeyError, TypeError):
         manifest = json.loads((target / MANIFEST_FILE).read_text("utf-8"))
         return {str(s["file"]) for s in manifest["shards"]} | set(manifest.get("begun", ()))
@@ -216,7 +218,7 @@ def _counted_faces(entries: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _finished(target: Path) -> dict[str, str]:
-    """File names and digests of the whole shards in a folder, by its manifest."""
+    """Return the file names and digests of the whole shards in a folder, by its manifest."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         shards = json.loads((target / MANIFEST_FILE).read_text())["shards"]
         return {s["file"]: s["digest"] for s in shards if (target / s["file"]).is_file()}
@@ -228,7 +230,9 @@ def _counts(labels: Labels) -> dict[str, int]:
 
 
 def _about(labels: Labels) -> dict[str, Any]:
-    """How the crops are stored, and how many faces there are by source and by yaw in degrees."""
+    """Tell how the crops are stored, and how many faces there are by source and by yaw in
+    degrees.
+    """
     counts, edges = np.histogram(labels.yaw, YAW_BINS)
     return {
         "crop": {"size": STORED_SIZE, "context": CONTEXT, "jpeg_quality": JPEG_QUALITY},
@@ -258,5 +262,5 @@ def _labels(photos: FittedPhotos) -> Labels:
 
 
 def _in_crop_frame(points: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, P, 3) image pixels -> (N, 3, P) crop frame."""
+    """Return (N, P, 3) image pixels -> (N, 3, P) crop frame."""
     return RoiBoxes.from_corners(boxes).to_crop(points).swapaxes(1, 2).astype(np.float32)

@@ -101,7 +101,9 @@ def read_aflw(
 
 
 def _array(path: Path, shape: tuple[int | tuple[int, ...], ...]) -> NDArray[np.floating]:
-    """Numbers of an ``.npy`` whose shape is as given: -1 is any length, a tuple any of these."""
+    """Return numbers of an ``.npy`` whose shape is as given: -1 is any length, a tuple any of
+    these.
+    """
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
@@ -118,7 +120,7 @@ def _array(path: Path, shape: tuple[int | tuple[int, ...], ...]) -> NDArray[np.f
 
 
 def _angles(path: Path, n: int) -> NDArray[np.float64] | None:
-    """(N, 3) degrees, NaN where not known; None if there is no such file."""
+    """Return (N, 3) degrees, NaN where not known; None if there is no such file."""
     if not path.is_file():
         return None
     angles = np.full((n, 3), np.nan)

@@ -63,7 +63,7 @@ class Annotations:
         return bool(np.isfinite(self.points21).any())
 
     def subset(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> Annotations:
-        """Some of the photos."""
+        """Return some of the photos."""
         return self._with(lambda name: getattr(self, name)[chosen])
 
     def _with(self, array: Callable[[str], NDArray]) -> Annotations:
@@ -82,7 +82,7 @@ def annotations_of(
     points21: Array | None = None,
     may_be_crops: bool = False,
 ) -> Annotations:
-    """Annotations of images, with NaN for everything that is not given."""
+    """Return annotations of images, with NaN for everything that is not given."""
     n = len(images)
 
     def full(array: Array | None, *shape: int) -> Array:
@@ -103,7 +103,7 @@ def annotations_of(
 
 
 def joined(sets: list[Annotations]) -> Annotations:
-    """Several sets as one.
+    """Return several sets as one.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def joined(sets: list[Annotations]) -> Annotations:
 
 
 def held_out(annotations: Annotations, one_in: int) -> Annotations:
-    """Only people whom a training with the same `one_in` leaves out.
+    """Keep only people whom a training with the same `one_in` leaves out.
 
     Raises
     ------
@@ -208,5 +208,5 @@ def require_folder(folder: Path) -> None:
 
 
 def photos_of(folder: Path) -> list[Path]:
-    """Photos of a folder by name."""
+    """Return photos of a folder by name."""
     return sorted(path for path in folder.iterdir() if kind_of(path.name) == "photo")

@@ -65,7 +65,7 @@ def read_scans(folder: Path, unit_mm: float = 1.0) -> list[Scan]:
 
 
 def read_mesh(path: Path) -> Any:
-    """A mesh file as a `trimesh.Trimesh` with its vertices as they are.
+    """Return a mesh file as a `trimesh.Trimesh` with its vertices as they are.
 
     Raises
     ------

@@ -139,7 +139,9 @@ def read_annotated_300w_lp(
 
 
 def _points_and_angles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(68, 2) points as they are, NaN where missing, and (3,) yaw, pitch, roll in degrees."""
+    """Return (68, 2) points as they are, NaN where missing, and (3,) yaw, pitch, roll in
+    degrees.
+    """
     content = _content(path)
     points = np.full((68, 2), np.nan)
     for name in ("pt3d_68", "pt2d"):
@@ -157,7 +159,7 @@ def _points_and_angles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """The arrays of a ``.mat`` by name."""
+    """Return the arrays of a ``.mat`` by name."""
     from scipy.io import loadmat
 
     try:

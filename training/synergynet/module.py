@@ -180,7 +180,7 @@ class SynergyModule(SeededSteps):
         self.averaged_step = self.trainer.global_step
 
     def predict(self, batch: PackedBatch) -> Prediction:
-        """What the averaged weights say of upright crops, at the size in use.
+        """Return what the averaged weights say of upright crops, at the size in use.
 
         A network that has seen small crops only would fail on full ones.
         """
@@ -218,13 +218,14 @@ class SynergyModule(SeededSteps):
 
 
 def regress(network: SynergyNet, images: Tensor) -> TrainingPrediction:
-    """What the image network says by itself: the coarse landmarks are the answer."""
+    """Return what the image network says by itself: the coarse landmarks are the answer."""
     _, whitened, parameters, coarse = network.regress(images)
     return TrainingPrediction(whitened, parameters, coarse, coarse, None)
 
 
 def with_annotated_points(batch: PackedBatch) -> PackedBatch:
-    """The batch with annotated inner points, where there are any, in place of the landmarks' x, y.
+    """Return the batch with annotated inner points, where there are any, in place of the
+    landmarks' x, y.
 
     The jaw (the first 17 landmarks) is left alone.
     """

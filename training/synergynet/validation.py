@@ -29,7 +29,7 @@ class MeanErrors(nn.ModuleDict):
         metric.update(torch.as_tensor(errors, dtype=torch.float32, device=metric.device))
 
     def means(self) -> dict[str, Tensor]:
-        """Means by name, without those of which there was nothing; begins anew.
+        """Return means by name, without those of which there was nothing; begins anew.
 
         All processes must ask, and have taken in errors of the same names.
         """
@@ -46,7 +46,7 @@ class MeanErrors(nn.ModuleDict):
 
 
 def add_photos(errors: MeanErrors, refined: Tensor, coarse: Tensor, points: Tensor) -> None:
-    """Errors against annotated points.
+    """Add errors against annotated points.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def add_photos(errors: MeanErrors, refined: Tensor, coarse: Tensor, points: Tens
 def add_views(
     errors: MeanErrors, refined: Tensor, parameters: Tensor, landmarks: Tensor, truth: Tensor
 ) -> None:
-    """Errors on views whose landmarks and pose are known: by yaw, and of the angles.
+    """Add errors on views whose landmarks and pose are known: by yaw, and of angles.
 
     Parameters
     ----------
@@ -86,5 +86,5 @@ def add_views(
 
 
 def _rows(points: Tensor) -> NDArray[np.float32]:
-    """(N, 2 or 3, P) -> (N, P, 2)."""
+    """Return (N, 2 or 3, P) -> (N, P, 2)."""
     return points[:, :2].transpose(1, 2).float().cpu().numpy()

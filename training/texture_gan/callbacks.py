@@ -63,7 +63,7 @@ class SampleSheets(L.Callback):
 
 
 def sample_sheet(module: TextureGanModule, batch: PairBatch) -> NDArray[np.uint8]:
-    """(N * S, 5 * S, 3) RGB: a row for each view of a batch; see `SampleSheets`."""
+    """Return (N * S, 5 * S, 3) RGB: a row for each view of a batch; see `SampleSheets`."""
     batch = PairBatch(*(field.to(module.device) for field in batch))
     made = module.make(module.views(batch))
     columns = [
@@ -77,5 +77,5 @@ def sample_sheet(module: TextureGanModule, batch: PairBatch) -> NDArray[np.uint8
 
 
 def _pictures(tensor: Tensor) -> NDArray[np.uint8]:
-    """(N, 3, S, S) from 0 to 255 -> (N, S, S, 3)."""
+    """Return (N, 3, S, S) from 0 to 255 -> (N, S, S, 3)."""
     return tensor.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)

@@ -192,7 +192,7 @@ class TextureGanModule(SeededSteps):
             )
 
     def make(self, views: Views) -> Tensor:
-        """(N, 3, S, S) textures by the averaged generator, in [-1, 1]."""
+        """Return (N, 3, S, S) textures by the averaged generator, in [-1, 1]."""
         self.averaged.eval()
         with torch.no_grad(), self._precision():
             return self.averaged(views.condition, views.base).float()
@@ -203,7 +203,7 @@ class TextureGanModule(SeededSteps):
         lighting: LightingSettings = LightingSettings(),  # noqa: B008
         occlusion: OcclusionSettings = OcclusionSettings(),  # noqa: B008
     ) -> Views:
-        """A batch as the networks see it, by default without augmentation."""
+        """Return a batch as the networks see it, by default without augmentation."""
         photo, filled, confidence, texture, mask = (field.float() / 255 for field in batch)
         light, field = random_light(len(photo), texture.shape[-1], lighting, photo.device)
         photo = 2 * relight(photo, light) - 1
@@ -243,7 +243,7 @@ class TextureGanModule(SeededSteps):
         return (real + fake) / 2
 
     def _score(self, views: Views, texture: Tensor, real: bool) -> Tensor:
-        """Loss of a texture's scores against those of a real or a made one."""
+        """Return the loss of a texture's scores against those of a real or a made one."""
         shown = only_inside(texture, views.clear, views.mask)
         # As in pix2pix, the discriminator sees what the generator was asked.
         pictures = torch.cat([views.condition[:, :3], shown], dim=1)
@@ -267,6 +267,6 @@ class TextureGanModule(SeededSteps):
 
 
 def template_tensor(size: int) -> Tensor:
-    """(3, size, size) float32 in [-1, 1], the mean face's texture."""
+    """Return (3, size, size) float32 in [-1, 1], the mean face's texture."""
     mean = read_mean_texture(size)
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(2 * mean - 1, -1, 0)))

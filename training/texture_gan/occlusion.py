@@ -59,7 +59,9 @@ def occlude(filled: Tensor, confidence: Tensor, settings: OcclusionSettings) -> 
 
 
 def _stuff(filled: Tensor) -> Tensor:
-    """What lies before the faces: plain stuff with a weave, or other people's skin upside down."""
+    """Return what lies before the faces: plain stuff with a weave, or other people's skin upside
+    down.
+    """
     count, _, height, width = filled.shape
     colour = torch.rand(count, 3, 1, 1, device=filled.device) ** 1.5
     saturation = torch.rand(count, 1, 1, 1, device=filled.device)

@@ -94,7 +94,7 @@ def draw_clip(plan: ClipPlan, model: MorphableModel, path: Path) -> TrackedClip:
 
 
 def truth_path(path: Path) -> Path:
-    """Where the truth of a drawn clip lies."""
+    """Tell where the truth of a drawn clip lies."""
     return path.with_suffix(".truth.npz")
 
 

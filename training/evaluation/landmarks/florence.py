@@ -45,7 +45,7 @@ def evaluate_florence(
     scans: list[Scan],
     network: NetworkChoice,
 ) -> dict[str, Any]:
-    """Errors of the network on scans, see the module's definition.
+    """Return errors of the network on scans, see the module's definition.
 
     Returns
     -------
@@ -75,14 +75,14 @@ def evaluate_florence(
 
 
 def near_nose(scan: Scan) -> tuple[Surface, Array]:
-    """The part of a scan within 95 mm of its nose tip, and the tip."""
+    """Return the part of a scan within 95 mm of its nose tip, and the tip."""
     normals = vertex_normals(scan.vertices, scan.triangles)
     near = np.linalg.norm(scan.vertices - scan.nose_tip, axis=1) <= RADIUS_MM
     return Surface(scan.vertices[near], normals[near]), scan.nose_tip
 
 
 def head_error(head: Array, tip: Array, surface: Surface, surface_tip: Array) -> float:
-    """RMSE in millimetres of a predicted head (V, 3) with its nose tip (3,)."""
+    """Return RMSE in millimetres of a predicted head (V, 3) with its nose tip (3,)."""
     near = head[np.linalg.norm(head - tip, axis=1) <= RADIUS_MM]
     start = np.eye(4)
     start[:3, 3] = surface_tip - tip
@@ -92,7 +92,9 @@ def head_error(head: Array, tip: Array, surface: Surface, surface_tip: Array) ->
 def render(
     model: MorphableModel, scan: Scan, yaw: float, pitch: float
 ) -> tuple[NDArray[np.uint8], RoiBox]:
-    """(300, 300, 3) uint8 RGB view of a scan turned by degrees, and where the network looks."""
+    """Return (300, 300, 3) uint8 RGB view of a scan turned by degrees, and where the network
+    looks.
+    """
     matrix = np.asarray(rotation_from_euler(yaw, pitch, 0)) * PIXELS_PER_MM
     centre = np.array([SIZE / 2, SIZE / 2, 0])
 
@@ -112,7 +114,7 @@ def render(
 
 
 def florence_table(report: dict[str, Any]) -> Table:
-    """The report as a table."""
+    """Return the report as a table."""
     columns = (*(f"yaw {yaw}" for yaw in report["by_yaw"]), "all")
     values = [*report["by_yaw"].values(), report["rmse"]]
     return Table("Florence, point-to-plane RMSE mm", columns, (("ours", values),))

@@ -70,7 +70,7 @@ class Predictions:
         return np.asarray(np.isfinite(first[..., :2]).all(axis=(1, 2)))
 
     def angles(self, row: str, convention: Convention = "exact") -> Array:
-        """(N, 3) yaw, pitch, roll in degrees, of the parameters if there are any."""
+        """Return (N, 3) yaw, pitch, roll in degrees, of the parameters if there are any."""
         if row in self.parameters:
             return angles_of(self.parameters[row], convention)
         return self.ypr
@@ -111,7 +111,7 @@ class NetworkChoice:
         return "mean of the network's answers to each photo and to its mirror image"
 
     def engine(self, model: MorphableModel) -> Engine | TwoSidedEngine:
-        """What answers."""
+        """Return what answers."""
         engine = load_engine(model, self.device, self.weights)
         return engine if self.single else TwoSidedEngine(engine, model)
 
@@ -224,7 +224,7 @@ def read_predictions(
 
 
 def _prediction_arrays(paths: list[Path]) -> dict[str, NDArray]:
-    """The arrays that all files have, one file after the other."""
+    """Return the arrays that all files have, one file after the other."""
     files = []
     for path in paths:
         arrays = read_arrays(path, ("names", "lm68"))
@@ -283,7 +283,7 @@ def _box_source(
 
 
 def _looked_at(image: NDArray[np.uint8], box: RoiBox, engine: Engine | TwoSidedEngine) -> RoiBox:
-    """Where the backend looks at a face that was found, at last."""
+    """Tell where the backend looks at a face that was found, at last."""
     first = engine.run(crop(image, box)[None])
     return second_look(first.parameters[0], first.refined[0], box) or box
 
@@ -294,7 +294,9 @@ def _crop(image: NDArray[np.uint8], box: RoiBox, may_be_crop: bool) -> NDArray[n
 
 
 def _read_back(refined: Array, model: MorphableModel, weights: Path | None) -> tuple[Array, Array]:
-    """(N, 62) parameters and (N, 68, 3) crop-frame landmarks that the reverse network sees."""
+    """Return (N, 62) parameters and (N, 68, 3) crop-frame landmarks that the reverse network
+    sees.
+    """
     import torch
 
     from backend.synergynet.weights import active_weights, load_weights
@@ -309,7 +311,7 @@ def _read_back(refined: Array, model: MorphableModel, weights: Path | None) -> t
 
 
 def _spread(answers: Predictions, where: NDArray[np.intp], n: int) -> Predictions:
-    """Answers for some of N photos, with NaN for the others."""
+    """Return answers for some of N photos, with NaN for the others."""
 
     def full(values: Array) -> Array:
         spread = np.full((n, *values.shape[1:]), np.nan)
