@@ -29,7 +29,7 @@ from backend.texture.observation import PosedPicture
 from backend.tracking.live import LiveTracker
 from backend.vision.crop import crop
 from backend.vision.detection import LOOKED_FOR, Detection, FaceDetector
-from backend.vision.roi import second_look
+from backend.vision.roi import second_pass
 from backend.vision.sources import detector_path
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class FaceReconstructor:
         again = {
             i: box
             for i, (seen_in, parameters, refined, _) in enumerate(answers)
-            if (box := second_look(parameters, refined, seen_in)) is not None
+            if (box := second_pass(parameters, refined, seen_in)) is not None
         }
         if again:
             better = self._answers(image, [*again.values()])

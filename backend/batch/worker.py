@@ -10,8 +10,8 @@ from functools import cache
 from backend.batch.items import BatchFile, BatchOptions, Outcome, earlier_outcome, record_done
 from backend.engines.devices import Device
 from backend.errors import BadInputError, NoFaceError, SynergyFaceError
-from backend.foreign.children import warm_child
 from backend.pipeline import FaceReconstructor
+from backend.sandbox.children import warm_child
 
 Tell = Callable[[str], object]
 

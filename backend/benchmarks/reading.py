@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from backend.foreign.wire import Rows
+from backend.sandbox.wire import Rows
 from backend.server.frame_image import frame_image
 from backend.vision.decoding import frame, photo
 from backend.vision.images import decode_image

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from backend.errors import BadInputError
-from backend.foreign.children import call_in_child
-from backend.foreign.process import OverLimitError
-from backend.foreign.wire import Answer
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
 from backend.morphable_model.model import N_TEXTURE, N_VERTICES, MorphableModel
+from backend.sandbox.children import call_in_child
+from backend.sandbox.process import OverLimitError
+from backend.sandbox.wire import Answer
 
 BFM2009_VERTICES = 53_490
 # Millimetres. The 53,215 vertices are a subset of BFM 2009's, so they coincide but for rounding.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.foreign.children import call_in_child
+from backend.sandbox.children import call_in_child
 from backend.vision.decoding.limits import check_frame
 
 DECODER = "backend.vision.decoding.frame:decode"

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from backend.errors import CancelledError
-from backend.foreign.children import stopped_by
+from backend.sandbox.children import stopped_by
 from backend.server.job import FINISHED, Job, JobStatus, Listener, Work, nothing
 from backend.server.limits import Limits
 from backend.server.problems import ProblemDocument, ProblemError, problem_of

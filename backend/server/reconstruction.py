@@ -15,10 +15,10 @@ from backend.engines.devices import Device
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import ClipOrder, PhotoOrder
-from backend.foreign.children import warm_child
 from backend.morphable_model.boxes import RoiBox
 from backend.pipeline import FaceReconstructor
 from backend.progress import Progress, part
+from backend.sandbox.children import warm_child
 from backend.server.unfinished import unfinished_work
 from backend.tracking.live import LiveTracker
 from backend.vision.images import decode_image

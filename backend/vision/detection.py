@@ -124,7 +124,7 @@ class FaceDetector:
             if face.score >= SURE and any(_apart(five, face) < ALIKE for five in read)
         ]
         doubted = seen + [face for face in read if not is_known(face, seen)]
-        found += self._finder.believed(image, doubted, found)
+        found += self._finder.confirmed(image, doubted, found)
         found += self._finder.further(image, found)
         return _ordered([self._detection(image, face, readings) for face in found])
 

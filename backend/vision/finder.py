@@ -75,7 +75,7 @@ class FaceFinder:
             return found
         return self._turned(image, min(pixels, FINER * FIRST_VIEW))
 
-    def believed(
+    def confirmed(
         self, image: Image, faces: list[Candidate], known: list[Candidate]
     ) -> list[Candidate]:
         """Return those faces that a closer look confirms, as it saw them, and that are not
@@ -108,7 +108,7 @@ class FaceFinder:
             if certain and not is_known(face, others):
                 found.append(face)
             elif not certain:
-                found += self.believed(image, [face], others)
+                found += self.confirmed(image, [face], others)
         return found
 
     def _seen(self, image: Image, pixels: int, turn: float) -> list[tuple[Candidate, bool]]:

@@ -155,7 +155,7 @@ def roi_box_from_landmarks(landmarks: NDArray[np.floating], seen_in: RoiBox, lea
     return RoiBox(float(x), float(y), float(side), (turn + 180) % 360 - 180)
 
 
-def second_look(
+def second_pass(
     parameters: NDArray[np.floating], landmarks: NDArray[np.floating], seen_in: RoiBox
 ) -> RoiBox | None:
     """Tell where to look at a face of a photo again; None if it is not worth it.

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from backend.errors import BadInputError
-from backend.foreign.wire import Answer
+from backend.sandbox.wire import Answer
 from backend.vision.decoding.limits import check_frame
 
 FORMATS = ("JPEG", "PNG")

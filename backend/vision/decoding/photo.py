@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.errors import BadInputError
-from backend.foreign.wire import Answer, Rows
+from backend.sandbox.wire import Answer, Rows
 from backend.vision.decoding.coded import CodedPicture, coding_of
 from backend.vision.decoding.iso_media import is_heif
 from backend.vision.decoding.limits import damaged, not_an_image, unsupported

@@ -26,7 +26,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.parameters import FaceParameters
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.vision.crop import crop
-from backend.vision.roi import second_look
+from backend.vision.roi import second_pass
 from training.data.arrays import read_arrays
 from training.data.fitted_photos import require_one_face_each
 from training.evaluation.landmarks.angles import Convention, angles_of
@@ -285,7 +285,7 @@ def _box_source(
 def _looked_at(image: NDArray[np.uint8], box: RoiBox, engine: Engine | TwoSidedEngine) -> RoiBox:
     """Tell where the backend looks at a face that was found, at last."""
     first = engine.run(crop(image, box)[None])
-    return second_look(first.parameters[0], first.refined[0], box) or box
+    return second_pass(first.parameters[0], first.refined[0], box) or box
 
 
 def _crop(image: NDArray[np.uint8], box: RoiBox, may_be_crop: bool) -> NDArray[np.uint8]:
