@@ -43,7 +43,7 @@ CLASSES = (
 
 
 def register() -> None:
-    """Called by Blender when the add-on is switched on."""
+    """Add everything to Blender, when the add-on is switched on."""
     scene: Any = bpy.types.Scene
     version = tomllib.loads(MANIFEST.read_text("utf-8"))["version"]
     open_runtime(Path(bpy.utils.extension_path_user(str(__package__), create=True)), version)
@@ -56,7 +56,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Called by Blender when the add-on is switched off, and when Blender ends."""
+    """Take everything out again, when the add-on is switched off and when Blender ends."""
     scene: Any = bpy.types.Scene
     cancelling.unbind_key(bpy.context)
     menus.remove_entries()

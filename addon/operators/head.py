@@ -8,8 +8,8 @@
 import bpy
 
 from ..scene import modifiers
+from ..scene.context_parts import scene_of
 from ..scene.landmarks import add_landmarks, landmarks_of, remove_landmarks
-from ..scene.opened import scene_of
 from ..scene.pose import apply_photo_pose, is_applied, reset_photo_pose
 from ..settings.heads import MAX_SUBDIVISION
 from .selection import EachHead

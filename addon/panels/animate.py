@@ -22,7 +22,7 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         column = layout.column(align=True)
         column.scale_y = 1.4
@@ -59,7 +59,7 @@ class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
     bl_parent_id = "SYNERGYFACE_PT_animate"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         scene: Any = context.scene
         layout.use_property_split = True
@@ -78,7 +78,7 @@ class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
     bl_region_type = "UI"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         space: Any = context.space_data
         _draw_open(self.layout, context, clip=space.clip.name if space.clip else "")
 
@@ -90,18 +90,18 @@ class SYNERGYFACE_PT_film(ImagePanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         image = getattr(context, "edit_image", None)
         return image is not None and image.source in ("MOVIE", "SEQUENCE")
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         image: Any = getattr(context, "edit_image", None)
         _draw_open(self.layout, context, image=image.name)
 
 
 def _draw_open(layout: Any, context: bpy.types.Context, **source: str) -> None:
-    """Button for the clip that is open; the settings are in the 3D viewport's sidebar."""
+    """Draw a button for the clip that is open; settings are in the viewport's sidebar."""
     if draw_progress(layout, context, "video"):
         return
     [(name, value)] = source.items()

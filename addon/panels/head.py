@@ -24,7 +24,7 @@ class HeadPanel(SidebarPanel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         return bool(chosen_heads(context))
 
 
@@ -34,7 +34,7 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
     bl_label = "Head"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         heads = chosen_heads(context)
         head: Any = heads[-1]
@@ -73,7 +73,7 @@ class SYNERGYFACE_MT_texture(bpy.types.Menu):
     bl_label = "Change Texture"
 
     def draw(self, context: Any) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         heads = chosen_heads(context)
         present = heads[-1].get(identity.TEXTURE_MODE) if heads else None
@@ -83,7 +83,7 @@ class SYNERGYFACE_MT_texture(bpy.types.Menu):
 
 
 def _texture_words(head: Any) -> str:
-    """What the head's texture is, if that is known."""
+    """Return what the head's texture is, if that is known."""
     present = head.get(identity.TEXTURE_MODE)
     names = [name for mode, name, _ in TEXTURE_MODES if mode == present]
     return f"Texture: {names[0]}" if names else SYNERGYFACE_MT_texture.bl_label
@@ -108,7 +108,7 @@ def _draw_photo_pose(layout: Any, head: Any) -> None:
 
 
 def _draw_region(layout: Any, head: Any, region: str) -> None:
-    """Button that is pressed while the region is shown."""
+    """Draw a button that is pressed while the region is shown."""
     button = layout.row(align=True)
     button.enabled = region in head.vertex_groups
     shown = is_shown(head, region)
@@ -128,7 +128,7 @@ class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
     bl_parent_id = "SYNERGYFACE_PT_head"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         head: Any = chosen_heads(context)[-1]
         keys = head.data.shape_keys
@@ -147,7 +147,7 @@ class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
     bl_parent_id = "SYNERGYFACE_PT_head"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         row = layout.row(align=True)
         for file_format, name, _ in FORMATS:

@@ -23,7 +23,7 @@ KEY_FIELDS = ("slider_min", "slider_max", "value", "mute")
 
 @contextmanager
 def modifiers_baked(head: bpy.types.Object) -> Iterator[None]:
-    """For a while, the head has such a mesh in place of its own.
+    """Give the head such a mesh in place of its own, for a while.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def modifiers_baked(head: bpy.types.Object) -> Iterator[None]:
 
 @contextmanager
 def one_key_at_a_time(head: Any) -> Iterator[None]:
-    """For a while, the head shows its active shape key alone, at its full value."""
+    """Show the active shape key alone, at its full value, for a while."""
     before = head.show_only_shape_key, head.active_shape_key_index
     head.show_only_shape_key = True
     try:
@@ -68,7 +68,7 @@ def _switch(modifiers: list[Any], shown: bool) -> None:
 
 
 def _evaluated_shapes(head: Any) -> list[NDArray[np.float32]]:
-    """(3 V,) positions with each shape key alone at its full value, the basis first."""
+    """Return (3 V,) positions with each shape key alone at its full value, the basis first."""
     with one_key_at_a_time(head):
         shapes = [_evaluated(head, index) for index in range(len(head.data.shape_keys.key_blocks))]
     if len({shape.size for shape in shapes}) != 1:

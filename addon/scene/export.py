@@ -161,14 +161,14 @@ def _write_obj_beside(
 
 
 def _differs(file: Path, folder: Path) -> bool:
-    """Whether a folder has something else under a file's name."""
+    """Tell whether a folder has something else under a file's name."""
     other = folder / file.name
     same = other.is_file() and filecmp.cmp(file, other, shallow=False)
     return _is_taken(other) and not same
 
 
 def _free_stem(stem: str, names: list[str], folder: Path) -> str:
-    """The first of stem-2, stem-3, ... of which a folder has none of the names."""
+    """Return the first of stem-2, stem-3, ... of which a folder has none of the names."""
 
     def free(other: str) -> bool:
         return not any(_is_taken(folder / (other + name.removeprefix(stem))) for name in names)
@@ -193,7 +193,7 @@ def _write_obj(export: Export, path: Path, head: Any, shape_keys: bool) -> None:
 
 
 def _file_names(names: Iterable[str]) -> Iterator[str]:
-    """What may stand in a file's name, in place of names that may hold anything."""
+    """Yield what may stand in a file's name, in place of names that may hold anything."""
     taken: set[str] = set()
     for name in names:
         clean = FORBIDDEN.sub("_", name)[:LONGEST]
@@ -217,7 +217,7 @@ def _write_shape(export: Export, path: Path, materials: bool) -> None:
 
 @contextmanager
 def _alone_selected(context: Any, head: Any) -> Iterator[None]:
-    """Only the head and its Empty are selected; afterwards what was before."""
+    """Select only the head and its Empty; afterwards what was before."""
     layer = context.view_layer
     before, active = list(layer.objects.selected), layer.objects.active
     if head.name not in layer.objects or not head.visible_get():
@@ -243,7 +243,7 @@ def _alone_selected(context: Any, head: Any) -> Iterator[None]:
 
 @contextmanager
 def _selectable(layer: Any, object: Any) -> Iterator[None]:
-    """For a while, an object is not hidden; an Empty is at times, because it is in the way."""
+    """Show an object for a while; an Empty is hidden at times, because it is in the way."""
     if object.name not in layer.objects:
         raise _hidden(object)
     before = object.hide_get(), object.hide_viewport, object.hide_select

@@ -10,7 +10,7 @@ import bpy
 
 from ..exchange.smoothing import Strengths
 from ..motion.recording import Style
-from ..scene.performance import Staging
+from ..scene.clip_animation import Staging
 
 DEFAULT = Style()
 FACES = (
@@ -143,17 +143,17 @@ OPTIONS = (*SmoothingOptions.__annotations__, *AnimationOptions.__annotations__)
 
 
 def snapshot(options: Any) -> Any:
-    """The options as plain values, which may be kept while Blender goes on."""
+    """Return the options as plain values, which may be kept while Blender goes on."""
     return SimpleNamespace(**{name: getattr(options, name) for name in OPTIONS})
 
 
 def strengths_of(options: SmoothingOptions) -> Strengths:
-    """How much to smooth."""
+    """Tell how much to smooth."""
     return Strengths(options.rotation, options.position, options.expression)
 
 
 def staging_of(options: AnimationOptions, subdivision: int) -> Staging:
-    """How the clip is put into the scene."""
+    """Tell how the clip is put into the scene."""
     style = Style(
         strengths_of(options),
         options.gain,

@@ -64,10 +64,10 @@ def reconstruct(args: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
     from tqdm import tqdm
 
     from backend.data_folder import require_room
-    from backend.foreign.children import warm_child
     from backend.output.result_folder import sweep
     from backend.output.result_places import result_folders
     from backend.pipeline import FaceReconstructor
+    from backend.sandbox.children import warm_child
 
     require_room(args.output)
     photos = photos_of(args.photos)

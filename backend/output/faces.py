@@ -20,7 +20,7 @@ from backend.pipeline import Face
 
 
 def face_record(face: Face, directory: Path) -> dict[str, Any]:
-    """What the command line prints of a face, and ``params.json`` holds.
+    """Return what the command line prints of a face, and ``params.json`` holds.
 
     Lengths are image pixels; ``params`` are the 62 parameters in the 120x120 crop of ``roi_box``.
     """
