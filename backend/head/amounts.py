@@ -14,11 +14,15 @@ Float = NDArray[np.floating]
 
 # Every so many vertices are looked at; keys are smooth.
 STEP = 9
-# Squared millimetres per vertex that a whole key has to explain: else small errors of the shape
-# would set every key a little.
-COST = 2e-3
+# Squared millimetres per vertex that a key at 1 has to explain, as one and as its square: else small
+# errors of the shape would set every key a little.
+COST, SQUARE_COST = 0.03, 2e-3
 # Less of a key is not seen.
 LEAST = 0.02
+# Two of these undo one another, so a face has one of them only.
+OPPOSITES = (("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"))
+# The model's eyes don't turn.
+UNSEEN = "eyeLook"
 
 
 def fit_amounts(
@@ -39,11 +43,25 @@ def fit_amounts(
     -------
     By key; those of which there is nothing are absent.
     """
-    names = [name for name, delta in deltas.items() if delta.any()]
     counts = np.setdiff1d(np.arange(0, len(neutral), STEP), hidden)
-    matrix = np.stack([deltas[name][counts].ravel() for name in names], axis=1).astype(np.float64)
+    seen = {
+        name: delta[counts].ravel().astype(np.float64)
+        for name, delta in deltas.items()
+        if not name.startswith(UNSEEN) and delta[counts].any()
+    }
+    for one, other in OPPOSITES:
+        if one in seen and other in seen:
+            seen[one] = (seen[one] - seen.pop(other)) / 2
+    least = [-1.0 if name in dict(OPPOSITES) else 0.0 for name in seen]
+    matrix = np.stack([*seen.values()], axis=1)
     moved = (expressed - neutral)[counts].ravel().astype(np.float64)
-    squared = matrix.T @ matrix + COST * len(counts) * np.eye(len(names))
+    # An opposite's cost has no sign here, so it has only that of its square.
+    cost = COST * len(counts) * (np.array(least) == 0)
+    squared = matrix.T @ matrix + SQUARE_COST * len(counts) * np.eye(len(seen))
     factor = np.linalg.cholesky(squared)
-    found = lsq_linear(factor.T, np.linalg.solve(factor, matrix.T @ moved), (0, 1)).x
-    return {name: float(a) for name, a in zip(names, found, strict=True) if a > LEAST}
+    found = lsq_linear(
+        factor.T, np.linalg.solve(factor, matrix.T @ moved - cost), (least, np.ones(len(seen)))
+    ).x
+    amounts = dict(zip(seen, found.tolist(), strict=True))
+    amounts |= {other: -amounts[one] for one, other in OPPOSITES if one in amounts}
+    return {name: amount for name, amount in amounts.items() if amount > LEAST}
