@@ -14,8 +14,8 @@ Float = NDArray[np.floating]
 
 # Every so many vertices are looked at; keys are smooth.
 STEP = 9
-# Squared millimetres per vertex that a key at 1 has to explain, as one and as its square: else small
-# errors of the shape would set every key a little.
+# Squared millimetres per vertex that a key at 1 has to explain, by itself and by its square: else
+# small errors of the shape would set every key a little.
 COST, SQUARE_COST = 0.03, 2e-3
 # Less of a key is not seen.
 LEAST = 0.02
