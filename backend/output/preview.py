@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,10 +29,8 @@ GAP = 8
 SUPERSAMPLING = 2
 BACKGROUND = 0.93
 PLAIN_SKIN = (0.78, 0.76, 0.74)
-# Millimetres that a render shows from edge to edge: the height of the face, or head, and some air.
-FIELD_OF_VIEW, WHOLE_FIELD_OF_VIEW = 236.0, 300.0
-# Pixels of a row in which single places of a texture are looked up.
-WIDTH = 4096
+# Millimetres that a render shows from edge to edge: the model's height and some air.
+FIELD_OF_VIEW = 236.0
 # A texture brings the photo's own light along, so the lamps here only model the form.
 AMBIENT = 0.62
 KEY_LIGHT, KEY_STRENGTH = (-0.35, 0.45, 0.82), 0.38
@@ -78,90 +75,7 @@ def render_head(
     canvas = _surface_color(fragments, closed, texture) * _shading(fragments, rotated, closed)
     canvas[fragments.triangle >= len(model.triangles)] = MOUTH_COLOR
     canvas[~fragments.covered] = BACKGROUND
-    return _to_bytes(resize(canvas, size, size))
-
-
-def render_whole(
-    head: DressedHead,
-    model: MorphableModel,
-    amounts: Mapping[str, float],
-    yaw: float,
-    pitch: float,
-    size: int,
-    about: tuple[Float, float] | None = None,
-) -> Picture:
-    """Render a whole head on a plain background.
-
-    Parameters
-    ----------
-    amounts
-        Of the named keys.
-    yaw, pitch, size
-        As for `render_head`.
-    about
-        (3,) millimetres in the middle of the picture, and how many it shows from edge to edge;
-        None shows all of the head.
-
-    Returns
-    -------
-    (size, size, 3) RGB.
-    """
-    side = size * SUPERSAMPLING
-    turn = rotation_from_euler(yaw, pitch, 0).T.astype(np.float32)
-    shown = model.triangles[~head.whole.hidden]
-    meshes = [(head.face_at(amounts) @ turn, shown, model.uv, head.textures["skin"])]
-    meshes += [
-        (part.at(amounts) @ turn, part.triangles, part.uv, head.textures[part.material])
-        for part in head.whole.parts
-    ]
-    vertices, normals = _meshes_normals(meshes, head, model)
-    if about is None:
-        low, high = vertices.min(axis=0), vertices.max(axis=0)
-        middle, field = (low + high) / 2, WHOLE_FIELD_OF_VIEW
-    else:
-        middle, field = about[0] @ turn, about[1]
-    placed = (vertices - middle) * np.float32(side / field)
-    placed = placed * np.array([1, -1, 1], np.float32) + np.float32((side - 1) / 2)
-    starts = np.cumsum([0, *(len(mesh[0]) for mesh in meshes)])
-    triangles = np.concatenate(
-        [mesh[1] + start for mesh, start in zip(meshes, starts[:-1], strict=True)]
-    ).astype(np.int32)
-    fragments = rasterize(placed, triangles, side, side)
-    uv = interpolate(fragments, triangles, np.concatenate([mesh[2] for mesh in meshes]))
-    of_mesh = np.repeat(np.arange(len(meshes)), [len(mesh[1]) for mesh in meshes])
-    seen = np.where(fragments.covered, of_mesh[fragments.triangle], -1)
-    canvas = np.zeros((side, side, 3), np.float32)
-    for number, (_, _, _, texture) in enumerate(meshes):
-        where = seen == number
-        if where.any():
-            position = texel_position(uv[where], len(texture)).astype(np.float32)
-            canvas[where] = _sampled(texture, position) / np.float32(255)
-    canvas *= _lit(interpolate(fragments, triangles, normals))
-    canvas[~fragments.covered] = BACKGROUND
-    return _to_bytes(resize(canvas, size, size))
-
-
-def _sampled(texture: Picture, position: Float) -> Float:
-    """(N, 3) colours at (N, 2) places; OpenCV wants pictures of limited width."""
-    rows = -(-len(position) // WIDTH)
-    padded = np.zeros((rows * WIDTH, 2), np.float32)
-    padded[: len(position)] = position
-    return sample(texture, padded.reshape(rows, WIDTH, 2)).reshape(-1, 3)[: len(position)]
-
-
-def _meshes_normals(
-    meshes: Sequence[tuple[Float, NDArray[np.int32], Float, Picture]],
-    head: DressedHead,
-    model: MorphableModel,
-) -> tuple[Float, Float]:
-    """All vertices and normals of meshes, the face first and then the head's parts."""
-    from backend.head.whole import shaded_together
-
-    normals = [vertex_normals(vertices, triangles) for vertices, triangles, _, _ in meshes]
-    skull = 1 + [part.name for part in head.whole.parts].index("skull")
-    face, joined = shaded_together(model, head.shape, meshes[0][0], meshes[skull][0])
-    normals[0], normals[skull] = face, np.concatenate([joined, normals[skull][len(joined) :]])
-    return np.concatenate([mesh[0] for mesh in meshes]), np.concatenate(normals)
+    return to_picture(resize(canvas, size, size))
 
 
 def overlay(photo: Picture, vertices_image: Float, model: MorphableModel) -> Picture:
@@ -183,7 +97,7 @@ def overlay(photo: Picture, vertices_image: Float, model: MorphableModel) -> Pic
     upright = vertices_image * np.array([1, -1, 1], np.float32)
     shading = _shading(fragments, upright, model) * np.array(PLAIN_SKIN, np.float32)
     opacity = np.float32(OVERLAY_OPACITY) * fragments.covered[..., None]
-    return _to_bytes(photo / np.float32(255) * (1 - opacity) + shading * opacity)
+    return to_picture(photo / np.float32(255) * (1 - opacity) + shading * opacity)
 
 
 def preview_sheet(
@@ -214,6 +128,8 @@ def preview_sheet(
     if whole is None:
         views = [render_head(face.head, model, face.texture, yaw, 0, PANEL) for yaw in (0, 35, 80)]
     else:
+        from backend.output.whole_picture import render_whole
+
         views = [render_whole(whole, model, whole.amounts, yaw, 0, PANEL) for yaw in (0, 35, 80)]
     return tile([[crop, marked, flat], views])
 
@@ -228,10 +144,11 @@ def _surface_color(fragments: Fragments, model: MorphableModel, texture: Picture
 
 def _shading(fragments: Fragments, vertices: Float, model: MorphableModel) -> Float:
     """(H, W, 1) light on the surface; vertices in a right-handed, y-up frame."""
-    return _lit(interpolate(fragments, model.triangles, vertex_normals(vertices, model.triangles)))
+    return lit(interpolate(fragments, model.triangles, vertex_normals(vertices, model.triangles)))
 
 
-def _lit(normals: Float) -> Float:
+def lit(normals: Float) -> Float:
+    """(H, W, 1) light on a surface of (H, W, 3) normals, right-handed with y up."""
     light = np.full(normals.shape[:2], AMBIENT, np.float32)
     for direction, strength in ((KEY_LIGHT, KEY_STRENGTH), (RIM_LIGHT, RIM_STRENGTH)):
         unit = np.array(direction, np.float32) / np.float32(np.linalg.norm(direction))
@@ -271,16 +188,17 @@ def _fit(picture: Picture) -> Picture:
 
 
 def tile(rows: list[list[Picture]]) -> Picture:
-    """Square panels side by side, rows below each other, with white gaps."""
-    sheet = np.full(
-        (len(rows) * (PANEL + GAP) + GAP, len(rows[0]) * (PANEL + GAP) + GAP, 3), 255, np.uint8
-    )
+    """Square panels of one size side by side, rows below each other, with white gaps."""
+    side = len(rows[0][0])
+    high, wide = (count * (side + GAP) + GAP for count in (len(rows), max(map(len, rows))))
+    sheet = np.full((high, wide, 3), 255, np.uint8)
     for row, panels in enumerate(rows):
         for column, panel in enumerate(panels):
-            y, x = GAP + row * (PANEL + GAP), GAP + column * (PANEL + GAP)
-            sheet[y : y + PANEL, x : x + PANEL] = panel
+            y, x = GAP + row * (side + GAP), GAP + column * (side + GAP)
+            sheet[y : y + side, x : x + side] = panel
     return sheet
 
 
-def _to_bytes(picture: NDArray[np.floating]) -> Picture:
+def to_picture(picture: NDArray[np.floating]) -> Picture:
+    """Colours in [0, 1] in 8 bits."""
     return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
