@@ -55,7 +55,7 @@ def fit_amounts(
     least = [-1.0 if name in dict(OPPOSITES) else 0.0 for name in seen]
     matrix = np.stack([*seen.values()], axis=1)
     moved = (expressed - neutral)[counts].ravel().astype(np.float64)
-    # An opposite's cost has no sign here, so it has only that of its square.
+    # An opposite's cost would have no sign, so it has only that of its square.
     cost = COST * len(counts) * (np.array(least) == 0)
     squared = matrix.T @ matrix + SQUARE_COST * len(counts) * np.eye(len(seen))
     factor = np.linalg.cholesky(squared)

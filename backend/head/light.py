@@ -219,6 +219,8 @@ def _numbers(triangles: Int, known: Int) -> Int:
 
 def _borders(triangles: Int) -> Int:
     """Vertices of edges that have one triangle only."""
-    edges = np.sort(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2))
-    single, count = np.unique(edges, axis=0, return_counts=True)
-    return np.unique(single[count == 1])
+    edges = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1).reshape(-1, 2)
+    low, high = np.sort(edges, axis=1).astype(np.int64).T
+    base = int(high.max()) + 1
+    single, count = np.unique(low * base + high, return_counts=True)
+    return np.unique(np.divmod(single[count == 1], base))

@@ -36,7 +36,7 @@ KNOWN_FROM = 14.0
 # Distances between vertices: at the rim, how they grow with the distance from it, and at most.
 FINEST, GROWTH, COARSEST = 1.7, 0.16, 8.0
 LATTICES = (2.0, 2.8, 4.0, 5.6, 8.0)
-RELAXATIONS = 25
+RELAXATIONS = 12
 
 
 def chart_of(points: Float) -> NDArray[np.float64]:
