@@ -58,7 +58,7 @@ def _painted_over(picture: Picture, outline: Float, width: float) -> Picture:
     cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
     outwards = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
     inwards = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
-    away = (outwards - inwards) / width
+    away = np.asarray(outwards - inwards, np.float32) / width
     colors = picture.astype(np.float32)
     stray = _of_an_eye(colors, away, width)
     share = np.clip((away - BEYOND + SOFT) / (2 * SOFT), 0, 1) * (1 - stray)
@@ -93,4 +93,4 @@ def _spread(picture: Float, known: NDArray[np.bool_], sigma: float) -> NDArray[n
         trust = (1 - filled) * np.clip(share / 0.25, 0, 1)
         total += trust[..., None] * color / np.maximum(share, 1e-4)[..., None]
         filled += trust
-    return total / np.maximum(filled, 1e-4)[..., None]
+    return np.asarray(total / np.maximum(filled, 1e-4)[..., None], np.float32)

@@ -108,7 +108,7 @@ def render_whole(
     triangles = np.concatenate(
         [mesh[1] + start for mesh, start in zip(meshes, starts[:-1], strict=True)]
     ).astype(np.int32)
-    fragments = rasterize(placed, triangles, side, side)
+    fragments = rasterize(placed.astype(np.float32), triangles, side, side)
     uv = interpolate(fragments, triangles, np.concatenate([mesh[2] for mesh in meshes]))
     of_mesh = np.repeat(np.arange(len(meshes)), [len(mesh[1]) for mesh in meshes])
     seen = np.where(fragments.covered, of_mesh[fragments.triangle], -1)
