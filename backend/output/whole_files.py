@@ -110,11 +110,16 @@ def _face_triangles(head: DressedHead, model: MorphableModel) -> NDArray[np.int3
     return np.concatenate([shown, np.repeat(alone[:, None], 3, axis=1).astype(np.int32)])
 
 
-def _targets(deltas: Mapping[str, Float]) -> dict[str, Float]:
-    return {
-        name: METRES * np.where(np.abs(moves).max(axis=1, keepdims=True) > STILL, moves, 0)
-        for name, moves in deltas.items()
-    }
+def _targets(deltas: Deltas) -> dict[str, Float]:
+    """Metres; what moves less than can be seen stays."""
+    targets = {}
+    for name, moves in deltas.items():
+        x, y, z = (np.abs(moves) > STILL).T
+        target = np.zeros(moves.shape, np.float32)
+        moving = np.flatnonzero(x | y | z)
+        target[moving] = METRES * moves[moving]
+        targets[name] = target
+    return targets
 
 
 def _obj_object(
