@@ -33,6 +33,7 @@ from backend.vision.roi import second_pass
 from backend.vision.sources import detector_path
 
 if TYPE_CHECKING:
+    from backend.head.dressed import HeadMaker
     from gan_texture.inference import TextureGenerator
 
 Float = NDArray[np.float32]
@@ -135,6 +136,19 @@ class FaceReconstructor:
         engine = load_engine(model, runtime, weights)
         give_back_memory()
         return cls(model, detector, engine, network_digest(weights, model), runtime)
+
+    @cached_property
+    def head_maker(self) -> HeadMaker:
+        """Makes whole heads of faces.
+
+        Raises
+        ------
+        MissingAssetError
+            What it needs has not been fetched, is damaged, or of another version.
+        """
+        from backend.head.dressed import HeadMaker
+
+        return HeadMaker.load(self.model)
 
     @property
     def device(self) -> str:

@@ -145,7 +145,7 @@ def find_iris(
 
 def _frontal(
     texture: Picture, model: MorphableModel, neutral: Float, patch: EyePatch
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[Float, Float]:
     """The eye from the front, in [0, 1], and where it is not shaded by lids."""
     middle = neutral[patch.loop, :2].mean(axis=0)
     corner = middle[0] - HALF_WIDTH, middle[1] + HALF_HEIGHT
@@ -184,7 +184,9 @@ def _sums(values: Float, mask: NDArray[np.bool_]) -> NDArray[np.floating]:
     return fftconvolve(values, mask.astype(np.float64), mode="same")
 
 
-def _unrolled(picture: Float, clear: Float, row: float, column: float) -> tuple[Float, Float]:
+def _unrolled(
+    picture: Float, clear: Float, row: float, column: float
+) -> tuple[Float, NDArray[np.bool_]]:
     """Polar picture of the iris, and (RADII, TURNS) where lids and highlights leave it seen."""
     radius = np.linspace(PUPIL * 1.15, LIMBUS * 0.93, RADII)[:, None] * RESOLUTION
     turn = 2 * np.pi * np.arange(TURNS) / TURNS
@@ -198,7 +200,7 @@ def _unrolled(picture: Float, clear: Float, row: float, column: float) -> tuple[
     return polar, seen
 
 
-def _completed(polar: Float, seen: Float) -> NDArray[np.float64]:
+def _completed(polar: Float, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
     """An iris of the colour that is seen, with what is seen of its pattern, else with fibres.
 
     The pattern is one of light and dark only: what lids and lamps colour is no iris.

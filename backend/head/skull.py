@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from backend.head.loops import boundary_loop
 from backend.head.parts import STILL, Deltas, Part, fan_faces, moving
@@ -217,7 +217,7 @@ def _band(triangles: Int, rim: Int) -> tuple[Int, Int]:
 
 def _follow(vertices: Float, count: int) -> sparse.csr_matrix:
     """Weights that carry motion of the first `count` vertices on to all, fading with distance."""
-    away, near = cKDTree(vertices[:count]).query(vertices, NEAREST)
+    away, near = KDTree(vertices[:count]).query(vertices, NEAREST)
     fade = np.clip(1 - away[:, 0] / FADES_OVER, 0, 1)
     fade = fade * fade * (3 - 2 * fade)
     # Wider the further out, so that the rim's steps are not carried on.
@@ -231,7 +231,7 @@ def _follow(vertices: Float, count: int) -> sparse.csr_matrix:
 
 
 def _away(points: Float, rim: Float) -> Float:
-    return cKDTree(rim).query(points)[0]
+    return KDTree(rim).query(points)[0]
 
 
 def _plate(vertices: Float, triangles: Int) -> sparse.csr_matrix:

@@ -113,7 +113,7 @@ BEYOND, OVERLAP_ENDS = 3.0, 22.0
 # Steps in which the ellipse's length is measured.
 FINE = 512
 
-Mesh = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]
+Mesh = tuple[Float, Float, NDArray[np.int32]]
 
 
 @cache
