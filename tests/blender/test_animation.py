@@ -143,6 +143,7 @@ def test_a_whole_clip_is_written_at_once(scene: bpy.types.Scene) -> None:
         submodule("motion.recording").unpack(head.parent.animation_data.action[module.RECORDING]),
         style(),
         30.0,
+        submodule("scene.key_sets").BFM.names,
     )
     action = head.parent.animation_data.action
     other = head.data.shape_keys.animation_data.action

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from conftest import ops, submodule
+from conftest import heads_in, ops, submodule
 from fake_backend import face, film, film_track
 from layouts import drawn
 from modal import TICK, begun, made, press_esc
@@ -130,7 +130,7 @@ def test_the_operator_makes_a_head_in_one_undo_step(
     assert bpy.context.view_layer.objects.active == head
     assert head.parent.animation_data.action.name == "again"
     ops.synergyface.animate_from_video(filepath=str(again), head="new")
-    assert len([o for o in scene.objects if o.type == "MESH"]) == 1, "the head of that clip"
+    assert len(heads_in(scene)) == 1, "the head of that clip"
 
 
 @pytest.mark.parametrize(
