@@ -9,10 +9,11 @@ from typing import Any
 
 import bpy
 
-from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..connection.reconstruction import Reconstruction, reconstruct
 from ..connection.tracking import Tracking, track
 from ..exchange.contract import kind_of
-from ..operators.animation import HEAD_REMOVED, making_for, target_of, video_order, wanted_tracks
+from ..exchange.orders import PhotoOrder
+from ..operators.animation import HEAD_REMOVED, clip_order, making_for, target_of, wanted_tracks
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
@@ -130,7 +131,7 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
     size: Any = int(settings.texture_size)
     known = identity.heads_of(scene_of(context).objects, photo.source)
     making = Making.of(settings).enough_for(known)
-    order = Order(settings.which, size, settings.texture_mode, making.parts, making.keys)
+    order = PhotoOrder(settings.which, size, settings.texture_mode, making.parts, making.keys)
     connection, location = runtime().connection, backend_location(context)
 
     def put(value: Reconstruction, stage: Stage) -> Given:
@@ -158,7 +159,7 @@ def _film(context: bpy.types.Context, path: Path) -> Item:
     clip, options = clip_of_file(str(path)), snapshot(settings.animation)
     target = target_of(context, options)
     making = making_for(context, settings, clip, target)
-    order = video_order(options, clip, int(settings.texture_size), making)
+    order = clip_order(options, clip, int(settings.texture_size), making)
     staging = staging_of(options, settings.subdivision)
     connection, location = runtime().connection, backend_location(context)
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import bpy
 
-from ..connection.client import VideoOrder
 from ..connection.tracking import Tracking, track
 from ..exchange.contract import FILM_SUFFIXES, VideoResult, VideoTrack
+from ..exchange.orders import ClipOrder
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
@@ -96,7 +96,7 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
         self._target = target_of(context, self._options)
         self._subdivision = settings.subdivision
         making = making_for(context, settings, clip, self._target)
-        order = video_order(options, clip, int(settings.texture_size), making)
+        order = clip_order(options, clip, int(settings.texture_size), making)
         connection, location = runtime().connection, backend_location(context)
         log.info("Animate from Video: %s, %s", clip.path, order)
         return lambda report: track(connection, location, clip.path, order, report)
@@ -234,9 +234,9 @@ def making_for(context: bpy.types.Context, settings: Any, clip: Clip, target: in
     return Making.of(settings).enough_for(filter(None, known))
 
 
-def video_order(
+def clip_order(
     options: AnimationOptions, clip: Clip, texture_size: Any, making: Making
-) -> VideoOrder:
+) -> ClipOrder:
     """What is asked of the backend.
 
     Raises
@@ -250,11 +250,11 @@ def video_order(
             f"Out ({end:g} s) is not later than In ({start:g} s).",
             "Set Out to a later time, or to 0 for the end of the video.",
         )
-    return VideoOrder(
-        start=start or None,
+    return ClipOrder(
+        start=start,
         end=end or None,
         which="largest" if options.faces == "largest" else "all",
-        texture_size=texture_size,
+        texture_size=texture_size or None,
         frame_rate=clip.frame_rate,
         parts=making.parts,
         keys=making.keys,

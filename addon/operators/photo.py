@@ -11,8 +11,9 @@ from typing import Any
 
 import bpy
 
-from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..connection.reconstruction import Reconstruction, reconstruct
 from ..exchange.contract import PHOTO_SUFFIXES
+from ..exchange.orders import PhotoOrder
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
@@ -91,7 +92,7 @@ class PhotoOperator(HeadMaker):
         known = identity.heads_of(self._workplace.scene(context).objects, photo.source)
         making = Making(self._choice(context, "parts"), self._choice(context, "keys"))
         making = making.enough_for(known)
-        order = Order(self._choice(context, "which"), size, mode, making.parts, making.keys)
+        order = PhotoOrder(self._choice(context, "which"), size, mode, making.parts, making.keys)
         connection, location = runtime().connection, backend_location(context)
         log.info("Face from Image: %s, %s", photo.source, order)
         return lambda report: reconstruct(connection, location, photo.read, order, report)

@@ -10,7 +10,8 @@ from typing import Any
 
 import bpy
 
-from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..connection.reconstruction import Reconstruction, reconstruct
+from ..exchange.orders import PhotoOrder
 from ..head import Head
 from ..preferences import backend_location
 from ..problems import Problem
@@ -75,7 +76,7 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
         size: Any = max(map(size_of_texture, heads))
         connection, location = runtime().connection, backend_location(context)
         making = Making("face", "bfm").enough_for(head.object for head in heads)
-        order = Order("all", size, fill, making.parts, making.keys)
+        order = PhotoOrder("all", size, fill, making.parts, making.keys)
         return lambda report: reconstruct(connection, location, photo.read, order, report)
 
     def finish(self, context: bpy.types.Context, value: Reconstruction) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from ..connection.client import Keys, Parts
+from ..exchange.orders import Keys, Parts
 from .key_sets import NAMED, key_set
 from .parts import parts_of
 

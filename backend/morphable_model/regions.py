@@ -67,9 +67,9 @@ def region_weights(model: MorphableModel) -> dict[str, Float]:
     chart = _seen_from_within(model.mean)
     contours = _seen_from_within(model.landmark_mean)
     ears = _ears(model.mean)
-    neck = np.minimum(_soft(_depth(chart, _neck_outline(contours)), "neck"), 1 - ears)
-    lips = _soft(_depth(chart, _outline(contours, LIPS)), "lips")
-    right, left = (_soft(_depth(chart, _outline(contours, eye)), "eyes") for eye in EYES)
+    neck = np.minimum(_soft(polygon_depth(chart, _neck_outline(contours)), "neck"), 1 - ears)
+    lips = _soft(polygon_depth(chart, _outline(contours, LIPS)), "lips")
+    right, left = (_soft(polygon_depth(chart, _outline(contours, eye)), "eyes") for eye in EYES)
     eyes = np.maximum(right, left)
     return {"face": 1 - ears - neck, "ears": ears, "neck": neck, "lips": lips, "eyes": eyes}
 
@@ -84,7 +84,7 @@ def _seen_from_within(points: Float) -> Float:
 
 
 def _ears(points: Float) -> Float:
-    weight = _soft(_depth(points[:, [2, 1]], np.array(EAR, float)), "ears")
+    weight = _soft(polygon_depth(points[:, [2, 1]], np.array(EAR, float)), "ears")
     return np.where(np.abs(points[:, 0]) > EAR_FROM, weight, 0)
 
 
@@ -116,7 +116,7 @@ def _curve(points: Float) -> Float:
     return CubicSpline(knots, points, bc_type="natural")(steps)
 
 
-def _depth(points: Float, polygon: Float) -> Float:
+def polygon_depth(points: Float, polygon: Float) -> Float:
     """(N,) distance from the border of a polygon, positive inside."""
     start, edge = polygon, np.roll(polygon, -1, axis=0) - polygon
     squared = np.full(len(points), np.inf)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import TEMPORARY, atomic_path
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.tracking.best_views import View
 from backend.tracking.history import History
 from backend.tracking.tracker import Followed, Memory
 
 # Of the files; those of another version are not read.
-VERSION = 3
+VERSION = 4
 STATE = "state.npz"
 FRAMES = "frames_{}.npz"
 

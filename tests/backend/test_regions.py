@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.regions import _depth, region_weights
+from backend.morphable_model.regions import polygon_depth, region_weights
 
 Weights = dict[str, np.ndarray]
 
@@ -21,7 +21,7 @@ def test_depth_agrees_with_opencv() -> None:
     polygon = np.array([(0, 0), (8, 1), (6, 4), (9, 9), (3, 5), (-2, 7)], np.float32)
     points = np.random.default_rng(0).uniform(-5, 12, (400, 2)).astype(np.float32)
     expected = [cv2.pointPolygonTest(polygon, (float(x), float(y)), True) for x, y in points]
-    np.testing.assert_allclose(_depth(points, polygon), expected, atol=1e-4)
+    np.testing.assert_allclose(polygon_depth(points, polygon), expected, atol=1e-4)
 
 
 def test_face_ears_and_neck_are_the_whole_head(weights: Weights) -> None:

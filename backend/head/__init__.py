@@ -1,0 +1,1 @@
+"""What stands beside the face and makes a head of it: skull, eyes, mouth; and lighter meshes."""
