@@ -10,7 +10,7 @@ from . import menus, panels, preferences
 from .operators import animation as animation_operators
 from .operators import backend as backend_operators
 from .operators import batch as batch_operators
-from .operators import cancelling, quality, replacing
+from .operators import calibrating, cancelling, quality, replacing
 from .operators import export as export_operators
 from .operators import head as head_operators
 from .operators import install as install_operators
@@ -27,6 +27,7 @@ CLASSES = (
     *preferences.CLASSES,
     *photo_operators.CLASSES,
     *animation_operators.CLASSES,
+    *calibrating.CLASSES,
     *batch_operators.CLASSES,
     *cancelling.CLASSES,
     *quality.CLASSES,

@@ -8,7 +8,7 @@ made anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -16,7 +16,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..exchange.smoothing import Strengths, like_signs, quaternion_product
+from ..exchange.smoothing import like_signs, quaternion_product
 from ..motion.keyframes import Keyframes, keyframes
 from ..motion.recording import Recording, Style, pack, pack_style, unpack, unpack_style
 from ..problems import NotNow, Problem
@@ -103,10 +103,17 @@ def animate(
     return pose
 
 
-def animate_again(
-    head: bpy.types.Object, strengths: Strengths, gain: float, rate: float
-) -> bpy.types.Action:
+def animate_again(head: bpy.types.Object, style: Style, rate: float) -> bpy.types.Action:
     """Make the keys of a head's present action anew, from its recording.
+
+    Parameters
+    ----------
+    head
+        An animated one.
+    style
+        Of the new keys; start with `style_of` its action.
+    rate
+        Frames a second of the scene.
 
     Raises
     ------
@@ -115,7 +122,6 @@ def animate_again(
     """
     check_animatable(head)
     action = present_action(head)
-    style = replace(style_of(action), strengths=strengths, gain=gain)
     keys = keyframes(unpack(action[RECORDING]), style, rate, key_set(head).names)
     take = Take(action[identity.SOURCE], action[identity.FACE_INDEX], action.name)
     _write_pose(action, pose_empty(head), keys)
@@ -180,6 +186,14 @@ def style_of(action: Any) -> Style:
         That is damaged.
     """
     return unpack_style(action[STYLE])
+
+
+def is_calibrated(action: Any) -> bool:
+    """Whether the keys of an action are counted from a frame at which the face rests."""
+    try:
+        return style_of(action).neutral is not None
+    except Problem:
+        return False
 
 
 def head_of_take(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:

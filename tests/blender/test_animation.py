@@ -27,7 +27,8 @@ def clip(name: str = "somebody") -> Any:
 
 def style(**values: Any) -> Any:
     """Without smoothing, unless it is given."""
-    strengths = submodule("exchange.smoothing").Strengths(0, 0, 0)
+    usual = submodule("exchange.smoothing").Strengths()
+    strengths = type(usual)(**dict.fromkeys(vars(usual), 0.0))
     return submodule("motion.recording").Style(**({"strengths": strengths} | values))
 
 

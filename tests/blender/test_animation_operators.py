@@ -61,8 +61,10 @@ def test_the_button_takes_the_sliders(scene: bpy.types.Scene) -> None:
     assert button.invoke(bpy.context, None) == {"FINISHED"} and not button.reports
     smooth = keys(curves(head)["location", 0])[:, 1]
     assert np.std(np.diff(smooth)) < 0.5 * np.std(np.diff(raw))
-    made_with = {"rotation": 0.0, "position": 0.9, "gain": 2.0, "expression": sliders.expression}
-    assert module.smoothing_of(head) == pytest.approx(made_with)
+    style = submodule("scene.animation").style_of(head.parent.animation_data.action)
+    assert (style.strengths.rotation, style.gain) == (0.0, 2.0)
+    assert style.strengths.position == pytest.approx(0.9)
+    assert style.strengths.expression == pytest.approx(sliders.expression)
     # What is adjusted afterwards stands on the sliders too, for the next time.
     ops.synergyface.smooth_again(gain=1.5)
     assert sliders.gain == 1.5 and sliders.position == pytest.approx(0.9)
