@@ -17,8 +17,10 @@ from .operators import install as install_operators
 from .operators import photo as photo_operators
 from .operators import texture as texture_operators
 from .operators import token as token_operators
+from .operators import transfer as transfer_operators
 from .runtime import close_runtime, open_runtime
 from .settings import heads as head_settings
+from .settings.transfer import SYNERGYFACE_PG_key_names
 
 MANIFEST = Path(__file__).with_name("blender_manifest.toml")
 
@@ -35,6 +37,7 @@ CLASSES = (
     *texture_operators.CLASSES,
     *replacing.CLASSES,
     *export_operators.CLASSES,
+    *transfer_operators.CLASSES,
     *backend_operators.CLASSES,
     *token_operators.CLASSES,
     *install_operators.CLASSES,
@@ -46,11 +49,13 @@ CLASSES = (
 def register() -> None:
     """Called by Blender when the add-on is switched on."""
     scene: Any = bpy.types.Scene
+    shape_keys: Any = bpy.types.Key
     version = tomllib.loads(MANIFEST.read_text("utf-8"))["version"]
     open_runtime(Path(bpy.utils.extension_path_user(str(__package__), create=True)), version)
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preferences.forget_saved_token(bpy.context)
+    shape_keys.synergyface = bpy.props.PointerProperty(type=SYNERGYFACE_PG_key_names)
     scene.synergyface = bpy.props.PointerProperty(type=head_settings.SYNERGYFACE_PG_settings)
     menus.add_entries()
     cancelling.bind_key(bpy.context)
@@ -59,9 +64,10 @@ def register() -> None:
 def unregister() -> None:
     """Called by Blender when the add-on is switched off, and when Blender ends."""
     scene: Any = bpy.types.Scene
+    shape_keys: Any = bpy.types.Key
     cancelling.unbind_key(bpy.context)
     menus.remove_entries()
-    del scene.synergyface
+    del scene.synergyface, shape_keys.synergyface
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     close_runtime()

@@ -71,9 +71,19 @@ def scale_values(curve: Any, factor: float) -> None:
     curve.update()
 
 
-def copy_curve(curve: Any, curves: Any) -> None:
-    """Add a curve with the keys of another to curves; bends between keys are kept, too."""
-    copy = curves.new(curve.data_path, index=curve.array_index)
+def copy_curve(curve: Any, curves: Any, path: str = "") -> None:
+    """Add a curve with the keys of another to curves; bends between keys are kept, too.
+
+    Parameters
+    ----------
+    curve
+        Of any action.
+    curves
+        Those of the other action.
+    path
+        What the copy moves; empty: a property of the same path.
+    """
+    copy = curves.new(path or curve.data_path, index=curve.array_index)
     there, here = curve.keyframe_points, copy.keyframe_points
     here.add(len(there))
     for name, width, kind in (
