@@ -72,13 +72,12 @@ class SYNERGYFACE_PT_key_names(SidebarPanel, bpy.types.Panel):
         mesh: Any = characters(context)[0]
         keys, found = mesh.data.shape_keys, keys_of(mesh)
         draw_text(layout, context, mesh.name, icon="MESH_DATA")
-        layout.use_property_split = True
-        layout.use_property_decorate = False
         column = layout.column(align=True)
         for name in EXPRESSION_NAMES:
-            row = column.row(align=True)
+            row = column.split(factor=0.5, align=True)
             row.alert = name not in found
-            row.prop_search(keys.synergyface, name, keys, "key_blocks", text=_short(name))
+            row.label(text=_short(name))
+            row.prop_search(keys.synergyface, name, keys, "key_blocks", text="")
 
 
 def _short(name: str) -> str:
