@@ -14,6 +14,7 @@ from .operators import calibrating, cancelling, quality, replacing
 from .operators import export as export_operators
 from .operators import head as head_operators
 from .operators import install as install_operators
+from .operators import live_link as live_link_operators
 from .operators import photo as photo_operators
 from .operators import texture as texture_operators
 from .operators import token as token_operators
@@ -38,6 +39,7 @@ CLASSES = (
     *replacing.CLASSES,
     *export_operators.CLASSES,
     *transfer_operators.CLASSES,
+    *live_link_operators.CLASSES,
     *backend_operators.CLASSES,
     *token_operators.CLASSES,
     *install_operators.CLASSES,

@@ -5,15 +5,17 @@
 # Class attributes such as bl_options are Blender's own way to declare them.
 # ruff: noqa: RUF012
 
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
 
 from ..problems import Problem
 from ..scene import identity
+from ..scene.character import Rig
 from ..scene.opened import scene_of
 from ..scene.selected import chosen_head
-from ..scene.transfer import Rig, transfer
+from ..scene.transfer import transfer
 from ..settings.transfer import OPTIONS, TransferOptions
 from .base import Outcome, ReportingOperator, given_or_kept
 from .selection import NeedsHead
@@ -39,12 +41,8 @@ class SYNERGYFACE_OT_transfer(TransferOptions, NeedsHead, ReportingOperator, bpy
         options = given_or_kept(self, kept, OPTIONS)
         thing = self._thing(scene, kept)
         rig = None if thing is None else Rig(thing, **vars(options))
-        meshes = [mesh for mesh in selected(context) if identity.UUID not in mesh]
-        moved = transfer(head, meshes, rig)
-        said = [f"{count} keys of {name!r}" for name, count in moved.items()]
-        if thing is not None:
-            said.append(f"the rotation of {thing.name!r}")
-        self.report({"INFO"}, f"{head.name!r} moves " + ", ".join(said))
+        moved = transfer(head, strangers(context), rig)
+        self.report({"INFO"}, f"{head.name!r} moves {moved_words(moved, rig)}")
         return {"FINISHED"}
 
     def _thing(self, scene: bpy.types.Scene, kept: Any) -> bpy.types.Object | None:
@@ -56,11 +54,17 @@ class SYNERGYFACE_OT_transfer(TransferOptions, NeedsHead, ReportingOperator, bpy
         return found
 
 
-def selected(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """Selected meshes."""
+def strangers(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """Selected meshes that belong to no head."""
     layer = context.view_layer
     objects = layer.objects.selected if layer is not None else ()
-    return [object for object in objects if object.type == "MESH"]
+    return [o for o in objects if o.type == "MESH" and identity.UUID not in o]
+
+
+def moved_words(moved: Mapping[str, int], rig: Rig | None) -> str:
+    """What of a character moves now, for the status bar."""
+    said = [f"{count} keys of {name!r}" for name, count in moved.items()]
+    return ", ".join(said + ([] if rig is None else [f"the rotation of {rig.object.name!r}"]))
 
 
 CLASSES = (SYNERGYFACE_OT_transfer,)

@@ -35,6 +35,7 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
             column.operator(
                 "synergyface.choose_clip", text="Animate from Video…", icon="FILE_MOVIE"
             )
+        column.operator("synergyface.import_live_link", text="Live Link Face…", icon="IMPORT")
         actions = list(filter(None, map(recorded_action, chosen_heads(context))))
         if actions:
             column.operator("synergyface.smooth_again", icon="SMOOTHCURVE")

@@ -242,6 +242,7 @@ class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
             chosen = row.operator("synergyface.export_head", text=f"{name}…")
             chosen.file_format = file_format
         layout.operator("synergyface.export_motion", text="Animation as CSV…", icon="ACTION")
+        layout.operator("synergyface.export_live_link", text="Live Link Face…", icon="EXPORT")
 
 
 CLASSES = (

@@ -10,10 +10,9 @@ from typing import Any
 import bpy
 
 from ..exchange.expressions import EXPRESSION_NAMES
-from ..operators.transfer import selected
-from ..scene import identity
+from ..operators.transfer import strangers
+from ..scene.character import keys_of
 from ..scene.opened import scene_of
-from ..scene.transfer import keys_of
 from ..wrapping import draw_text
 from .head import HeadPanel, key_words
 from .sidebar import SidebarPanel
@@ -87,8 +86,8 @@ def _short(name: str) -> str:
 
 def characters(context: bpy.types.Context) -> list[Any]:
     """Selected meshes with shape keys that are no heads."""
-    meshes: list[Any] = selected(context)
-    return [mesh for mesh in meshes if identity.UUID not in mesh and mesh.data.shape_keys]
+    meshes: list[Any] = strangers(context)
+    return [mesh for mesh in meshes if mesh.data.shape_keys]
 
 
 CLASSES = (SYNERGYFACE_PT_transfer, SYNERGYFACE_PT_key_names)

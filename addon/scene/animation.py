@@ -215,21 +215,22 @@ def _moved(scene: bpy.types.Scene, actions: list[Any]) -> Iterator[bpy.types.Obj
 
 def base_matrix(head: bpy.types.Object) -> Matrix:
     """Where the motion of an animated head begins, in the space of its Empty's parent."""
-    return _base_of(present_action(head))
+    return base_of(present_action(head))
 
 
-def _base_of(action: Any) -> Matrix:
-    values = action[BASE]
-    return Matrix([values[i : i + 4] for i in range(0, 16, 4)])
+def base_of(action: Any | None) -> Matrix:
+    """Where the motion of an action begins; one that no clip has made begins nowhere else."""
+    values = None if action is None else action.get(BASE)
+    return Matrix() if values is None else Matrix([values[i : i + 4] for i in range(0, 16, 4)])
 
 
 def _present_base(head: bpy.types.Object) -> Matrix:
     action = recorded_action(head)
-    return transform_without_photo_pose(head) if action is None else _base_of(action)
+    return transform_without_photo_pose(head) if action is None else base_of(action)
 
 
 def _write_pose(action: Any, empty: Any, keys: Keyframes) -> None:
-    base = _base_of(action)
+    base = base_of(action)
     linear, offset = np.array(base.to_3x3()), np.array(base.translation)
     curves, timing = compat.curves_of(action, empty), _timing(keys)
     empty.rotation_mode = "QUATERNION"
