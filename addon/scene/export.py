@@ -100,6 +100,9 @@ def export_head(
         moved = motion and is_animated(head)
         if file_format == "fbx" and moved:
             baked.enter_context(_only_frames_of(head, context.scene))
+        if file_format == "fbx":
+            # Blender 4.2 takes packed textures without a file's name for one and the same.
+            baked.enter_context(_textures_named(head, target, written=False))
         {"glb": _write_glb, "fbx": _write_fbx}[file_format](export, target, moved)
         return path.stem
 
@@ -200,7 +203,7 @@ def _is_taken(path: Path) -> bool:
 
 
 def _write_obj(export: Export, path: Path, objects: list[Any], shape_keys: bool) -> None:
-    with _textures_beside(objects[0], path):
+    with _textures_named(objects[0], path, written=True):
         _write_shape(export, path, materials=True)
     keys = objects[0].data.shape_keys
     if shape_keys and keys is not None:
@@ -298,8 +301,8 @@ def _only_frames_of(head: Any, scene: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _textures_beside(head: Any, path: Path) -> Iterator[None]:
-    """Write the head's textures, and have its images name those files while OBJ is written."""
+def _textures_named(head: Any, path: Path, *, written: bool) -> Iterator[None]:
+    """For a while, the head's images name files beside `path`, which are written if need be."""
     images: list[Any] = [
         image
         for image in bpy.data.images
@@ -310,7 +313,8 @@ def _textures_beside(head: Any, path: Path) -> Iterator[None]:
         for image in images:
             stem = f"{path.stem}_{image[PART]}" if PART in image else path.stem
             file = path.with_name(f"{stem}.png")
-            file.write_bytes(image.packed_file.data)
+            if written:
+                file.write_bytes(image.packed_file.data)
             image.filepath_raw = str(file)
         yield
     finally:
