@@ -19,6 +19,7 @@ from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.parameters import FaceParameters
 from backend.pipeline import PREPARED, FaceReconstructor
 from backend.progress import Progress, no_progress, part, parts
+from backend.texture.baker import TextureSet
 from backend.texture.observation import PosedPicture
 from backend.tracking.best_views import View
 from backend.tracking.following import follow
@@ -135,7 +136,9 @@ def track_from_video(
     watches = parts(lambda share, _: progress(share, stage), FOLLOWING, 1.0, len(views))
     for track, seen, watch in zip(tracked.tracks, views, watches, strict=True):
         watch(0.0, stage)
-        track = replace(track, texture=_texture(track, seen, request, reconstructor, watch))
+        made = _texture(track, seen, request, reconstructor, watch)
+        if made is not None:
+            track = replace(track, texture=made.albedo, remark=made.remark)
         tracks.append(_in_clip_pixels(track, 1 / clip.info.decoded_scale))
     progress(1.0, "done")
     return replace(tracked, tracks=tuple(tracks))
@@ -233,7 +236,7 @@ def _texture(
     request: ClipRequest,
     reconstructor: FaceReconstructor,
     progress: Progress,
-) -> NDArray[np.uint8] | None:
+) -> TextureSet | None:
     if not views or request.texture_size is None:
         return None
     model = reconstructor.model
@@ -244,7 +247,7 @@ def _texture(
         pictures.append(PosedPicture(view.image, view.carry(vertices)))
     size, mode = request.texture_size, request.texture_mode
     baker = reconstructor.baker(size, mode, part(progress, 0.0, PREPARED))
-    return baker.texture_set(pictures, mode, part(progress, PREPARED, 1.0)).albedo
+    return baker.texture_set(pictures, mode, part(progress, PREPARED, 1.0))
 
 
 def _in_clip_pixels(track: Track, scale: float) -> Track:

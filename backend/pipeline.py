@@ -67,6 +67,8 @@ class Face:
         (10,) float32 in standard deviations.
     texture
         (S, S, 3) uint8 RGB, row 0 at v = 1; None if none was asked for.
+    remark
+        What a person should know of the texture; empty if there is nothing.
     """
 
     roi_box: RoiBox
@@ -79,6 +81,7 @@ class Face:
     head: Float
     expression: Float
     texture: Image | None
+    remark: str = ""
 
 
 class FaceReconstructor:
@@ -184,7 +187,7 @@ class FaceReconstructor:
         textured = []
         for face, watch in zip(faces, parts(progress, 0.3, 1.0, len(faces)), strict=True):
             made = self.texture_set(image, face.vertices_image, texture_size, texture_mode, watch)
-            textured.append(replace(face, texture=made.albedo))
+            textured.append(replace(face, texture=made.albedo, remark=made.remark))
         progress(1.0, "done")
         return textured
 

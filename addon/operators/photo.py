@@ -113,6 +113,8 @@ class PhotoOperator(HeadMaker):
             head[identity.TEXTURE_MODE] = self._mode
         made = f"{len(heads)} head{'s' if len(heads) != 1 else ''} from {self._name}"
         self.report({"INFO"}, made + self.show(context, heads))
+        for remark in sorted({face.remark for face in value.result.faces if face.remark}):
+            self.report({"WARNING"}, remark)
 
     def _choice(self, context: bpy.types.Context, name: str) -> Any:
         """Value given to the operator, else that of the scene's settings."""

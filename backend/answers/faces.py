@@ -59,6 +59,7 @@ def _face_result(face: Face) -> contract.FaceResult:
         texture_png=np.zeros(0, np.uint8) if face.texture is None else encode_png(face.texture),
         roi_box=face.roi_box.corners,
         pose=face_pose(face.pose),
+        remark=face.remark,
     )
 
 

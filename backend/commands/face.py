@@ -105,6 +105,8 @@ def _reconstruct(
             texture_size=args.texture_size,
             texture_mode=args.texture_mode,
         )
+        for remark in {face.remark for face in faces if face.remark}:
+            tell(f"{photo.path}: {remark}")
         with folder.filled(tell) as home:
             records = write_faces(
                 home, faces, image, reconstructor.model, preview=args.preview, shown=folder.home

@@ -197,6 +197,7 @@ def _remarks(tracked: TrackedClip) -> Iterator[str]:
             f"{tracked.left_out} faces were left out: only the {len(tracked.tracks)} that are "
             "seen best become heads."
         )
+    yield from sorted({track.remark for track in tracked.tracks if track.remark})
 
 
 def _strengths(given: list[float] | None) -> Strengths:

@@ -1,6 +1,6 @@
 """PyTorch's networks as graphs without numbers, for `backend.engines.sessions`.
 
-``python -m backend.engines.graphs`` writes the two graphs that we ship, beside their weights. Run
+``python -m backend.engines.graphs`` writes the graphs that we ship, beside their weights. Run
 it when a network's code has changed; a test says so if it is forgotten.
 """
 
@@ -98,11 +98,15 @@ def main() -> None:
     from backend.synergynet.inference import export_synergynet
     from backend.synergynet.weights import SHIPPED_GRAPH, SHIPPED_WEIGHTS, read_architecture
     from backend.texture import generator
+    from backend.texture.covers import finding
+    from backend.texture.covers.network import export_covers
     from gan_texture.weights import read_generator
 
     SHIPPED_GRAPH.write_bytes(export_synergynet(Architecture(**read_architecture(SHIPPED_WEIGHTS))))
     architecture, _ = read_generator(generator.SHIPPED_WEIGHTS)
     generator.SHIPPED_GRAPH.write_bytes(generator.export_generator(architecture))
+    architecture, _ = finding.read_weights(finding.WEIGHTS)
+    finding.GRAPH.write_bytes(export_covers(tuple(architecture["widths"])))
 
 
 if __name__ == "__main__":

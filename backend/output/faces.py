@@ -40,6 +40,7 @@ def face_record(face: Face, directory: Path) -> dict[str, Any]:
         "expression": face.expression.tolist(),
         "params": face.parameters.tolist(),
         "crop_size": CROP_SIZE,
+        **({"remark": face.remark} if face.remark else {}),
     }
 
 

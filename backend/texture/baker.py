@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +14,10 @@ from backend.exchange.contract import TextureMode
 from backend.morphable_model.model import MorphableModel
 from backend.progress import Progress, no_progress, parts
 from backend.texture.chart import Chart
-from backend.texture.doubts.occlusion import cover
+from backend.texture.covers.finding import CoverFinder
 from backend.texture.face_network import FaceNetwork
 from backend.texture.fill import FILLS
 from backend.texture.fill.mean import mean_face
-from backend.texture.fill.mirror import mirrored
 from backend.texture.merging import merge
 from backend.texture.observation import Observation, PosedPicture, observe
 
@@ -28,6 +28,10 @@ Float = NDArray[np.float32]
 
 # What is being done, for a person to read; and the share of it that is looking at the pictures.
 STAGE, LOOKED = "making the texture", 0.8
+DOUBTFUL = (
+    "Most of the face has colours that no face is known to have, or is covered. The texture shows "
+    "the photo as it is: look at it, and take a photo in better light if it is wrong."
+)
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,14 @@ class TextureSet:
         (S, S) uint8, how far the pictures are shown; 255 is wholly.
     template
         (S, S, 3) uint8 RGB, the mean face in the photo's light.
+    remark
+        What a person should know of it; empty if there is nothing.
     """
 
     albedo: NDArray[np.uint8]
     visibility: NDArray[np.uint8]
     template: NDArray[np.uint8]
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,30 +132,31 @@ class TextureBaker:
         fill, network = FILLS[mode], FaceNetwork(self.chart, self.generator)
         looks = parts(progress, 0.0, LOOKED, len(pictures))
         seen = merge(
-            self._uncovered(picture, look) if fill.by_network else self._seen(picture, look)
+            self._seen(picture, look, fill.by_network)
             for picture, look in zip(pictures, looks, strict=True)
         )
         progress(LOOKED, STAGE)
         made = fill.make(seen, self.chart, network), seen.confidence, mean_face(seen, self.chart)
-        return TextureSet(*(to_bytes(picture) for picture in made))
+        albedo, visible, template = made
+        return TextureSet(
+            to_bytes(albedo * seen.light),
+            to_bytes(visible),
+            to_bytes(template * seen.light),
+            DOUBTFUL if seen.evidence.trusted else "",
+        )
 
     def observe(self, picture: PosedPicture) -> Observation:
         """Unwrap a picture and weigh what it shows, without asking the network."""
         return observe(picture, self.chart)
 
-    def _seen(self, picture: PosedPicture, progress: Progress) -> Observation:
-        progress(0.0, STAGE)
-        return self.observe(picture)
+    @cached_property
+    def _finder(self) -> CoverFinder:
+        return CoverFinder.load()
 
-    def _uncovered(self, picture: PosedPicture, progress: Progress) -> Observation:
-        """What a picture shows, without what lies before the face."""
-        seen = self._seen(picture, progress)
-        progress(0.4, STAGE)
-        network = FaceNetwork(self.chart, self.generator)
-        expected = network.face(seen, mirrored(seen, self.chart))
-        covered = cover(seen.sampled, expected, seen.evidence.confidence)
-        progress(0.6, STAGE)
-        return observe(picture, self.chart, covered) if covered.max() > 0 else seen
+    def _seen(self, picture: PosedPicture, progress: Progress, uncovered: bool) -> Observation:
+        """What a picture shows; `uncovered` leaves out what lies before the face."""
+        progress(0.0, STAGE)
+        return observe(picture, self.chart, self._finder if uncovered else None)
 
 
 def to_bytes(texture: Float) -> NDArray[np.uint8]:

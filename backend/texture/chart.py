@@ -50,9 +50,14 @@ class Chart:
         return self.uv_map.size
 
     @cached_property
+    def small_mean(self) -> Float:
+        """(M, M, 3) the mean face in less detail."""
+        return resize(self.mean_texture, MASK_SIZE, MASK_SIZE)
+
+    @cached_property
     def log_mean(self) -> Float:
         """(M, M, 3) logarithm of the mean face."""
-        return skin.log_color(resize(self.mean_texture, MASK_SIZE, MASK_SIZE))
+        return skin.log_color(self.small_mean)
 
     @cached_property
     def regions(self) -> Regions:

@@ -65,7 +65,8 @@ class FaceNetwork:
         face = crop(picture.image, RoiBox.around(landmarks), MASK_SIZE)
         face = face.astype(np.float32) / np.float32(255)
         small = resize(filled, MASK_SIZE, MASK_SIZE)
-        made = self.generator.make(face, small, seen.evidence.confidence)
+        lit = np.clip(face / seen.light, 0, 1)
+        made = self.generator.make(lit, small, seen.evidence.confidence)
         # The network has learned from photos in colour, and gives grey skin some.
         return _grey(made) if np.ptp(face, axis=2).max() < COLOURLESS else made
 

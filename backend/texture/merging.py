@@ -32,7 +32,12 @@ def merge(observations: Iterable[Observation]) -> Observation:
 
 
 def _added(known: Observation, other: Observation) -> Observation:
-    """What is known, with what another observation shows besides."""
+    """What is known, with what another observation shows besides.
+
+    One that was taken against its judgement adds nothing to one that needed not be.
+    """
+    if known.evidence.trusted != other.evidence.trusted:
+        return other if known.evidence.trusted else known
     both = other.evidence.plain * resize(known.confidence, MASK_SIZE, MASK_SIZE)
     difference = known.log_photo - other.log_photo
     light = extend_light(difference, both, both, np.zeros(3, np.float32))
@@ -48,4 +53,4 @@ def _added(known: Observation, other: Observation) -> Observation:
         plain=mix(known.evidence.plain, other.evidence.plain, coarse),
     )
     log_photo = skin.log_color(resize(sampled, MASK_SIZE, MASK_SIZE))
-    return Observation(known.picture, sampled, confidence, evidence, log_photo)
+    return Observation(known.picture, sampled, confidence, evidence, log_photo, known.light)

@@ -18,6 +18,8 @@ Float = NDArray[np.float32]
 
 # Cosine to the front up to which a surface counts as a side, and from which it doesn't.
 SIDE, FRONT = 0.45, 0.85
+# Share of the cheeks below which they tell nothing of the skin.
+FEW = 0.1
 # How far light is evened out below the nose: there beards are dark and should stay so.
 BEARD = np.float32(0.65)
 
@@ -35,6 +37,18 @@ class Regions:
     forehead: Float
     above_brows: Float
     below_eyes: Float
+
+    def plainest(self, visible: Float) -> Float:
+        """(M, M) where skin is plainest: the cheeks, or all of the front if little of them is seen.
+
+        Parameters
+        ----------
+        visible
+            (M, M) weight with which the camera sees the surface.
+        """
+        if (visible * self.cheeks).sum() >= FEW * self.cheeks.sum():
+            return self.cheeks
+        return np.maximum(self.face_core, self.forehead) * (1 - self.features)
 
     @classmethod
     def of(cls, model: MorphableModel, uv_map: UvMap, size: int) -> Regions:

@@ -69,7 +69,7 @@ class History:
         if not self.coded.shape[1]:
             return np.full((len(self), N_POINTS, 3), np.nan, np.float32)
         steps = np.where(self.coded == UNREAD, np.float32(np.nan), self.coded.astype(np.float32))
-        places = steps / np.float32(STEPS) * self.box[:, None, 2:3]
+        places = (steps / np.float32(STEPS) * self.box[:, None, 2:3]).astype(np.float32)
         places[..., :2] += self.box[:, None, :2]
         return places
 
@@ -97,10 +97,11 @@ class History:
             where nobody looked for them.
         """
         seen = [s for _, _, s in sightings]
+        boxes = RoiBoxes.of([s.roi_box for s in seen]).rows.astype(np.float32)
         return cls(
             np.array([row for row, _, _ in sightings], np.int64),
             np.array([face for _, face, _ in sightings], np.int64),
-            RoiBoxes.of([s.roi_box for s in seen]).rows.astype(np.float32),
+            boxes,
             np.array([s.upright for s in seen], np.float32).reshape(-1, 62),
             np.array([s.landmarks for s in seen], np.float32).reshape(-1, 68, 3),
             np.array([s.confidence for s in seen], np.float32),
@@ -121,13 +122,11 @@ class History:
         )
 
 
-def _coded(
-    points: list[Float] | None, boxes: list[tuple[float, float, float, float]]
-) -> NDArray[np.int16]:
+def _coded(points: list[Float] | None, boxes: Float) -> NDArray[np.int16]:
     """(N, P, 3) see `History.coded`."""
     if points is None:
         return np.zeros((len(boxes), 0, 3), np.int16)
-    box = np.array(boxes, np.float32).reshape(-1, 1, 4)
+    box = boxes[:, None]
     middle = box[..., :3] * np.array([1, 1, 0], np.float32)
     places = np.array(points, np.float32).reshape(-1, N_POINTS, 3)
     steps = np.round((places - middle) / box[..., 2:3] * STEPS)

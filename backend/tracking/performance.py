@@ -137,7 +137,7 @@ def _rest(
     else:
         rest = given_rest(seen, neutral)
     # The third row of a rotation is the camera's direction in the head's own frame.
-    camera = np.average(poses.rotation[rows, 2], axis=0, weights=rest.weights + 1e-9)
+    camera = np.average(poses.pose.rotation[rows, 2], axis=0, weights=rest.weights + 1e-9)
     return rest, camera
 
 

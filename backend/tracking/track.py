@@ -44,6 +44,8 @@ class Track:
         (F,) float32 in [0, 1]; 0 is a gap.
     texture
         (S, S, 3) uint8 RGB, row 0 at v = 1, merged from several frames; None if none was made.
+    remark
+        What a person should know of the texture; empty if there is nothing.
     """
 
     number: int
@@ -57,6 +59,7 @@ class Track:
     landmarks: Float
     confidence: Float
     texture: NDArray[np.uint8] | None = None
+    remark: str = ""
 
     @property
     def present(self) -> NDArray[np.bool_]:

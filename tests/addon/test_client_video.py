@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from addon.connection.client import BackendClient, BackendError
-from backend.exchange.orders import ClipOrder
+from addon.exchange.orders import ClipOrder
 from backend.server.clip_paths import ClipPaths
 from backend.server.limits import Limits
 

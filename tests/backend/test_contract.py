@@ -33,6 +33,7 @@ def a_face(n_vertices: int = 5, png: bytes = b"\x89PNG\r\n\x1a\n") -> contract.F
         texture_png=np.frombuffer(png, np.uint8),
         roi_box=(1.5, -2.0, 101.5, 98.0),
         pose=contract.FacePose(10.0, -5.0, 2.0, 1.25, (50.0, 60.5, -1.0), (0.5, 0.5, -0.5, 0.5)),
+        remark="Look at it.",
     )
 
 

@@ -21,15 +21,22 @@ from backend.morphable_model.model import MorphableModel
 from backend.synergynet import weights
 from backend.synergynet.network import Architecture, SynergyNet
 from backend.texture import generator
+from backend.texture.covers import finding as covers
 from tests.peak_memory import run_alone
 
-GRAPHS = {"synergynet": weights.SHIPPED_GRAPH, "generator": generator.SHIPPED_GRAPH}
+GRAPHS = {
+    "synergynet": weights.SHIPPED_GRAPH,
+    "generator": generator.SHIPPED_GRAPH,
+    "covers": covers.GRAPH,
+}
 LARGEST_CONSTANT = 16
 WITHOUT_TORCH = """
 import sys
 from backend.pipeline import FaceReconstructor
 reconstructor = FaceReconstructor.load("cpu")
 reconstructor.baker(512, "gan")
+import backend.texture.covers.finding
+backend.texture.covers.finding.CoverFinder.load()
 print("torch" in sys.modules, "onnx" in sys.modules)
 """
 
@@ -48,12 +55,14 @@ def test_graphs_hold_no_numbers(name: str) -> None:
 def test_shipped_graphs_are_those_of_the_code() -> None:
     """If this fails, run ``python -m backend.engines.graphs``."""
     from backend.synergynet.inference import export_synergynet
+    from backend.texture.covers.network import export_covers
 
     architecture = Architecture(**weights.read_architecture(weights.SHIPPED_WEIGHTS))
     fields, _ = generator.read_generator(generator.SHIPPED_WEIGHTS)
     made = {
         "synergynet": export_synergynet(architecture),
         "generator": generator.export_generator(fields),
+        "covers": export_covers(tuple(covers.read_weights(covers.WEIGHTS)[0]["widths"])),
     }
     for name, content in made.items():
         assert operations(content) == operations(GRAPHS[name].read_bytes()), name

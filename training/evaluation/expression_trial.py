@@ -17,7 +17,7 @@ from backend.tracking.smooth_track import smooth_track
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.landmarker import N_POINTS, FilmLandmarker
 from backend.vision.opening import open_clip
-from training.data.mediapipe_points import MediaPipePoints, load_table
+from backend.expressions.points import MediaPipePoints, load_table
 from training.evaluation.expression_accuracy import FEWEST, Agreement, compare
 
 Float = NDArray[np.floating]

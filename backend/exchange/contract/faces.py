@@ -112,6 +112,8 @@ class FaceResult:
         backend can make no more.
     amounts
         (K,) float32 in [0, 1]: the photo's expression in the keys of `whole`.
+    remark
+        What a person should know of the texture; empty if there is nothing.
     """
 
     neutral: NDArray[np.float32]
@@ -124,6 +126,7 @@ class FaceResult:
     pose: FacePose
     whole: WholeHead | None = None
     amounts: NDArray[np.float32] = field(default_factory=NO_AMOUNTS.copy)
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,7 @@ def encode_faces(result: FacesResult) -> bytes:
             {
                 "roi_box": list(face.roi_box),
                 "pose": asdict(face.pose),
+                "remark": face.remark,
                 "whole": head_envelope(face.whole),
             }
             for face in result.faces
@@ -262,6 +266,7 @@ def _face(arrays: dict[str, NDArray[Any]], index: int, entry: Any) -> FaceResult
         **own,
         roi_box=floats(entry["roi_box"], 4),
         pose=_pose(entry["pose"]),
+        remark=str(entry.get("remark", "")),
         whole=whole,
         amounts=finite_array(arrays, f"{index}/amounts", "<f4", (count_keys(whole),)),
     )
