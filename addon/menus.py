@@ -26,6 +26,7 @@ def draw_import(menu: Any, context: bpy.types.Context) -> None:
         ("choose_folder", "Faces from Folder"),
     ):
         menu.layout.operator(f"synergyface.{operator}", text=f"{text} ({NAME})")
+    menu.layout.operator("synergyface.import_live_link", text=f"Live Link Face (.csv, {NAME})")
 
 
 def draw_export(menu: Any, context: bpy.types.Context) -> None:
@@ -33,6 +34,7 @@ def draw_export(menu: Any, context: bpy.types.Context) -> None:
     endings = "/".join(f".{ending}" for ending, *_ in FORMATS)
     menu.layout.operator("synergyface.export_head", text=f"{NAME} Head ({endings})")
     menu.layout.operator("synergyface.export_motion", text=f"{NAME} Animation (.csv)")
+    menu.layout.operator("synergyface.export_live_link", text=f"Live Link Face (.csv, {NAME})")
 
 
 def draw_object(menu: Any, context: bpy.types.Context) -> None:
@@ -51,11 +53,14 @@ class SYNERGYFACE_MT_head(bpy.types.Menu):
         layout: Any = self.layout
         layout.operator("synergyface.apply_photo_pose", text="Apply or Reset Photo Pose")
         layout.operator_menu_enum("synergyface.show_region", "region", text="Show or Hide Part")
+        layout.operator("synergyface.join_parts")
         layout.operator("synergyface.subdivide")
         layout.operator("synergyface.landmarks", text="Add or Remove Landmarks")
         layout.menu("SYNERGYFACE_MT_texture")
         layout.separator()
         layout.operator("synergyface.smooth_again")
+        layout.operator("synergyface.calibrate")
+        layout.operator("synergyface.transfer")
 
 
 # By name: add-ons may replace Blender's menus.

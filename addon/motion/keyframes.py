@@ -17,6 +17,10 @@ Float = NDArray[np.floating]
 
 # Keys nearer than this to the next are one key to Blender.
 SAME_FRAME = 0.01
+# A face rests for longer than a frame: the median so many seconds around is what it rests at; but
+# a key that is turned up further than this is not at rest.
+REST_SECONDS = 0.1
+MOST_REST = 0.9
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,15 @@ def keyframes(recording: Recording, style: Style, rate: float, names: tuple[str,
             "No frame of the video shows this face.",
             "Choose another face, or another part of the video.",
         )
-    raw, named = recording.motion, names == EXPRESSION_NAMES
-    if named:
-        raw = replace(raw, expression=_amounts(recording))
+    named = names == EXPRESSION_NAMES
+    if named and not recording.motion.keys.size:
+        raise Problem(
+            "The video was recorded without the named expression keys of this head.",
+            "Update or repair the backend, and run Animate from Video again.",
+        )
+    raw = calibrated(recording.motion, style.neutral)
     motion = _rows(smooth(raw, style.strengths), present)
-    if named:
-        # The parabolas of the smoothing overshoot.
-        motion = replace(motion, expression=np.clip(motion.expression, 0, 1))
+    values = motion.keys * style.gains.of_keys() if named else motion.expression
     placement = _place(motion, recording, style)
     # Before smoothing, so that it does not move the head as a whole.
     first = _place(_rows(recording.motion, present[:1]), recording, style).locations[0]
@@ -92,20 +98,38 @@ def keyframes(recording: Recording, style: Style, rate: float, names: tuple[str,
         frames[keep],
         like_signs(placement.quaternions[keep]),
         placement.locations[keep] - first,
-        style.gain * np.asarray(motion.expression)[keep],
+        style.gain * np.asarray(values)[keep],
         missing_after[keep],
         missing_before[keep],
         first,
     )
 
 
-def _amounts(recording: Recording) -> Float:
-    if recording.amounts is None:
-        raise Problem(
-            "The video was recorded without the named expression keys of this head.",
-            "Update or repair the backend, and run Animate from Video again.",
-        )
-    return recording.amounts
+def calibrated(motion: Motion, neutral: float | None) -> Motion:
+    """Return a motion whose expression is 0 at a time, and counted from there elsewhere.
+
+    Parameters
+    ----------
+    motion
+        As measured.
+    neutral
+        Seconds since the clip's first frame, around which the face rests; None changes nothing.
+
+    Notes
+    -----
+    Named keys still reach 1: what rests at 0.2 goes from there to 1, not to 0.8.
+    """
+    present = np.flatnonzero(motion.confidence > 0)
+    if neutral is None or not present.size:
+        return motion
+    away = np.abs(np.asarray(motion.times)[present] - neutral)
+    near = present[away <= max(float(away.min()), REST_SECONDS)]
+    rest = np.median(motion.expression[near], axis=0)
+    keys = motion.keys
+    if keys.size:
+        zero = np.minimum(np.median(keys[near], axis=0), MOST_REST)
+        keys = np.clip((keys - zero) / (1 - zero), 0, 1)
+    return replace(motion, expression=motion.expression - rest, keys=keys)
 
 
 def _place(motion: Motion, recording: Recording, style: Style) -> Placement:

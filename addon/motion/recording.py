@@ -27,7 +27,7 @@ from ..exchange.contract import (
     encode,
 )
 from ..exchange.contract.fields import array, finite_array, image_size
-from ..exchange.expressions import EXPRESSION_NAMES
+from ..exchange.expressions import EXPRESSION_NAMES, EXPRESSIONS
 from ..exchange.smoothing import Motion, Strengths
 from ..problems import Problem
 from .amounts import in_order
@@ -36,6 +36,8 @@ from .amounts import in_order
 VERSION = 2
 # Enough of the 53,215 vertices to say where a head is.
 N_POINTS = 128
+
+NO_KEYS = np.zeros((0, 0), np.float32)
 
 # Arrays with a row for every frame: dtype, shape of a row, and whether gaps may hold NaN.
 _MOTION: dict[str, tuple[str, tuple[int, ...], bool]] = {
@@ -51,6 +53,21 @@ _OTHERS: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "parameters": ("<f4", (N_PARAMETERS,), True),
     "roi_boxes": ("<f4", (4,), True),
 }
+
+
+@dataclass(frozen=True)
+class Gains:
+    """What named keys are multiplied by: of lids, gaze, mouth with cheeks, and brows."""
+
+    lids: float = 1.0
+    gaze: float = 1.0
+    mouth: float = 1.0
+    brows: float = 1.0
+
+    def of_keys(self) -> NDArray[np.float64]:
+        """(52,) in the order of `EXPRESSION_NAMES`."""
+        groups = vars(self) | {"cheeks": self.mouth}
+        return np.array([groups[key.group] for key in EXPRESSIONS])
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,11 @@ class Style:
         Frame of the scene at which `first_second` of the clip lies.
     first_second
         In point: seconds since the clip's first frame.
+    gains
+        Named keys are multiplied by these, too.
+    neutral
+        Seconds since the clip's first frame at which the face rests: its keys are 0 there, and the
+        others are counted from them. None takes the keys as they were measured.
     """
 
     strengths: Strengths = field(default_factory=Strengths)
@@ -80,6 +102,8 @@ class Style:
     matched: bool = False
     start: float = 1.0
     first_second: float = 0.0
+    gains: Gains = field(default_factory=Gains)
+    neutral: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +114,7 @@ class Recording:
     ----------
     motion
         Times, confidence, pose and expression; the quaternions are in Blender's frame, for a
-        camera that looks along +Y.
+        camera that looks along +Y. Without named keys if the backend said none.
     frames
         (F,) int64 numbers of the clip's frames.
     parameters
@@ -104,9 +128,6 @@ class Recording:
         Width and height of the picture.
     frame_rate
         Average frames a second of the clip.
-    amounts
-        (F, 52) float32, the expression in named keys, in the order of `EXPRESSION_NAMES`; NaN in
-        gaps. None if the backend did not say.
     """
 
     motion: Motion
@@ -116,7 +137,6 @@ class Recording:
     points: NDArray[np.float32]
     image_size: tuple[int, int]
     frame_rate: float
-    amounts: NDArray[np.float32] | None = None
 
 
 def record(result: VideoResult, track: VideoTrack) -> Recording:
@@ -128,6 +148,7 @@ def record(result: VideoResult, track: VideoTrack) -> Recording:
         track.scale,
         track.translation,
         track.expression,
+        NO_KEYS if track.whole is None else in_order(track.whole.keys.names, track.amounts),
     )
     some = np.linspace(0, len(track.neutral) - 1, N_POINTS).astype(int)
     return Recording(
@@ -138,7 +159,6 @@ def record(result: VideoResult, track: VideoTrack) -> Recording:
         track.neutral[some],
         result.image_size,
         result.frame_rate,
-        None if track.whole is None else in_order(track.whole.keys.names, track.amounts),
     )
 
 
@@ -151,8 +171,8 @@ def pack(recording: Recording) -> bytes:
     }
     arrays = {name: np.asarray(getattr(recording.motion, name)) for name in _MOTION}
     arrays |= {name: getattr(recording, name) for name in (*_OTHERS, "points")}
-    if recording.amounts is not None:
-        arrays["amounts"] = recording.amounts
+    if recording.motion.keys.size:
+        arrays["amounts"] = np.asarray(recording.motion.keys, np.float32)
         envelope["names"] = list(EXPRESSION_NAMES)
     return zlib.compress(encode(envelope, arrays))
 
@@ -190,8 +210,8 @@ def unpack_style(text: str) -> Style:
     """
     with _explained():
         fields = json.loads(text)
-        strengths = Strengths(**fields.pop("strengths"))
-        return Style(strengths, **fields)
+        strengths, gains = Strengths(**fields.pop("strengths")), Gains(**fields.pop("gains", {}))
+        return Style(strengths, gains=gains, **fields)
 
 
 @contextmanager
@@ -222,19 +242,18 @@ def _recording(envelope: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Rec
         }
 
     return Recording(
-        Motion(**rows(_MOTION)),
+        Motion(**rows(_MOTION), keys=_amounts(envelope, arrays, n_frames)),
         points=finite_array(arrays, "points", "<f4", (None, 3)),
         image_size=image_size(envelope),
         frame_rate=float(envelope["frame_rate"]),
-        amounts=_amounts(envelope, arrays, n_frames),
         **rows(_OTHERS),
     )
 
 
 def _amounts(
     envelope: dict[str, Any], arrays: dict[str, NDArray[Any]], n_frames: int
-) -> NDArray[np.float32] | None:
+) -> NDArray[np.float32]:
     names = envelope.get("names")
     if names is None:
-        return None
+        return NO_KEYS
     return in_order(names, array(arrays, "amounts", "<f4", (n_frames, len(names))))

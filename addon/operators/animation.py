@@ -37,8 +37,9 @@ from ..settings.animation import (
     OPTIONS,
     AnimationOptions,
     SmoothingOptions,
+    smoothed,
+    smoothing_values,
     staging_of,
-    strengths_of,
 )
 from ..tasks import Reporter
 from .base import Outcome, WhenIdle, given_or_kept
@@ -169,10 +170,11 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
 
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
         """Return what a script does not give stays as the head's keys were made."""
-        before = smoothing_of(head)
+        style = style_of(present_action(head))
+        before = smoothing_values(style)
         wanted: Any = SimpleNamespace(**before | self._given())
         self._same.append(all(isclose(getattr(wanted, n), before[n], abs_tol=1e-6) for n in before))
-        animate_again(head, strengths_of(wanted), wanted.gain, frame_rate(scene_of(context)))
+        animate_again(head, smoothed(style, wanted), frame_rate(scene_of(context)))
 
     def _begin(self, context: bpy.types.Context) -> Outcome:
         for name in SMOOTHING:
@@ -192,18 +194,6 @@ class SYNERGYFACE_FH_clip(DroppedOnView, bpy.types.FileHandler):
     bl_label = "Animate from Video"
     bl_import_operator = SYNERGYFACE_OT_animate_from_video.bl_idname
     bl_file_extensions = ";".join(FILM_SUFFIXES)
-
-
-def smoothing_of(head: bpy.types.Object) -> dict[str, float]:
-    """`SmoothingOptions` by which the keys of an animated head were made.
-
-    Raises
-    ------
-    Problem
-        It is not animated from a clip.
-    """
-    style = style_of(present_action(head))
-    return vars(style.strengths) | {"gain": style.gain}
 
 
 def _kept(context: bpy.types.Context) -> Any:

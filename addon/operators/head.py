@@ -7,8 +7,10 @@
 
 import bpy
 
-from ..scene import modifiers
+from ..scene import modifiers, parts
 from ..scene.context_parts import scene_of
+from ..scene.expression import make_neutral, show_photo_expression
+from ..scene.joining import join_parts
 from ..scene.landmarks import add_landmarks, landmarks_of, remove_landmarks
 from ..scene.pose import apply_photo_pose, is_applied, reset_photo_pose
 from ..settings.heads import MAX_SUBDIVISION
@@ -68,7 +70,7 @@ class SYNERGYFACE_OT_landmarks(EachHead, bpy.types.Operator):
 
 
 class SYNERGYFACE_OT_show_region(EachHead, bpy.types.Operator):
-    """Show a part of the head, or hide it with a mask modifier"""
+    """Show a part of the head, or hide it"""
 
     bl_idname = "synergyface.show_region"
     bl_label = "Show Part"
@@ -77,7 +79,13 @@ class SYNERGYFACE_OT_show_region(EachHead, bpy.types.Operator):
     region: bpy.props.EnumProperty(
         name="Part",
         description="The part of the head to show or hide",
-        items=(("ears", "Ears", "Both ears"), ("neck", "Neck", "Everything below the jaw")),
+        items=(
+            ("ears", "Ears", "Both ears"),
+            ("neck", "Neck", "Everything below the jaw"),
+            ("eyes", "Eyes", "Both eyes. Without them, the face shows painted ones"),
+            ("teeth", "Teeth", "Teeth, gums and tongue"),
+            ("skull", "Skull", "What closes the head behind the face"),
+        ),
     )
     action: bpy.props.EnumProperty(
         name="Action",
@@ -91,9 +99,11 @@ class SYNERGYFACE_OT_show_region(EachHead, bpy.types.Operator):
 
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
         """Show or hide."""
-        toggled = "HIDE" if modifiers.is_shown(head, self.region) else "SHOW"
+        # A mask hides a region of the face; a part is an object of its own.
+        place = parts if self.region in parts.GROUPS else modifiers
+        toggled = "HIDE" if place.is_shown(head, self.region) else "SHOW"
         action = toggled if self.action == "TOGGLE" else self.action
-        modifiers.show(head, self.region, action == "SHOW")
+        place.show(head, self.region, action == "SHOW")
 
 
 class SYNERGYFACE_OT_subdivide(EachHead, bpy.types.Operator):
@@ -116,9 +126,47 @@ class SYNERGYFACE_OT_subdivide(EachHead, bpy.types.Operator):
         modifiers.subdivide(head, self.levels)
 
 
+class SYNERGYFACE_OT_set_expression(EachHead, bpy.types.Operator):
+    """Set all expression keys to zero, or as in the photo"""
+
+    bl_idname = "synergyface.set_expression"
+    bl_label = "Set Expression"
+    bl_options = {"REGISTER", "UNDO"}
+
+    expression: bpy.props.EnumProperty(
+        name="Expression",
+        items=(
+            ("NEUTRAL", "Neutral", "All keys at zero"),
+            ("PHOTO", "As in Photo", "The expression that the photo shows"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Set the keys."""
+        if self.expression == "PHOTO":
+            show_photo_expression(head)
+        else:
+            make_neutral(head)
+
+
+class SYNERGYFACE_OT_join_parts(EachHead, bpy.types.Operator):
+    """Make one mesh with all keys, in place of face and parts. Face from Image parts them again"""
+
+    bl_idname = "synergyface.join_parts"
+    bl_label = "Join Parts"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
+        """Join."""
+        join_parts(head)
+
+
 CLASSES = (
     SYNERGYFACE_OT_apply_photo_pose,
+    SYNERGYFACE_OT_join_parts,
     SYNERGYFACE_OT_landmarks,
+    SYNERGYFACE_OT_set_expression,
     SYNERGYFACE_OT_show_region,
     SYNERGYFACE_OT_subdivide,
 )

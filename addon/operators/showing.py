@@ -11,6 +11,7 @@ import numpy as np
 from ..scene import identity, viewport
 from ..scene.context_parts import view_layer_of
 from ..scene.enclosures import corners, enclosures
+from ..scene.parts import parts_of
 from ..scene.workplace import Workplace, workplace
 from .base import TaskOperator
 from .selection import present
@@ -54,7 +55,8 @@ class HeadMaker(TaskOperator):
         busy = context.mode != "OBJECT" or area is None or viewport.outlook(area) != self._outlook
         if busy or not shown:
             return ""
-        viewport.frame(area, shown)
+        parts = [part for head in shown for part in parts_of(head).values()]
+        viewport.frame(area, [*shown, *parts])
         textured = ". The viewport shows textures now" if viewport.show_textures(area) else ""
         return _hidden(layer, area, shown) + textured
 

@@ -9,10 +9,15 @@ from typing import Any
 
 import bpy
 
+from ..motion.recording import Gains
 from ..progress_view import draw_progress
-from ..scene.animation import recorded_action
+from ..scene.animation import is_calibrated, recorded_action
+from ..scene.key_sets import NAMED, key_set
+from ..scene.context_parts import scene_of
 from ..scene.selected import chosen_heads
 from .sidebar import CATEGORY, ImagePanel, SidebarPanel
+
+GROUPS = tuple(vars(Gains()))
 
 
 class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
@@ -30,8 +35,14 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
             column.operator(
                 "synergyface.choose_clip", text="Animate from Video…", icon="FILE_MOVIE"
             )
-        if any(recorded_action(head) for head in chosen_heads(context)):
+        column.operator("synergyface.import_live_link", text="Live Link Face…", icon="IMPORT")
+        actions = list(filter(None, map(recorded_action, chosen_heads(context))))
+        if actions:
             column.operator("synergyface.smooth_again", icon="SMOOTHCURVE")
+            row = column.row(align=True)
+            row.operator("synergyface.calibrate", icon="PIVOT_CURSOR").action = "SET"
+            if any(is_calibrated(action) for action in actions):
+                row.operator("synergyface.calibrate", text="", icon="LOOP_BACK").action = "RESET"
         scene: Any = context.scene
         settings = scene.synergyface.animation
         layout.use_property_split = True
@@ -64,9 +75,40 @@ class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
         scene: Any = context.scene
         layout.use_property_split = True
         layout.use_property_decorate = False
+        groups = GROUPS if _named(context) else ("expression",)
         column = layout.column(align=True)
-        for name in ("rotation", "position", "expression", "gain"):
+        for name in ("rotation", "position", *groups, "gain"):
             column.prop(scene.synergyface.animation, name)
+
+
+class SYNERGYFACE_PT_gains(SidebarPanel, bpy.types.Panel):
+    """Strength of each group of expression keys"""
+
+    bl_label = "Gain by Group"
+    bl_parent_id = "SYNERGYFACE_PT_smoothing"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Return called by Blender."""
+        return _named(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Return called by Blender."""
+        layout: Any = self.layout
+        scene: Any = context.scene
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column(align=True)
+        for name in GROUPS:
+            column.prop(scene.synergyface.animation, f"{name}_gain")
+
+
+def _named(context: bpy.types.Context) -> bool:
+    """Whether the chosen head, or a new one, has named keys."""
+    heads, scene = chosen_heads(context), scene_of(context)
+    settings: Any = scene.synergyface  # type: ignore[attr-defined]
+    return key_set(heads[-1]) == NAMED if heads else settings.keys == NAMED.identifier
 
 
 class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
@@ -114,6 +156,7 @@ def _draw_open(layout: Any, context: bpy.types.Context, **source: str) -> None:
 CLASSES = (
     SYNERGYFACE_PT_animate,
     SYNERGYFACE_PT_smoothing,
+    SYNERGYFACE_PT_gains,
     SYNERGYFACE_PT_movie_clip,
     SYNERGYFACE_PT_film,
 )

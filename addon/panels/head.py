@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 import bpy
 
+from ..exchange.expressions import EXPRESSIONS
 from ..operators.export import FORMATS
 from ..progress_view import draw_progress
 from ..runtime import runtime
 from ..scene import identity
+from ..scene.expression import has_photo_expression
+from ..scene.key_sets import NAMED, key_set
 from ..scene.landmarks import landmarks_of
 from ..scene.modifiers import SUBDIVISION, is_shown
+from ..scene.parts import GROUPS, group_of, parts_of
+from ..scene.parts import is_shown as group_is_shown
 from ..scene.pose import has_photo_pose, has_pose_empty, is_applied
 from ..scene.selected import chosen_heads, chosen_words
 from ..settings.heads import TEXTURE_MODES
@@ -46,6 +52,11 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
         row = layout.row(align=True)
         for region in ("ears", "neck"):
             _draw_region(row, head, region)
+        if parts_of(head):
+            row = layout.row(align=True)
+            for group in GROUPS:
+                _draw_part(row, head, group)
+            layout.operator("synergyface.join_parts", icon="MESH_DATA")
         subdivision = head.modifiers.get(SUBDIVISION)
         if subdivision is None:
             layout.operator("synergyface.subdivide", icon="MOD_SUBSURF")
@@ -108,10 +119,18 @@ def _draw_photo_pose(layout: Any, head: Any) -> None:
 
 
 def _draw_region(layout: Any, head: Any, region: str) -> None:
-    """Draw a button that is pressed while the region is shown."""
+    """Button that is pressed while the region is shown."""
+    _draw_shown(layout, region, region in head.vertex_groups, is_shown(head, region))
+
+
+def _draw_part(layout: Any, head: Any, group: str) -> None:
+    """Button that is pressed while any part of the group is shown."""
+    _draw_shown(layout, group, bool(group_of(head, group)), group_is_shown(head, group))
+
+
+def _draw_shown(layout: Any, region: str, enabled: bool, shown: bool) -> None:
     button = layout.row(align=True)
-    button.enabled = region in head.vertex_groups
-    shown = is_shown(head, region)
+    button.enabled = enabled
     chosen = button.operator(
         "synergyface.show_region",
         text=region.capitalize(),
@@ -135,9 +154,80 @@ class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
         if keys is None:
             layout.label(text="The head has no shape keys", icon="INFO")
             return
-        column = layout.column(align=True)
+        row = layout.row(align=True)
+        for expression, name in (("NEUTRAL", "Neutral"), ("PHOTO", "As in Photo")):
+            button = row.row(align=True)
+            button.enabled = expression == "NEUTRAL" or has_photo_expression(head)
+            chosen = button.operator("synergyface.set_expression", text=name)
+            chosen.expression = expression
+        named, column = key_set(head) == NAMED, layout.column(align=True)
         for key in keys.key_blocks[1:]:
-            column.prop(key, "value", text=f"{key.name} (σ)", slider=True)
+            if not named:
+                column.prop(key, "value", text=f"{key.name} (σ)", slider=True)
+            elif key.name not in NAMED.names:
+                column.prop(key, "value", text=key.name, slider=True)
+
+
+class GroupPanel(HeadPanel):
+    """The named keys of one group."""
+
+    bl_parent_id = "SYNERGYFACE_PT_expression"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+    group: ClassVar[str]
+    layout: Any
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Return called by Blender."""
+        heads: list[Any] = chosen_heads(context)
+        return bool(heads) and key_set(heads[-1]) == NAMED and bool(heads[-1].data.shape_keys)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Return called by Blender."""
+        layout: Any = self.layout
+        head: Any = chosen_heads(context)[-1]
+        column, keys = layout.column(align=True), head.data.shape_keys.key_blocks
+        for name in (key.name for key in EXPRESSIONS if key.group == type(self).group):
+            if name in keys:
+                column.prop(keys[name], "value", text=key_words(name), slider=True)
+
+
+class SYNERGYFACE_PT_lids(GroupPanel, bpy.types.Panel):
+    """Blinking, squinting and widening of the eyes"""
+
+    bl_label, group = "Lids", "lids"
+
+
+class SYNERGYFACE_PT_gaze(GroupPanel, bpy.types.Panel):
+    """Directions in which the eyes look"""
+
+    bl_label, group = "Gaze", "gaze"
+
+
+class SYNERGYFACE_PT_brows(GroupPanel, bpy.types.Panel):
+    """The eyebrows"""
+
+    bl_label, group = "Brows", "brows"
+
+
+class SYNERGYFACE_PT_mouth(GroupPanel, bpy.types.Panel):
+    """Jaw, lips and tongue"""
+
+    bl_label, group = "Mouth", "mouth"
+
+
+class SYNERGYFACE_PT_cheeks(GroupPanel, bpy.types.Panel):
+    """Cheeks and nose"""
+
+    bl_label, group = "Cheeks", "cheeks"
+
+
+def key_words(name: str) -> str:
+    """Return a key's name for people, under the name of its group: *Smile Left* of
+    ``mouthSmileLeft``.
+    """
+    words = [word.capitalize() for word in re.findall(r"[A-Z]?[a-z]+", name)]
+    return " ".join(words[1:] if words[0] in ("Eye", "Mouth", "Brow") and words[2:] else words)
 
 
 class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
@@ -154,11 +244,17 @@ class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
             chosen = row.operator("synergyface.export_head", text=f"{name}…")
             chosen.file_format = file_format
         layout.operator("synergyface.export_motion", text="Animation as CSV…", icon="ACTION")
+        layout.operator("synergyface.export_live_link", text="Live Link Face…", icon="EXPORT")
 
 
 CLASSES = (
     SYNERGYFACE_PT_head,
     SYNERGYFACE_MT_texture,
     SYNERGYFACE_PT_expression,
+    SYNERGYFACE_PT_lids,
+    SYNERGYFACE_PT_gaze,
+    SYNERGYFACE_PT_brows,
+    SYNERGYFACE_PT_mouth,
+    SYNERGYFACE_PT_cheeks,
     SYNERGYFACE_PT_export,
 )

@@ -8,7 +8,7 @@ made anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -16,7 +16,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..exchange.smoothing import Strengths, like_signs, quaternion_product
+from ..exchange.smoothing import like_signs, quaternion_product
 from ..motion.keyframes import Keyframes, keyframes
 from ..motion.recording import Recording, Style, pack, pack_style, unpack, unpack_style
 from ..problems import NotNow, Problem
@@ -103,10 +103,17 @@ def animate(
     return pose
 
 
-def animate_again(
-    head: bpy.types.Object, strengths: Strengths, gain: float, rate: float
-) -> bpy.types.Action:
+def animate_again(head: bpy.types.Object, style: Style, rate: float) -> bpy.types.Action:
     """Make the keys of a head's present action anew, from its recording.
+
+    Parameters
+    ----------
+    head
+        An animated one.
+    style
+        Of the new keys; start with `style_of` its action.
+    rate
+        Frames a second of the scene.
 
     Raises
     ------
@@ -115,7 +122,6 @@ def animate_again(
     """
     check_animatable(head)
     action = present_action(head)
-    style = replace(style_of(action), strengths=strengths, gain=gain)
     keys = keyframes(unpack(action[RECORDING]), style, rate, key_set(head).names)
     face_of_clip = FaceOfClip(action[identity.SOURCE], action[identity.FACE_INDEX], action.name)
     _write_pose(action, pose_empty(head), keys)
@@ -182,8 +188,18 @@ def style_of(action: Any) -> Style:
     return unpack_style(action[STYLE])
 
 
+def is_calibrated(action: Any) -> bool:
+    """Whether the keys of an action are counted from a frame at which the face rests."""
+    try:
+        return style_of(action).neutral is not None
+    except Problem:
+        return False
+
+
 def head_of_face(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:
-    """Return the head that has an action of this face of this clip, and may be changed."""
+    """Return the head in a scene that has an action of this face of this clip, and may be
+    changed.
+    """
     return next(_moved(scene, [a for a in bpy.data.actions if _shows(a, source, number)]), None)
 
 
@@ -201,21 +217,22 @@ def _moved(scene: bpy.types.Scene, actions: list[Any]) -> Iterator[bpy.types.Obj
 
 def base_matrix(head: bpy.types.Object) -> Matrix:
     """Where the motion of an animated head begins, in the space of its Empty's parent."""
-    return _base_of(present_action(head))
+    return base_of(present_action(head))
 
 
-def _base_of(action: Any) -> Matrix:
-    values = action[BASE]
-    return Matrix([values[i : i + 4] for i in range(0, 16, 4)])
+def base_of(action: Any | None) -> Matrix:
+    """Where the motion of an action begins; one that no clip has made begins nowhere else."""
+    values = None if action is None else action.get(BASE)
+    return Matrix() if values is None else Matrix([values[i : i + 4] for i in range(0, 16, 4)])
 
 
 def _present_base(head: bpy.types.Object) -> Matrix:
     action = recorded_action(head)
-    return transform_without_photo_pose(head) if action is None else _base_of(action)
+    return transform_without_photo_pose(head) if action is None else base_of(action)
 
 
 def _write_pose(action: Any, empty: Any, keys: Keyframes) -> None:
-    base = _base_of(action)
+    base = base_of(action)
     linear, offset = np.array(base.to_3x3()), np.array(base.translation)
     curves, timing = compat.curves_of(action, empty), _timing(keys)
     empty.rotation_mode = "QUATERNION"

@@ -7,7 +7,7 @@ key is evaluated alone, and becomes a key of the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from ..problems import Problem
 from . import compat
+from .curves import copy_curve
+from .parts import drive, is_driven
 
 KEY_FIELDS = ("slider_min", "slider_max", "value", "mute")
 
@@ -52,14 +54,57 @@ def modifiers_baked(head: bpy.types.Object) -> Iterator[None]:
 
 
 @contextmanager
-def one_key_at_a_time(head: Any) -> Iterator[None]:
-    """Show the active shape key alone, at its full value, for a while."""
-    before = head.show_only_shape_key, head.active_shape_key_index
-    head.show_only_shape_key = True
+def one_key_at_a_time(*objects: Any) -> Iterator[Callable[[str], None]]:
+    """For a while, objects show one shape key alone, at its full value: at first the basis.
+
+    What is yielded chooses it by its name. Objects that lack it show their basis.
+    """
+    keyed = [object for object in objects if object.data.shape_keys is not None]
+    before = [(object.show_only_shape_key, object.active_shape_key_index) for object in keyed]
+
+    def choose(name: str) -> None:
+        for object in keyed:
+            object.active_shape_key_index = max(object.data.shape_keys.key_blocks.find(name), 0)
+
     try:
+        choose("")
+        for object in keyed:
+            object.show_only_shape_key = True
+        yield choose
+    finally:
+        for object, (alone, index) in zip(keyed, before, strict=True):
+            object.show_only_shape_key, object.active_shape_key_index = alone, index
+
+
+@contextmanager
+def drivers_baked(head: Any, parts: Iterable[Any]) -> Iterator[None]:
+    """For a while, the keys of parts have the animation of the face's, which drives them else."""
+    keys, actions, driven = head.data.shape_keys, [], []
+    curves = {curve.data_path: curve for curve in compat.present_curves(keys)} if keys else {}
+    try:
+        for part in parts:
+            blocks = part.data.shape_keys.key_blocks if part.data.shape_keys else ()
+            moved = [key for key in blocks if key.path_from_id("value") in curves]
+            driven += [(part, key.name) for key in moved if is_driven(key)]
+            if moved:
+                actions.append(_copied(part, [curves[key.path_from_id("value")] for key in moved]))
         yield
     finally:
-        head.show_only_shape_key, head.active_shape_key_index = before
+        for action in actions:
+            bpy.data.actions.remove(action)
+        for part, name in driven:
+            drive(part.data.shape_keys.key_blocks[name], head)
+
+
+def _copied(part: Any, curves: list[Any]) -> bpy.types.Action:
+    """Return an action that moves a part as F-curves of the face's keys do, in place of drivers."""
+    keys = part.data.shape_keys
+    action = compat.new_action(f"{part.name} expression", keys)
+    for curve in curves:
+        keys.driver_remove(curve.data_path)
+        copy_curve(curve, compat.curves_of(action, keys))
+    compat.use_action(action, keys)
+    return action
 
 
 def _switch(modifiers: list[Any], shown: bool) -> None:
@@ -68,9 +113,9 @@ def _switch(modifiers: list[Any], shown: bool) -> None:
 
 
 def _evaluated_shapes(head: Any) -> list[NDArray[np.float32]]:
-    """Return (3 V,) positions with each shape key alone at its full value, the basis first."""
-    with one_key_at_a_time(head):
-        shapes = [_evaluated(head, index) for index in range(len(head.data.shape_keys.key_blocks))]
+    """(3 V,) positions with each shape key alone at its full value, the basis first."""
+    with one_key_at_a_time(head) as choose:
+        shapes = [_evaluated(head, choose, key.name) for key in head.data.shape_keys.key_blocks]
     if len({shape.size for shape in shapes}) != 1:
         raise Problem(
             f"A modifier changes the mesh of the head {head.name!r} with its expression.",
@@ -79,8 +124,8 @@ def _evaluated_shapes(head: Any) -> list[NDArray[np.float32]]:
     return shapes
 
 
-def _evaluated(head: Any, key: int) -> NDArray[np.float32]:
-    head.active_shape_key_index = key
+def _evaluated(head: Any, choose: Callable[[str], None], key: str) -> NDArray[np.float32]:
+    choose(key)
     evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
     vertices = evaluated.to_mesh().vertices
     positions = np.empty(3 * len(vertices), np.float32)
@@ -91,7 +136,6 @@ def _evaluated(head: Any, key: int) -> NDArray[np.float32]:
 
 def _new_mesh(head: Any) -> bpy.types.Mesh:
     with one_key_at_a_time(head):
-        head.active_shape_key_index = 0
         graph = bpy.context.evaluated_depsgraph_get()
         return bpy.data.meshes.new_from_object(
             head.evaluated_get(graph), preserve_all_data_layers=True, depsgraph=graph

@@ -71,6 +71,36 @@ def scale_values(curve: Any, factor: float) -> None:
     curve.update()
 
 
+def copy_curve(curve: Any, curves: Any, path: str = "") -> None:
+    """Add a curve with the keys of another to curves; bends between keys are kept, too.
+
+    Parameters
+    ----------
+    curve
+        Of any action.
+    curves
+        Those of the other action.
+    path
+        What the copy moves; empty: a property of the same path.
+    """
+    copy = curves.new(path or curve.data_path, index=curve.array_index)
+    there, here = curve.keyframe_points, copy.keyframe_points
+    here.add(len(there))
+    for name, width, kind in (
+        ("co", 2, np.float32),
+        ("handle_left", 2, np.float32),
+        ("handle_right", 2, np.float32),
+        ("interpolation", 1, np.int32),
+        ("handle_left_type", 1, np.int32),
+        ("handle_right_type", 1, np.int32),
+    ):
+        values = np.empty(width * len(there), kind)
+        there.foreach_get(name, values)
+        here.foreach_set(name, values)
+    copy.extrapolation = curve.extrapolation
+    copy.update()
+
+
 def show_present(block: Any) -> None:
     """Have an animated data-block take the values of its keys at the present frame.
 

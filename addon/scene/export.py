@@ -8,6 +8,7 @@ and texture these lie beside the file that the user has named, and take the plac
 from __future__ import annotations
 
 import filecmp
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,8 +20,10 @@ import bpy
 
 from ..files import written_together
 from ..problems import Problem
-from .baking import modifiers_baked, one_key_at_a_time
-from .identity import UUID, owned
+from .baking import drivers_baked, modifiers_baked, one_key_at_a_time
+from .identity import PART, UUID
+from .motion_table import frames_of, is_animated
+from .parts import parts_of
 
 Export = Callable[..., None]
 
@@ -44,7 +47,7 @@ def export_head(
     motion: bool = True,
     overwrite: bool = False,
 ) -> str:
-    """Write a head under its pose Empty; the suffix of `path` chooses the format.
+    """Write a head and its parts under its pose Empty; the suffix of `path` chooses the format.
 
     Parameters
     ----------
@@ -82,15 +85,25 @@ def export_head(
             f"The head {head.name!r} is being edited.", "Switch to Object Mode, and try again."
         )
     export = _exporter(file_format)
+    parts = [part for part in parts_of(head).values() if part.visible_get()]
     with (
         written_together(path.parent) as folder,
-        _alone_selected(context, head),
-        modifiers_baked(head),
+        _alone_selected(context, head, parts),
+        ExitStack() as baked,
     ):
+        for object in (head, *parts):
+            baked.enter_context(modifiers_baked(object))
         target = folder / path.name
         if file_format == "obj":
-            return _write_obj_beside(export, target, head, shape_keys, overwrite)
-        {"glb": _write_glb, "fbx": _write_fbx}[file_format](export, target, motion)
+            return _write_obj_beside(export, target, [head, *parts], shape_keys, overwrite)
+        baked.enter_context(drivers_baked(head, parts))
+        moved = motion and is_animated(head)
+        if file_format == "fbx" and moved:
+            baked.enter_context(_only_frames_of(head, context.scene))
+        if file_format == "fbx":
+            # Blender 4.2 takes packed textures without a file's name for one and the same.
+            baked.enter_context(_textures_named(head, target, written=False))
+        {"glb": _write_glb, "fbx": _write_fbx}[file_format](export, target, moved)
         return path.stem
 
 
@@ -132,17 +145,25 @@ def _write_fbx(export: Export, path: Path, motion: bool) -> None:
         object_types={"EMPTY", "MESH"},
         # Applying modifiers would cost the shape keys; they are baked already.
         use_mesh_modifiers=False,
+        # The present animation of everything. For all actions it would leave out shape keys.
         bake_anim=motion,
+        bake_anim_use_all_actions=False,
+        bake_anim_use_nla_strips=False,
         path_mode="COPY",
         embed_textures=True,
     )
 
 
 def _write_obj_beside(
-    export: Export, path: Path, head: Any, shape_keys: bool, overwrite: bool
+    export: Export, path: Path, objects: list[Any], shape_keys: bool, overwrite: bool
 ) -> str:
-    """Write a head into a folder whose files are then moved one up; the stem of those beside."""
-    _write_obj(export, path, head, shape_keys)
+    """Write a head and its parts into a folder whose files are then moved one up.
+
+    Returns
+    -------
+    Stem of the files beside.
+    """
+    _write_obj(export, path, objects, shape_keys)
     there = path.parent.parent
     beside = [file for file in path.parent.iterdir() if file != path]
     if overwrite or not any(_differs(file, there) for file in beside):
@@ -155,7 +176,7 @@ def _write_obj_beside(
     stem = _free_stem(path.stem, [file.name for file in beside], there)
     # The files name each other: so they are not renamed, but written anew.
     written = path.with_stem(stem)
-    _write_obj(export, written, head, shape_keys)
+    _write_obj(export, written, objects, shape_keys)
     written.replace(path)
     return stem
 
@@ -181,15 +202,16 @@ def _is_taken(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def _write_obj(export: Export, path: Path, head: Any, shape_keys: bool) -> None:
-    with _texture_beside(head, path.with_suffix(".png")):
+def _write_obj(export: Export, path: Path, objects: list[Any], shape_keys: bool) -> None:
+    with _textures_named(objects[0], path, written=True):
         _write_shape(export, path, materials=True)
-    keys = head.data.shape_keys
+    keys = objects[0].data.shape_keys
     if shape_keys and keys is not None:
-        with one_key_at_a_time(head):
-            for index, name in enumerate(_file_names(key.name for key in keys.key_blocks)):
-                head.active_shape_key_index = index
-                _write_shape(export, path.with_stem(f"{path.stem}_{name}"), materials=False)
+        names = [key.name for key in keys.key_blocks]
+        with one_key_at_a_time(*objects) as choose:
+            for name, file in zip(names, _file_names(names), strict=True):
+                choose(name)
+                _write_shape(export, path.with_stem(f"{path.stem}_{file}"), materials=False)
 
 
 def _file_names(names: Iterable[str]) -> Iterator[str]:
@@ -216,13 +238,13 @@ def _write_shape(export: Export, path: Path, materials: bool) -> None:
 
 
 @contextmanager
-def _alone_selected(context: Any, head: Any) -> Iterator[None]:
-    """Select only the head and its Empty; afterwards what was before."""
+def _alone_selected(context: Any, head: Any, parts: list[Any]) -> Iterator[None]:
+    """Only the head, its parts and its Empty are selected; afterwards what was before."""
     layer = context.view_layer
     before, active = list(layer.objects.selected), layer.objects.active
     if head.name not in layer.objects or not head.visible_get():
         raise _hidden(head)
-    wanted = [object for object in (head.parent, head) if object is not None]
+    wanted = [object for object in (head.parent, head, *parts) if object is not None]
     with ExitStack() as shown:
         for object in wanted:
             shown.enter_context(_selectable(layer, object))
@@ -267,16 +289,34 @@ def _hidden(object: Any) -> Problem:
 
 
 @contextmanager
-def _texture_beside(head: Any, path: Path) -> Iterator[None]:
-    """Write the head's texture, and have its image name that file while OBJ is written."""
-    image: Any = owned(bpy.data.images, head[UUID])
-    if image is None or image.packed_file is None:
-        yield
-        return
-    path.write_bytes(image.packed_file.data)
-    before = image.filepath_raw
-    image.filepath_raw = str(path)
+def _only_frames_of(head: Any, scene: Any) -> Iterator[None]:
+    """For a while, the scene is as long as the head's animation."""
+    before = scene.frame_start, scene.frame_end
+    first, last = frames_of(head)
     try:
+        scene.frame_start, scene.frame_end = math.floor(first), math.ceil(last)
         yield
     finally:
-        image.filepath_raw = before
+        scene.frame_start, scene.frame_end = before
+
+
+@contextmanager
+def _textures_named(head: Any, path: Path, *, written: bool) -> Iterator[None]:
+    """For a while, the head's images name files beside `path`, which are written if need be."""
+    images: list[Any] = [
+        image
+        for image in bpy.data.images
+        if image.get(UUID) == head[UUID] and image.packed_file is not None
+    ]
+    before = [image.filepath_raw for image in images]
+    try:
+        for image in images:
+            stem = f"{path.stem}_{image[PART]}" if PART in image else path.stem
+            file = path.with_name(f"{stem}.png")
+            if written:
+                file.write_bytes(image.packed_file.data)
+            image.filepath_raw = str(file)
+        yield
+    finally:
+        for image, filepath in zip(images, before, strict=True):
+            image.filepath_raw = filepath

@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 
 from ..exchange.contract import FaceResult
+from ..motion.amounts import in_order
 from ..problems import Problem
 
 PREFIX = "synergyface_"
@@ -198,7 +199,7 @@ def write_properties(
         PARAMETERS: face.parameters.tolist(),
         ROI_BOX: list(face.roi_box),
         EXPRESSION: face.expression.tolist(),
-        AMOUNTS: face.amounts.tolist(),
+        AMOUNTS: in_order(face.whole.keys.names, face.amounts).tolist() if face.whole else [],
         YAW: pose.yaw,
         PITCH: pose.pitch,
         ROLL: pose.roll,

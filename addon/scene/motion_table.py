@@ -76,8 +76,8 @@ def motion_table(head: bpy.types.Object, scene: bpy.types.Scene) -> MotionTable:
             f"The rotation mode of the Empty {empty.name!r} is not Quaternion.",
             "Set it to Quaternion (WXYZ), and try again.",
         )
-    ranges = np.array([tuple(curve.range()) for curve in (*pose.values(), *shapes.values())])
-    frames = np.arange(math.ceil(ranges.min()), math.floor(ranges.max()) + 1)
+    first, last = frames_of(head)
+    frames = np.arange(math.ceil(first), math.floor(last) + 1)
     values = [_values(shapes, key.path_from_id("value"), 0, key.value, frames) for key in keys]
     return MotionTable(
         frames,
@@ -91,9 +91,19 @@ def motion_table(head: bpy.types.Object, scene: bpy.types.Scene) -> MotionTable:
 
 def is_animated(head: bpy.types.Object) -> bool:
     """Whether present actions move a head's Empty or its shape keys."""
+    return bool(_all_curves(head))
+
+
+def frames_of(head: bpy.types.Object) -> tuple[float, float]:
+    """First and last frame with a key of an animated head."""
+    ranges = np.array([tuple(curve.range()) for curve in _all_curves(head)])
+    return float(ranges.min()), float(ranges.max())
+
+
+def _all_curves(head: bpy.types.Object) -> list[Any]:
     mesh: Any = head.data
-    blocks = (head.parent, mesh.shape_keys)
-    return any(_curves(block) for block in blocks if block is not None)
+    blocks = filter(None, (head.parent, mesh.shape_keys))
+    return [curve for block in blocks for curve in _curves(block).values()]
 
 
 def write_motion(table: MotionTable, path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..exchange.contract import PartShape, StaticModel, StaticPart, WholeHead
 from ..exchange.expressions import EXPRESSION_NAMES
+from ..problems import Problem
 from . import identity, material, mesh_data, modifiers
 from .identity import PART, UUID
 from .key_sets import HARD_LIMIT
@@ -37,7 +38,7 @@ NO_PICTURE = np.zeros(0, np.uint8)
 
 
 def parts_of(head: bpy.types.Object) -> dict[str, bpy.types.Object]:
-    """The parts of a head that are there, by their names in the backend's answer."""
+    """Return the parts of a head that are there, by their names in the backend's answer."""
     children = head.parent.children if head.parent else ()
     return {
         child[PART]: child
@@ -98,7 +99,7 @@ def put_parts(
 
 
 def group_of(head: bpy.types.Object, group: str) -> list[bpy.types.Object]:
-    """The parts of a head that are shown and hidden together."""
+    """Return the parts of a head that are shown and hidden together."""
     return [part for name, part in parts_of(head).items() if _is_of(name, group)]
 
 
@@ -108,8 +109,20 @@ def is_shown(head: bpy.types.Object, group: str) -> bool:
 
 
 def show(head: bpy.types.Object, group: str, shown: bool) -> None:
-    """Show or hide the parts of a group, and what the face has in place of them otherwise."""
-    for part in group_of(head, group):
+    """Show or hide the parts of a group, and what the face has in place of them otherwise.
+
+    Raises
+    ------
+    Problem
+        The head has none of them.
+    """
+    found = group_of(head, group)
+    if not found:
+        raise Problem(
+            f"The head {head.name!r} has no {group} of its own.",
+            "Make a whole head: set Parts in the panel Face, and run Face from Image.",
+        )
+    for part in found:
         part.hide_viewport = part.hide_render = not shown
     region = REPLACED.get(group)
     if region is not None and region in head.vertex_groups:
@@ -117,7 +130,7 @@ def show(head: bpy.types.Object, group: str, shown: bool) -> None:
 
 
 def words(name: str) -> str:
-    """A part's name for people: ``eye_left`` is the left eye."""
+    """Return a part's name for people: ``eye_left`` is the left eye."""
     kind, _, where = name.partition("_")
     return f"{where} {kind}".replace("_", " ").strip()
 
@@ -170,7 +183,7 @@ def _set_keys(head: bpy.types.Object, part: bpy.types.Object, shape: PartShape) 
             moved, offsets = shape.keys.of(name)
             vertices = shape.vertices.copy()
             vertices[moved] += offsets
-            _drive(mesh_data.set_key(part, name, vertices), head)
+            drive(mesh_data.set_key(part, name, vertices), head)
     mesh_data.mesh_of(part).update()
 
 
@@ -179,13 +192,10 @@ def _keys(part: bpy.types.Object) -> list[Any]:
     return list(keys.key_blocks)[1:] if keys else []
 
 
-def _drive(key: Any, head: bpy.types.Object) -> None:
+def drive(key: Any, head: bpy.types.Object) -> None:
     """Have a part's key follow the face's of its name, by a driver that needs no permission."""
     key.slider_max = HARD_LIMIT
-    curve = next(
-        (c for c in _drivers(key.id_data) if c.data_path == key.path_from_id("value")), None
-    )
-    driver = (curve or key.driver_add("value")).driver
+    driver = (_driver_of(key) or key.driver_add("value")).driver
     driver.type = "SUM"
     variable = driver.variables[0] if driver.variables else driver.variables.new()
     # By the object: its mesh may be exchanged for another one.
@@ -193,8 +203,15 @@ def _drive(key: Any, head: bpy.types.Object) -> None:
     variable.targets[0].data_path = f'data.shape_keys.key_blocks["{key.name}"].value'
 
 
-def _drivers(keys: Any) -> list[Any]:
-    return list(keys.animation_data.drivers) if keys.animation_data else []
+def is_driven(key: Any) -> bool:
+    """Whether a driver moves a key."""
+    return _driver_of(key) is not None
+
+
+def _driver_of(key: Any) -> Any | None:
+    animation, path = key.id_data.animation_data, key.path_from_id("value")
+    drivers = animation.drivers if animation else ()
+    return next((driver for driver in drivers if driver.data_path == path), None)
 
 
 class _Pictures:

@@ -3,13 +3,14 @@
 # Blender reads property annotations as they stand, so they may not be postponed here.
 # pyright: reportInvalidTypeForm=false
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import bpy
 
 from ..exchange.smoothing import Strengths
-from ..motion.recording import Style
+from ..motion.recording import Gains, Style
 from ..scene.clip_animation import Staging
 
 DEFAULT = Style()
@@ -47,10 +48,46 @@ class SmoothingOptions:
     )
     expression: bpy.props.FloatProperty(
         name="Expression",
-        description="How strongly to smooth the expression. 0 keeps it as measured",
+        description="How strongly to smooth the ten expressions of the BFM. 0 keeps it as measured",
         min=0.0,
         max=1.0,
         default=DEFAULT.strengths.expression,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+    lids: bpy.props.FloatProperty(
+        name="Lids",
+        description="How strongly to smooth the eyelids. 0 keeps it as measured",
+        min=0.0,
+        max=1.0,
+        default=DEFAULT.strengths.lids,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+    gaze: bpy.props.FloatProperty(
+        name="Gaze",
+        description="How strongly to smooth where the eyes look. 0 keeps it as measured",
+        min=0.0,
+        max=1.0,
+        default=DEFAULT.strengths.gaze,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+    mouth: bpy.props.FloatProperty(
+        name="Mouth",
+        description="How strongly to smooth mouth and cheeks. 0 keeps it as measured",
+        min=0.0,
+        max=1.0,
+        default=DEFAULT.strengths.mouth,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+    brows: bpy.props.FloatProperty(
+        name="Brows",
+        description="How strongly to smooth the eyebrows. 0 keeps it as measured",
+        min=0.0,
+        max=1.0,
+        default=DEFAULT.strengths.brows,
         subtype="FACTOR",
         options={"SKIP_SAVE"},
     )
@@ -61,6 +98,42 @@ class SmoothingOptions:
         max=10.0,
         soft_max=3.0,
         default=DEFAULT.gain,
+        options={"SKIP_SAVE"},
+    )
+    lids_gain: bpy.props.FloatProperty(
+        name="Lids",
+        description="Strength of the eyelids. 1 is as in the video, more exaggerates",
+        min=0.0,
+        max=10.0,
+        soft_max=3.0,
+        default=DEFAULT.gains.lids,
+        options={"SKIP_SAVE"},
+    )
+    gaze_gain: bpy.props.FloatProperty(
+        name="Gaze",
+        description="Strength of the direction of the eyes. 1 is as in the video, more exaggerates",
+        min=0.0,
+        max=10.0,
+        soft_max=3.0,
+        default=DEFAULT.gains.gaze,
+        options={"SKIP_SAVE"},
+    )
+    mouth_gain: bpy.props.FloatProperty(
+        name="Mouth",
+        description="Strength of mouth and cheeks. 1 is as in the video, more exaggerates",
+        min=0.0,
+        max=10.0,
+        soft_max=3.0,
+        default=DEFAULT.gains.mouth,
+        options={"SKIP_SAVE"},
+    )
+    brows_gain: bpy.props.FloatProperty(
+        name="Brows",
+        description="Strength of the eyebrows. 1 is as in the video, more exaggerates",
+        min=0.0,
+        max=10.0,
+        soft_max=3.0,
+        default=DEFAULT.gains.brows,
         options={"SKIP_SAVE"},
     )
 
@@ -147,20 +220,28 @@ def snapshot(options: Any) -> Any:
     return SimpleNamespace(**{name: getattr(options, name) for name in OPTIONS})
 
 
-def strengths_of(options: SmoothingOptions) -> Strengths:
-    """Tell how much to smooth."""
-    return Strengths(options.rotation, options.position, options.expression)
+def smoothed(style: Style, options: SmoothingOptions) -> Style:
+    """Return a style with other smoothing and gains."""
+    strengths = Strengths(**{name: getattr(options, name) for name in vars(style.strengths)})
+    gains = Gains(**{name: getattr(options, f"{name}_gain") for name in vars(style.gains)})
+    return replace(style, strengths=strengths, gains=gains, gain=options.gain)
+
+
+def smoothing_values(style: Style) -> dict[str, float]:
+    """Values of `SmoothingOptions` that give a style its smoothing and gains."""
+    gains = {f"{name}_gain": value for name, value in vars(style.gains).items()}
+    return vars(style.strengths) | gains | {"gain": style.gain}
 
 
 def staging_of(options: AnimationOptions, subdivision: int) -> Staging:
-    """Tell how the clip is put into the scene."""
-    style = Style(
-        strengths_of(options),
-        options.gain,
-        options.focal_length,
-        options.use_camera,
-        float(options.start_frame),
-        options.first_second,
+    """How the clip is put into the scene."""
+    style = smoothed(DEFAULT, options)
+    style = replace(
+        style,
+        focal_length=options.focal_length,
+        matched=options.use_camera,
+        start=float(options.start_frame),
+        first_second=options.first_second,
     )
     return Staging(
         style, options.use_camera, options.use_scene_rate, options.use_texture, subdivision

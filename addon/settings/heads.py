@@ -12,6 +12,7 @@ import bpy
 from ..exchange.contract import TextureMode
 from . import animation as animation_settings
 from . import batch as batch_settings
+from . import transfer as transfer_settings
 
 WHICH = (
     ("largest", "Largest", "The largest face in the photo"),
@@ -86,6 +87,12 @@ class SYNERGYFACE_PG_settings(bpy.types.PropertyGroup):
     )
     animation: bpy.props.PointerProperty(type=animation_settings.SYNERGYFACE_PG_animation)
     batch: bpy.props.PointerProperty(type=batch_settings.SYNERGYFACE_PG_batch)
+    transfer: bpy.props.PointerProperty(type=transfer_settings.SYNERGYFACE_PG_transfer)
 
 
-CLASSES = (*animation_settings.CLASSES, *batch_settings.CLASSES, SYNERGYFACE_PG_settings)
+CLASSES = (
+    *animation_settings.CLASSES,
+    *batch_settings.CLASSES,
+    *transfer_settings.CLASSES,
+    SYNERGYFACE_PG_settings,
+)

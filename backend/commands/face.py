@@ -124,7 +124,7 @@ def _reconstruct(
 
 
 def _maker(reconstructor: FaceReconstructor, parts: str | None) -> HeadMaker | None:
-    """What makes whole heads, unless faces alone are wanted or nothing else can be made."""
+    """Return what makes whole heads, unless faces alone are wanted or nothing else can be made."""
     if parts == "face":
         return None
     try:

@@ -79,7 +79,7 @@ class Closure:
         return (vertices[self.upper] - self.onto_lower @ vertices[self.lower])[:, 1]
 
     def close(self, moved: Float, centre: Float | None = None) -> Float:
-        """What is to be added for the rims to meet.
+        """Return what is to be added for the rims to meet.
 
         Parameters
         ----------

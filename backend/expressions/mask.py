@@ -155,7 +155,7 @@ def _beyond(quads: Int, loops: list[Int]) -> NDArray[np.bool_]:
 
 
 def _fine_loop(triangles: Int, fine: Float, coarse: Int) -> Int:
-    """The border of the fine mesh that goes through coarse vertices."""
+    """Return the border of the fine mesh that goes through coarse vertices."""
     import igl
 
     borders = igl.boundary_loop_all(triangles.astype(np.int64))
@@ -163,7 +163,7 @@ def _fine_loop(triangles: Int, fine: Float, coarse: Int) -> Int:
 
 
 def _rim(loop: Int, fine: Float) -> Rim:
-    """A border as two rims, from its least x to its greatest."""
+    """Return a border as two rims, from its least x to its greatest."""
     loop = np.roll(loop, -int(fine[loop, 0].argmin()))
     end = int(fine[loop, 0].argmax())
     sides = loop[: end + 1], np.append(loop[0], loop[: end - 1 : -1])

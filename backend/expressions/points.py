@@ -72,7 +72,7 @@ class MediaPipePoints:
         return linear_sum_assignment(((mirrored[:, None] - points) ** 2).sum(axis=-1))[1]
 
     def on_rims(self, rims: Rims, vertices: Float) -> MediaPipePoints:
-        """The same, the points of lids and lips exactly on the rims that open and close.
+        """Return the same, the points of lids and lips exactly on the rims that open and close.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class MediaPipePoints:
 
 
 def _nearest_on_line(point: Float, line: Float) -> tuple[int, float]:
-    """The edge of a line that is nearest to a point, and how far along the edge."""
+    """Return the edge of a line that is nearest to a point, and how far along the edge."""
     start, edge = line[:-1], np.diff(line, axis=0)
     squared = np.maximum((edge**2).sum(axis=1), 1e-12)
     share = np.clip(((point - start) * edge).sum(axis=1) / squared, 0, 1)

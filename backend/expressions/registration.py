@@ -49,7 +49,7 @@ class Similarity:
 
 
 def similarity(source: Float, target: Float) -> Similarity:
-    """The one that brings (N, 3) points nearest to others (Umeyama 1991)."""
+    """Return the one that brings (N, 3) points nearest to others (Umeyama 1991)."""
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     u, s, vt = np.linalg.svd(a.T @ b)
     flip = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
@@ -123,7 +123,7 @@ def _pull(rows: sparse.csr_matrix, start: Float, target: Float, weight: float) -
 
 
 def _slide(rows: sparse.csr_matrix, start: Float, target: Float, normals: Float) -> _Term:
-    """The same along a normal each."""
+    """Return the same along a normal each."""
     entries = rows.tocoo()
     data = entries.data[:, None] * normals[entries.row]
     columns = 3 * entries.col[:, None] + np.arange(3)

@@ -94,7 +94,7 @@ def make_local_stretch(rest: Float, moving: Int) -> LocalStretch:
 
 
 def _factors(around: Float, weight: Float, prior: float = PRIOR) -> tuple[Float, Float]:
-    """What the prior is multiplied by, and the factors of the neighbourhoods' vertices."""
+    """Return what the prior is multiplied by, and the factors of the neighbourhoods' vertices."""
     centred = around - np.einsum("ks,ksi->ki", weight, around)[:, None]
     spread = np.einsum("ks,ksi,ksj->kij", weight, centred, centred)
     held = prior * np.trace(spread, axis1=1, axis2=2)[:, None, None] / 3 * np.eye(3)
@@ -103,7 +103,7 @@ def _factors(around: Float, weight: Float, prior: float = PRIOR) -> tuple[Float,
 
 
 def _spread(points: Float, spacing: float) -> Int:
-    """Indices of points of which no two are nearer than `spacing`, in their order."""
+    """Return indices of points of which no two are nearer than `spacing`, in their order."""
     tree = KDTree(points)
     free = np.ones(len(points), bool)
     chosen = []

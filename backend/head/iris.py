@@ -99,7 +99,7 @@ def eye_texture(iris: Iris | None = None, size: int = SIZE) -> Picture:
 
 
 def plain_iris(color: Float = PLAIN_IRIS) -> NDArray[np.float64]:
-    """A polar picture of an iris of one colour, with fibres as irises have them."""
+    """Return a polar picture of an iris of one colour, with fibres as irises have them."""
     return np.clip(color * fibres()[..., None], 0, 1)
 
 
@@ -146,7 +146,7 @@ def find_iris(
 def _frontal(
     texture: Picture, model: MorphableModel, neutral: Float, patch: EyePatch
 ) -> tuple[Float, Float]:
-    """The eye from the front, in [0, 1], and where it is not shaded by lids."""
+    """Return the eye from the front, in [0, 1], and where it is not shaded by lids."""
     middle = neutral[patch.loop, :2].mean(axis=0)
     corner = middle[0] - HALF_WIDTH, middle[1] + HALF_HEIGHT
     place = (neutral - (*corner, 0)) * (RESOLUTION, -RESOLUTION, RESOLUTION)
@@ -201,7 +201,8 @@ def _unrolled(
 
 
 def _completed(polar: Float, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """An iris of the colour that is seen, with what is seen of its pattern, else with fibres.
+    """Return an iris of the colour that is seen, with what is seen of its pattern, else with
+    fibres.
 
     The pattern is one of light and dark only: what lids and lamps colour is no iris.
     """
@@ -220,7 +221,7 @@ def _completed(polar: Float, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _veins(x: Float, y: Float, radius: Float) -> NDArray[np.float64]:
-    """A faint red net that grows towards the corners."""
+    """Return a faint red net that grows towards the corners."""
     rng = np.random.default_rng(3)
     noise = cv2.GaussianBlur(rng.standard_normal(x.shape), (0, 0), 2.0)
     lines = np.exp(-((noise / noise.std() / 0.18) ** 2)) * _step(radius, 0.58, 0.8)

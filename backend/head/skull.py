@@ -163,7 +163,7 @@ def build_skull(model: MorphableModel, head: Float) -> SkullShape:
 
 
 def skull_part(shape: SkullShape, mean: Float, neutral: Float, deltas: Deltas) -> Part:
-    """The skull of a person.
+    """Return the skull of a person.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def _with_base(part: Part, ends: int) -> Part:
 
 
 def _similar(before: Float, moves: Float, points: Float) -> Float:
-    """Moves of points under the scaling and shift that tell most of the moves of others."""
+    """Return moves of points under the scaling and shift that tell most of the moves of others."""
     middle, shift = before.mean(axis=0), moves.mean(axis=0)
     from_middle = before - middle
     scale = (from_middle * (moves - shift)).sum() / (from_middle**2).sum()
@@ -235,7 +235,7 @@ def _away(points: Float, rim: Float) -> Float:
 
 
 def _plate(vertices: Float, triangles: Int) -> sparse.csr_matrix:
-    """The thin plate's energy on a mesh: the squared cotangent Laplacian."""
+    """Return the thin plate's energy on a mesh: the squared cotangent Laplacian."""
     import igl
 
     laplacian = igl.cotmatrix(vertices, triangles.astype(np.int64))

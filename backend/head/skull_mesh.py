@@ -113,7 +113,7 @@ def end_height(z: Float) -> Float:
 
 
 def _neck_end(lengths: _Lengths) -> NDArray[np.float64]:
-    """(ENDS, 2) line in the chart in which the neck meets the plane of its end."""
+    """Return (ENDS, 2) line in the chart in which the neck meets the plane of its end."""
     turn = 2 * np.pi * np.arange(ENDS) / ENDS
     steep = np.radians(np.linspace(12, 80, STEEPNESSES))
     sine, cosine = np.sin(steep), np.cos(steep)

@@ -42,7 +42,7 @@ EXPONENT, FURROW = 2.4, 0.16
 
 @cache
 def tongue_mesh() -> tuple[Mesh, NDArray[np.float64]]:
-    """The tongue at rest, and how far each vertex moves when it is put out.
+    """Return the tongue at rest, and how far each vertex moves when it is put out.
 
     Returns
     -------

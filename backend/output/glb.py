@@ -110,7 +110,7 @@ class GlbFile:
         return self._accessor(values, None, bounds=True)
 
     def encoded(self) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         binary = b"".join(self._chunks)
         tree = {key: value for key, value in self.tree.items() if value not in ([], {})}
         tree["buffers"] = [{"byteLength": len(binary)}]

@@ -42,7 +42,8 @@ KEY_COLUMNS = 8
 
 
 def people_sheet(heads: Sequence[DressedHead], model: MorphableModel) -> Picture:
-    """A row for each head: neutral from two sides, jaw open, eyes shut, looking left, smiling with
+    """Return a row for each head: neutral from two sides, jaw open, eyes shut, looking left,
+    smiling with
     teeth; then from the side, from behind and from above.
     """
     return tile(

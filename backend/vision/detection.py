@@ -91,7 +91,7 @@ class FaceDetector:
         self._finder = FaceFinder(finder_path or model_path.with_name(FINDER_FILE))
 
     def film(self) -> FilmLandmarker:
-        """What reads the points of one face through a film; close it by letting it go."""
+        """Return what reads the points of one face through a film; close it by letting it go."""
         return FilmLandmarker(self._model_path)
 
     def close(self) -> None:

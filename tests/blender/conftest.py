@@ -107,6 +107,11 @@ def submodule(name: str) -> Any:
     return importlib.import_module(f"{MODULE}.{name}")
 
 
+def heads_in(scene: bpy.types.Scene) -> list[Any]:
+    """The heads of a scene, without their parts."""
+    return [object for object in scene.objects if submodule("scene.identity").is_head(object)]
+
+
 def backend_python(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the Python that has the backend."""
     run = subprocess.run(

@@ -253,6 +253,18 @@ class Layout:
             parts = self._field(label, rna, getattr(owner, name, ""))
         self._add(name if text is None else text, parts, field=emboss, embossed=box)
 
+    def _prop_search(
+        self,
+        owner: Any,
+        name: str,
+        _search_in: Any,
+        _search_name: str,
+        *,
+        text: str | None = None,
+        icon: str = "NONE",
+    ) -> None:
+        self._prop(owner, name, text=text, icon=icon)
+
     def _choice(self, label: str, rna: Any, icon: str, *, expand: bool) -> list[Part]:
         names = [item.name for item in rna.enum_items]
         share = 1 - NAME_SHARE if self.use_property_split else 1.0

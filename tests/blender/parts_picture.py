@@ -31,7 +31,7 @@ BALL_RADIUS = 0.0016
 def main(folder: Path) -> None:
     """Write ``parts.png``."""
     scene = put_head(bpy, folder)
-    [head] = [thing for thing in scene.objects if thing.type == "MESH"]
+    [head] = [thing for thing in scene.objects if thing.get("synergyface_roi_box")]
     prepare(bpy, scene)
 
     def still(yaw: float) -> np.ndarray:

@@ -40,7 +40,7 @@ def render(folder: Path) -> None:
     import bpy
 
     scene = put_head(bpy, folder)
-    [head] = [thing for thing in scene.objects if thing.type == "MESH"]
+    [head] = [thing for thing in scene.objects if thing.get("synergyface_roi_box")]
     prepare(bpy, scene)
     for yaw in VIEWS:
         look(scene, yaw)

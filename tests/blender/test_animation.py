@@ -27,7 +27,8 @@ def clip(name: str = "somebody") -> Any:
 
 def style(**values: Any) -> Any:
     """Without smoothing, unless it is given."""
-    strengths = submodule("exchange.smoothing").Strengths(0, 0, 0)
+    usual = submodule("exchange.smoothing").Strengths()
+    strengths = type(usual)(**dict.fromkeys(vars(usual), 0.0))
     return submodule("motion.recording").Style(**({"strengths": strengths} | values))
 
 
@@ -143,6 +144,7 @@ def test_a_whole_clip_is_written_at_once(scene: bpy.types.Scene) -> None:
         submodule("motion.recording").unpack(head.parent.animation_data.action[module.RECORDING]),
         style(),
         30.0,
+        submodule("scene.key_sets").BFM.names,
     )
     action = head.parent.animation_data.action
     other = head.data.shape_keys.animation_data.action

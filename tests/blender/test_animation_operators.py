@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from conftest import ops, submodule
+from conftest import heads_in, ops, submodule
 from fake_backend import face, film, film_track
 from layouts import drawn
 from modal import TICK, begun, made, press_esc
@@ -61,8 +61,10 @@ def test_the_button_takes_the_sliders(scene: bpy.types.Scene) -> None:
     assert button.invoke(bpy.context, None) == {"FINISHED"} and not button.reports
     smooth = keys(curves(head)["location", 0])[:, 1]
     assert np.std(np.diff(smooth)) < 0.5 * np.std(np.diff(raw))
-    made_with = {"rotation": 0.0, "position": 0.9, "gain": 2.0, "expression": sliders.expression}
-    assert module.smoothing_of(head) == pytest.approx(made_with)
+    style = submodule("scene.animation").style_of(head.parent.animation_data.action)
+    assert (style.strengths.rotation, style.gain) == (0.0, 2.0)
+    assert style.strengths.position == pytest.approx(0.9)
+    assert style.strengths.expression == pytest.approx(sliders.expression)
     # What is adjusted afterwards stands on the sliders too, for the next time.
     ops.synergyface.smooth_again(gain=1.5)
     assert sliders.gain == 1.5 and sliders.position == pytest.approx(0.9)
@@ -130,7 +132,7 @@ def test_the_operator_makes_a_head_in_one_undo_step(
     assert bpy.context.view_layer.objects.active == head
     assert head.parent.animation_data.action.name == "again"
     ops.synergyface.animate_from_video(filepath=str(again), head="new")
-    assert len([o for o in scene.objects if o.type == "MESH"]) == 1, "the head of that clip"
+    assert len(heads_in(scene)) == 1, "the head of that clip"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 import pytest
-from conftest import ops, submodule
+from conftest import heads_in, ops, submodule
 from fake_backend import face
 from modal import GOES_ON, TICK, begun, press_esc, to_end
 from test_scene import put
@@ -35,7 +35,7 @@ def test_a_folder_becomes_heads_in_a_row(
 ) -> None:
     fake_backend("none")
     assert ops.synergyface.batch(directory=str(folder)) == {"FINISHED"}
-    heads: Any = sorted((o for o in scene.objects if o.type == "MESH"), key=lambda o: o.name)
+    heads: Any = sorted(heads_in(scene), key=lambda o: o.name)
     assert [head.name for head in heads] == ["anna head", "ben head", "cleo head", "talk head"]
     scene.frame_set(1)
     places = [head.matrix_world.translation.x for head in heads]
@@ -185,7 +185,7 @@ def test_a_backend_that_fails_in_the_middle_leaves_what_is_done_and_an_undo_step
         submodule("operators.batch").SYNERGYFACE_OT_batch, directory=str(folder)
     )
     assert to_end(operator, context) == {"FINISHED"}, "Blender makes an undo step then"
-    assert [object.name for object in scene.objects if object.type == "MESH"] == ["anna head"]
+    assert [head.name for head in heads_in(scene)] == ["anna head"]
     (failed, why), (done, summary), _ = operator.reports
     assert failed == {"ERROR"} and "stopped unexpectedly" in why
     assert done == {"INFO"} and summary.startswith("1 of 4 files done")

@@ -91,6 +91,7 @@ def settings(scene: bpy.types.Scene) -> Any:
     chosen: Any = scene
     chosen.synergyface.batch.result = "files"
     animation = chosen.synergyface.animation
+    chosen.synergyface.keys = "bfm"
     animation.rotation = animation.position = animation.expression = 0.0
     return chosen.synergyface
 

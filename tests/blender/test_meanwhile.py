@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from conftest import submodule
+from conftest import heads_in, submodule
 from fake_backend import face, film_track
 from modal import TICK, begun, press_esc, to_end
 from test_batch import folder as folder
@@ -27,7 +27,7 @@ def open_another_scene(name: str = "Other") -> bpy.types.Scene:
 
 def meshes(scene: bpy.types.Scene) -> list[str]:
     """Names of the heads of a scene."""
-    return sorted(object.name for object in scene.objects if object.type == "MESH")
+    return sorted(head.name for head in heads_in(scene))
 
 
 @pytest.fixture

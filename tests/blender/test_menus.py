@@ -20,10 +20,12 @@ ENTRIES = {
         "Face from Image (SynergyFace)",
         "Animate Face from Video (SynergyFace)",
         "Faces from Folder (SynergyFace)",
+        "Live Link Face (.csv, SynergyFace)",
     },
     "TOPBAR_MT_file_export": {
         "SynergyFace Head (.glb/.fbx/.obj)",
         "SynergyFace Animation (.csv)",
+        "Live Link Face (.csv, SynergyFace)",
     },
     "VIEW3D_MT_object": {"SYNERGYFACE_MT_head"},
 }

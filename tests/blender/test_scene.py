@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from conftest import ops, submodule
+from conftest import heads_in, ops, submodule
 from fake_backend import IMAGE_SIZE, contract, dome, face
 from mathutils import Matrix, Quaternion, Vector
 
@@ -269,7 +269,7 @@ def test_an_image_in_blender_is_a_photo_too(
 
     ops.synergyface.face_from_image(filepath=str(photo))
     ops.synergyface.face_from_active_image(image=image.name)
-    assert len([o for o in scene.objects if o.type == "MESH"]) == 1
+    assert len(heads_in(scene)) == 1
 
 
 def test_an_image_without_pixels_is_explained(scene: bpy.types.Scene) -> None:

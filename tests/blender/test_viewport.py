@@ -45,6 +45,9 @@ def at_work(
     fake_backend("none")
     cls = submodule("operators.photo").SYNERGYFACE_OT_face_from_image
     viewport().spaces.active.shading.color_type = "MATERIAL"
+    # The dome alone, as its formula says.
+    chosen: Any = scene
+    chosen.synergyface.keys = "bfm"
     return lambda: begun(cls, filepath=any_file)
 
 

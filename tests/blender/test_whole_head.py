@@ -10,7 +10,7 @@ import bpy
 import fake_head
 import numpy as np
 import pytest
-from conftest import ops, slowness, submodule
+from conftest import heads_in, ops, slowness, submodule
 from fake_backend import IMAGE_SIZE, contract, dome, face, whole_head
 from fake_head import SHAPES
 from test_scene import evaluated, put
@@ -30,10 +30,6 @@ def head(scene: bpy.types.Scene) -> Any:
 
 def parts_of(head: Any) -> dict[str, Any]:
     return submodule("scene.parts").parts_of(head)
-
-
-def made_heads(scene: Any) -> list[Any]:
-    return [object for object in scene.objects if submodule("scene.identity").is_head(object)]
 
 
 def names() -> list[str]:
@@ -265,12 +261,12 @@ def test_a_life_size_head_is_made_in_half_a_second(scene: bpy.types.Scene) -> No
 def test_keys_and_parts_are_chosen(scene: Any, fake_backend: Any, any_file: str) -> None:
     fake_backend("none")
     ops.synergyface.face_from_image(filepath=any_file, keys="bfm")
-    [head] = made_heads(scene)
+    [head] = heads_in(scene)
     assert len(head.data.shape_keys.key_blocks) == 11
     bpy.data.objects.remove(head)
     scene.synergyface.parts = "face"
     ops.synergyface.face_from_image(filepath=any_file)
-    [head] = made_heads(scene)
+    [head] = heads_in(scene)
     assert len(head.data.shape_keys.key_blocks) == 53 and not parts_of(head)
     ops.synergyface.face_from_image(filepath=any_file, parts="head")
     assert set(parts_of(head)) == set(SHAPES)
