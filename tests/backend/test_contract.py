@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import tracemalloc
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from backend.exchange import contract
 from backend.exchange.contract import ContractError, container
+from tests.backend.whole_heads import a_part, a_whole_head, assert_same
 
 ROOT = Path(contract.__file__).parents[2]
 RNG = np.random.default_rng(1)
@@ -35,6 +36,11 @@ def a_face(n_vertices: int = 5, png: bytes = b"\x89PNG\r\n\x1a\n") -> contract.F
     )
 
 
+def a_whole_face() -> contract.FaceResult:
+    amounts = np.array([0.0, 0.5, 1.0], np.float32)
+    return replace(a_face(), whole=a_whole_head(), amounts=amounts)
+
+
 def a_model() -> contract.StaticModel:
     return contract.StaticModel(
         mean=RNG.standard_normal((4, 3)).astype(np.float32),
@@ -44,21 +50,8 @@ def a_model() -> contract.StaticModel:
         expression_basis=RNG.standard_normal((10, 4, 3)).astype(np.float32),
         landmark_indices=(np.arange(68) % 4).astype(np.int32),
         regions={"face": np.full(4, 255, np.uint8), "neck": np.arange(4, dtype=np.uint8)},
+        parts={"eye_left": a_part(), "skull": a_part("skin")},
     )
-
-
-def assert_same(a: Any, b: Any) -> None:
-    for part in fields(a):
-        left, right = getattr(a, part.name), getattr(b, part.name)
-        if isinstance(left, np.ndarray):
-            assert left.dtype == right.dtype, part.name
-            np.testing.assert_array_equal(left, right)
-        elif isinstance(left, dict):
-            assert left.keys() == right.keys(), part.name
-            for name in left:
-                np.testing.assert_array_equal(left[name], right[name])
-        else:
-            assert left == right, part.name
 
 
 def body_of(header: Any, payload: bytes = b"", length: int | None = None) -> bytes:
@@ -90,6 +83,44 @@ def test_faces_round_trip(count: int) -> None:
         assert_same(before, after)
 
 
+def test_whole_heads_round_trip_beside_faces_alone() -> None:
+    faces = a_whole_face(), a_face(), a_whole_face()
+    decoded = contract.decode_faces(contract.encode_faces(contract.FacesResult(faces, (640, 480))))
+    for before, after in zip(faces, decoded.faces, strict=True):
+        assert_same(before, after)
+    vertices, offsets = faces[0].whole.keys.of("tongueOut") if faces[0].whole else ((), ())
+    assert len(vertices) == len(offsets) == 2
+
+
+def whole_face_body(**changes: Any) -> bytes:
+    """A body of a face whose keys are changed by `changes`."""
+    head = a_whole_head()
+    whole = replace(head, keys=replace(head.keys, **changes))
+    return contract.encode_faces(
+        contract.FacesResult((replace(a_whole_face(), whole=whole),), (1, 1))
+    )
+
+
+BAD_KEYS = {
+    "vertex out of range": {"vertices": np.full(3, 5, np.int32)},
+    "negative vertex": {"vertices": np.full(3, -1, np.int32)},
+    "starts that fall": {"starts": np.array([0, 3, 1, 3], np.int32)},
+    "starts that end early": {"starts": np.array([0, 0, 1, 2], np.int32)},
+    "starts that begin late": {"starts": np.array([1, 1, 1, 3], np.int32)},
+    "fewer starts": {"starts": np.array([0, 1, 3], np.int32)},
+    "fewer offsets": {"offsets": np.zeros((2, 3), np.float32)},
+    "offsets without end": {"offsets": np.full((3, 3), np.inf, np.float32)},
+    "a name twice": {"names": ("jawOpen", "jawOpen", "tongueOut")},
+    "fewer names": {"names": ("jawOpen", "tongueOut")},
+}
+
+
+@pytest.mark.parametrize("changes", BAD_KEYS.values(), ids=BAD_KEYS.keys())
+def test_bad_keys_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ContractError):
+        contract.decode_faces(whole_face_body(**changes))
+
+
 def test_layout_is_the_documented_one() -> None:
     """Read by hand: magic, length, header, payload."""
     body = contract.encode(
@@ -118,11 +149,12 @@ def test_scalar_and_empty_arrays_keep_their_shape() -> None:
 
 
 def test_decoded_arrays_are_aligned_read_only_views() -> None:
-    faces = (a_face(png=b"x" * 3), a_face(png=b"y" * 5))
+    faces = (a_face(png=b"x" * 3), a_whole_face(), a_face(png=b"y" * 5))
     body = contract.encode_faces(contract.FacesResult(faces, (1, 1)))
     for face in contract.decode_faces(body).faces:
         assert face.neutral.flags.aligned and face.landmarks.flags.aligned
         assert not face.neutral.flags.writeable and not face.neutral.flags.owndata
+        assert face.whole is None or face.whole.keys.offsets.flags.aligned
 
 
 @pytest.mark.parametrize("dtype", [object, np.float16, np.uint64, bool, "U3"])
@@ -217,7 +249,7 @@ def test_every_truncation_is_refused() -> None:
 
 
 def test_random_damage_never_raises_anything_else() -> None:
-    body = contract.encode_faces(contract.FacesResult((a_face(),), (8, 8)))
+    body = contract.encode_faces(contract.FacesResult((a_whole_face(),), (8, 8)))
     for _ in range(2000):
         damaged = bytearray(body)
         for at in RNG.integers(0, min(len(body), 900), 3):
@@ -245,6 +277,15 @@ BAD_MODELS = {
     "67 landmarks": damaged_model(landmark_indices=np.zeros(67, np.int32)),
     "region of another mesh": damaged_model(regions={"face": np.zeros(5, np.uint8)}),
     "weights that are floats": damaged_model(regions={"face": np.zeros(4, np.float32)}),
+    "polygons of five": damaged_model(
+        parts={"a": replace(a_part(), sizes=np.array([2, 5], np.int32))}
+    ),
+    "polygons that end early": damaged_model(
+        parts={"a": replace(a_part(), sizes=np.array([3, 3], np.int32))}
+    ),
+    "part's vertex out of range": damaged_model(
+        parts={"a": replace(a_part(), uv=np.zeros((4, 2), np.float32))}
+    ),
     "nine expressions": damaged_model(expression_basis=np.zeros((9, 4, 3), np.float32)),
     "wrong kind": contract.encode_faces(contract.FacesResult((), (1, 1))),
     "no arrays": contract.encode({"kind": "model", "protocol": contract.PROTOCOL}, {}),

@@ -11,16 +11,7 @@ import pytest
 from backend.exchange import contract
 from backend.exchange.contract import ContractError
 from tests.backend.fake_tracking import GAP, FakeTracking, a_track, a_video
-
-
-def assert_same(a: Any, b: Any) -> None:
-    for part in fields(a):
-        left, right = getattr(a, part.name), getattr(b, part.name)
-        if isinstance(left, np.ndarray):
-            assert left.dtype == right.dtype, part.name
-            np.testing.assert_array_equal(left, right)
-        elif part.name != "tracks":
-            assert left == right, part.name
+from tests.backend.whole_heads import a_whole_head, assert_same
 
 
 def a_frame() -> contract.FrameResult:
@@ -38,6 +29,18 @@ def test_video_round_trip(count: int) -> None:
         assert_same(before, after)
         assert after.parameters.flags.aligned and np.isnan(after.scale[GAP])
     assert decoded.times.flags.aligned and decoded.times.dtype == np.float64
+
+
+def test_tracks_of_whole_heads_have_named_amounts_with_the_same_gaps() -> None:
+    track = a_track()
+    amounts = np.full((len(track.confidence), 3), 0.25, np.float32)
+    amounts[GAP] = np.nan
+    whole = replace(track, whole=a_whole_head(len(track.neutral)), amounts=amounts)
+    video = replace(a_video(), tracks=(track, replace(whole, number=1)))
+    assert_same(video, contract.decode_video(contract.encode_video(video)))
+    filled = replace(whole, amounts=np.zeros_like(amounts))
+    with pytest.raises(ContractError, match="gaps"):
+        contract.decode_video(contract.encode_video(replace(video, tracks=(filled,))))
 
 
 def test_a_clip_without_frames() -> None:

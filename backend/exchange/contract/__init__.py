@@ -44,6 +44,7 @@ from .texture import (
     encode_texture_order,
 )
 from .video import VideoResult, VideoTrack, decode_video, encode_video
+from .whole_head import NO_KEYS, NamedKeys, PartShape, StaticPart, WholeHead
 
 __all__ = [
     "DEFAULT_TEXTURE_MODE",
@@ -54,6 +55,7 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "MAX_PHOTO_BYTES",
     "MEDIA_TYPE",
+    "NO_KEYS",
     "N_EXPRESSIONS",
     "N_LANDMARKS",
     "N_PARAMETERS",
@@ -65,11 +67,15 @@ __all__ = [
     "FaceResult",
     "FacesResult",
     "FrameResult",
+    "NamedKeys",
+    "PartShape",
     "StaticModel",
+    "StaticPart",
     "TextureMode",
     "TextureOrder",
     "VideoResult",
     "VideoTrack",
+    "WholeHead",
     "decode",
     "decode_faces",
     "decode_frame",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,20 @@ from numpy.typing import NDArray
 from .container import ContractError, decode, encode
 from .fields import Shape, entries, expect_kind, finite_array, floats, image_size, reading_envelope
 from .protocol import N_EXPRESSIONS, N_LANDMARKS, N_PARAMETERS, PROTOCOL
+from .whole_head import (
+    StaticPart,
+    WholeHead,
+    count_keys,
+    head_arrays,
+    head_envelope,
+    image_arrays,
+    read_head,
+    read_static,
+    static_arrays,
+    static_envelope,
+)
+
+NO_AMOUNTS = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,8 @@ class StaticModel:
         (68,) int32, vertices of the landmarks in iBUG-68's order.
     regions
         By name (``face``, ``ears``, ...): (V,) uint8, how much of a vertex belongs to it, 255 all.
+    parts
+        What stands beside the face in a whole head, by name; empty if the backend cannot make any.
     """
 
     mean: NDArray[np.float32]
@@ -44,6 +60,7 @@ class StaticModel:
     expression_basis: NDArray[np.float32]
     landmark_indices: NDArray[np.int32]
     regions: dict[str, NDArray[np.uint8]]
+    parts: dict[str, StaticPart] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +107,11 @@ class FaceResult:
         x0, y0, x1, y1 of the square crop in image pixels, to which `parameters` refer.
     pose
         Pose in the photo.
+    whole
+        Named keys and the parts beside the face; None if the face alone was asked for, or if the
+        backend can make no more.
+    amounts
+        (K,) float32 in [0, 1]: the photo's expression in the keys of `whole`.
     """
 
     neutral: NDArray[np.float32]
@@ -100,6 +122,8 @@ class FaceResult:
     texture_png: NDArray[np.uint8]
     roi_box: tuple[float, float, float, float]
     pose: FacePose
+    whole: WholeHead | None = None
+    amounts: NDArray[np.float32] = field(default_factory=NO_AMOUNTS.copy)
 
 
 @dataclass(frozen=True)
@@ -112,14 +136,21 @@ class FacesResult:
 
 def encode_model(model: StaticModel) -> bytes:
     """Body of ``GET /v1/model``."""
+    envelope = {
+        "kind": "model",
+        "protocol": PROTOCOL,
+        "regions": list(model.regions),
+        "parts": static_envelope(model.parts),
+    }
     # Regions last: every other number then lies at a multiple of its size.
-    return encode({"kind": "model", "protocol": PROTOCOL, "regions": list(model.regions)}, {
+    return encode(envelope, {
         "mean": model.mean,
         "triangles": model.triangles,
         "mouth": model.mouth,
         "uv": model.uv,
         "expression_basis": model.expression_basis,
         "landmark_indices": model.landmark_indices,
+        **static_arrays(model.parts),
         **{f"region/{name}": weights for name, weights in model.regions.items()},
     })  # fmt: skip
 
@@ -148,6 +179,7 @@ def decode_model(body: bytes) -> StaticModel:
             str(name): finite_array(arrays, f"region/{name}", "|u1", (n_vertices,))
             for name in entries(envelope, "regions")
         },
+        parts=_static_parts(envelope, arrays),
     )
     for what, indices in (
         ("triangle", model.triangles),
@@ -157,6 +189,11 @@ def decode_model(body: bytes) -> StaticModel:
         if indices.size and not 0 <= indices.min() <= indices.max() < n_vertices:
             raise ContractError(f"A {what} names a vertex that does not exist.")
     return model
+
+
+def _static_parts(envelope: dict[str, Any], arrays: dict[str, Any]) -> dict[str, StaticPart]:
+    with reading_envelope():
+        return read_static(entries(envelope, "parts"), arrays)
 
 
 _FACE_ARRAYS: dict[str, tuple[str, Shape]] = {
@@ -176,15 +213,25 @@ def encode_faces(result: FacesResult) -> bytes:
         "protocol": PROTOCOL,
         "image_size": list(result.image_size),
         "faces": [
-            {"roi_box": list(face.roi_box), "pose": asdict(face.pose)} for face in result.faces
+            {
+                "roi_box": list(face.roi_box),
+                "pose": asdict(face.pose),
+                "whole": head_envelope(face.whole),
+            }
+            for face in result.faces
         ],
     }
-    # Field by field, PNGs last: every float then lies at a multiple of its size.
-    arrays = {
+    # PNGs last: every number of 4 bytes then lies at a multiple of its size.
+    arrays: dict[str, NDArray[Any]] = {}
+    for index, face in enumerate(result.faces):
+        arrays |= head_arrays(f"{index}/", face.whole) | {f"{index}/amounts": face.amounts}
+    arrays |= {
         f"{index}/{name}": getattr(face, name)
         for name in _FACE_ARRAYS
         for index, face in enumerate(result.faces)
     }
+    for index, face in enumerate(result.faces):
+        arrays |= image_arrays(f"{index}/", face.whole)
     return encode(envelope, arrays)
 
 
@@ -200,17 +247,24 @@ def decode_faces(body: bytes) -> FacesResult:
     expect_kind(envelope, "faces")
     with reading_envelope():
         faces = tuple(
-            FaceResult(
-                **{
-                    name: finite_array(arrays, f"{index}/{name}", dtype, shape)
-                    for name, (dtype, shape) in _FACE_ARRAYS.items()
-                },
-                roi_box=floats(entry["roi_box"], 4),
-                pose=_pose(entry["pose"]),
-            )
-            for index, entry in enumerate(entries(envelope, "faces"))
+            _face(arrays, index, entry) for index, entry in enumerate(entries(envelope, "faces"))
         )
         return FacesResult(faces, image_size(envelope))
+
+
+def _face(arrays: dict[str, NDArray[Any]], index: int, entry: Any) -> FaceResult:
+    own = {
+        name: finite_array(arrays, f"{index}/{name}", dtype, shape)
+        for name, (dtype, shape) in _FACE_ARRAYS.items()
+    }
+    whole = read_head(entry["whole"], arrays, f"{index}/", len(own["neutral"]))
+    return FaceResult(
+        **own,
+        roi_box=floats(entry["roi_box"], 4),
+        pose=_pose(entry["pose"]),
+        whole=whole,
+        amounts=finite_array(arrays, f"{index}/amounts", "<f4", (count_keys(whole),)),
+    )
 
 
 def _pose(fields: dict[str, Any]) -> FacePose:

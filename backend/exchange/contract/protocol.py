@@ -1,6 +1,6 @@
 """What both sides know beforehand: the protocol's version, names and sizes."""
 
-PROTOCOL = 4
+PROTOCOL = 5
 MEDIA_TYPE = "application/x-synergyface"
 TOKEN_VARIABLE = "SYNERGYFACE_TOKEN"
 MAX_PHOTO_BYTES = 64 * 2**20

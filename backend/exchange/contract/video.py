@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,16 @@ from .fields import (
     reading_envelope,
 )
 from .protocol import N_EXPRESSIONS, N_PARAMETERS, PROTOCOL
+from .whole_head import (
+    WholeHead,
+    count_keys,
+    head_arrays,
+    head_envelope,
+    image_arrays,
+    read_head,
+)
+
+NO_AMOUNTS = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,11 @@ class VideoTrack:
         (F,) float32 in [0, 1].
     texture_png
         (N,) uint8, the bytes of a PNG file; empty when no texture was asked for.
+    whole
+        Named keys and the parts beside the face; None if the face alone was asked for, or if the
+        backend can make no more.
+    amounts
+        (F, K) float32 in [0, 1]: the expression in the keys of `whole`; (0, 0) without.
     """
 
     number: int
@@ -63,6 +78,8 @@ class VideoTrack:
     expression: NDArray[np.float32]
     confidence: NDArray[np.float32]
     texture_png: NDArray[np.uint8]
+    whole: WholeHead | None = None
+    amounts: NDArray[np.float32] = field(default_factory=NO_AMOUNTS.copy)
 
 
 @dataclass(frozen=True)
@@ -109,15 +126,21 @@ def encode_video(result: VideoResult) -> bytes:
         "protocol": PROTOCOL,
         "image_size": list(result.image_size),
         "frame_rate": result.frame_rate,
-        "tracks": [{"number": track.number} for track in result.tracks],
+        "tracks": [
+            {"number": track.number, "whole": head_envelope(track.whole)} for track in result.tracks
+        ],
     }
     # Wide numbers first and PNGs last: every number then lies at a multiple of its size.
     arrays: dict[str, NDArray[Any]] = {"times": result.times, "frames": result.frames}
+    for index, track in enumerate(result.tracks):
+        arrays |= head_arrays(f"{index}/", track.whole) | {f"{index}/amounts": track.amounts}
     arrays |= {
         f"{index}/{name}": getattr(track, name)
         for name in _TRACK_ARRAYS
         for index, track in enumerate(result.tracks)
     }
+    for index, track in enumerate(result.tracks):
+        arrays |= image_arrays(f"{index}/", track.whole)
     return encode(envelope, arrays)
 
 
@@ -139,7 +162,7 @@ def decode_video(body: bytes) -> VideoResult:
         (frame_rate,) = floats([envelope["frame_rate"]], 1)
         return VideoResult(
             tracks=tuple(
-                _track(arrays, index, entry["number"], len(times))
+                _track(arrays, index, entry, len(times))
                 for index, entry in enumerate(entries(envelope, "tracks"))
             ),
             times=times,
@@ -149,7 +172,8 @@ def decode_video(body: bytes) -> VideoResult:
         )
 
 
-def _track(arrays: dict[str, NDArray[Any]], index: int, number: Any, n_frames: int) -> VideoTrack:
+def _track(arrays: dict[str, NDArray[Any]], index: int, entry: Any, n_frames: int) -> VideoTrack:
+    number = entry["number"]
     if type(number) is not int or number < 0:
         raise ContractError(f"A track cannot have the number {number!r}.")
     confidence = finite_array(arrays, f"{index}/confidence", "<f4", (n_frames,))
@@ -159,11 +183,16 @@ def _track(arrays: dict[str, NDArray[Any]], index: int, number: Any, n_frames: i
         name: _rows(arrays, f"{index}/{name}", (n_frames, *row), confidence > 0)
         for name, row in _ROWS.items()
     }
+    neutral = finite_array(arrays, f"{index}/neutral", "<f4", (None, 3))
+    whole = read_head(entry["whole"], arrays, f"{index}/", len(neutral))
+    shape = (n_frames, count_keys(whole)) if whole else (0, 0)
     return VideoTrack(
         number=number,
-        neutral=finite_array(arrays, f"{index}/neutral", "<f4", (None, 3)),
+        neutral=neutral,
         confidence=confidence,
         texture_png=array(arrays, f"{index}/texture_png", "|u1", (None,)),
+        whole=whole,
+        amounts=_rows(arrays, f"{index}/amounts", shape, confidence[: shape[0]] > 0),
         **rows,
     )
 
