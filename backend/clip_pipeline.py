@@ -62,6 +62,8 @@ class ClipRequest:
         Side of the textures; None makes none.
     texture_mode
         How they are made.
+    fast
+        Leave out MediaPipe's points: expressions are then only those that the network tells.
     """
 
     source: Path
@@ -70,6 +72,7 @@ class ClipRequest:
     which: Which = "all"
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
+    fast: bool = False
 
     @classmethod
     def of(cls, source: Path, order: ClipOrder) -> ClipRequest:
@@ -81,7 +84,7 @@ class ClipRequest:
     @property
     def key(self) -> str:
         """Names the following of faces in this part of this clip, as the files are now."""
-        asked = (astuple(self.part), self.frame_rate, self.source.name)
+        asked = (astuple(self.part), self.frame_rate, self.source.name, self.fast)
         digest = hashlib.sha256(repr(asked).encode())
         for file in self._files():
             about = file.stat()
@@ -156,6 +159,7 @@ def _tracked(
         reconstructor.detector,
         PartialTracking(keep, f"{request.key} {reconstructor.network}") if keep else None,
         part(progress, 0.0, FOLLOWING),
+        None if request.fast else reconstructor.detector.film,
     )
     if not len(found.times):
         raise BadInputError(
