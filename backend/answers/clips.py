@@ -18,7 +18,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.tracking.track import Track, TrackedClip
 
 if TYPE_CHECKING:
-    from backend.head.dressed import DressedHead, HeadMaker
+    from backend.head.dressed import HeadMaker
 
 
 def video_result(
@@ -36,16 +36,10 @@ def video_result(
     parts
         What of the heads is sent, see `whole_answer`.
     """
-    found = tuple(_video_track(track, model) for track in clip.tracks)
-    if maker is not None:
-        found = tuple(
-            _with_head(
-                answer, track, maker.make(model.vertices(track.alpha_shape), track.texture), parts
-            )
-            for answer, track in zip(found, clip.tracks, strict=True)
-        )
     return contract.VideoResult(
-        tracks=found,
+        tracks=tuple(
+            _with_head(_video_track(t, model), t, model, maker, parts) for t in clip.tracks
+        ),
         times=clip.times,
         frames=clip.frames,
         image_size=(clip.info.width, clip.info.height),
@@ -54,9 +48,16 @@ def video_result(
 
 
 def _with_head(
-    answer: contract.VideoTrack, track: Track, head: DressedHead, parts: Parts
+    answer: contract.VideoTrack,
+    track: Track,
+    model: MorphableModel,
+    maker: HeadMaker | None,
+    parts: Parts,
 ) -> contract.VideoTrack:
-    textured = len(answer.texture_png) > 0 and parts == "head"
+    if maker is None or not track.keys.shape[1]:
+        return answer
+    head = maker.make(model.vertices(track.alpha_shape), track.texture)
+    textured = track.texture is not None and parts == "head"
     return replace(
         answer,
         whole=whole_answer(head, parts),
