@@ -57,7 +57,7 @@ class BuildError(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(description="Build the Blender extension.")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the zip")
     parser.add_argument(
@@ -199,7 +199,7 @@ def build(output: Path, wheel: Path, source: Path = SOURCE, version: str | None 
 
 
 def collect(source: Path) -> list[Path]:
-    """Files to ship, sorted.
+    """Return files to ship, sorted.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def collect(source: Path) -> list[Path]:
 
 
 def project_version() -> str:
-    """``VERSION`` of backend/version.py, read without importing the backend."""
+    """Return ``VERSION`` of backend/version.py, read without importing the backend."""
     tree = ast.parse((ROOT / "backend" / "version.py").read_text("utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERSION":
@@ -231,7 +231,7 @@ def project_version() -> str:
 
 
 def validate(path: Path) -> bool:
-    """Whether Blender's validator has passed the zip; False if there is no Blender to ask.
+    """Tell whether Blender's validator has passed the zip; False if there is no Blender to ask.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class BlenderModule(ModuleType):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(description="Build pages of the interfaces.")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "docs", help="their folder")
     parser.add_argument("packages", nargs="*", help=f"which; default {' '.join(PACKAGES)}")

@@ -49,7 +49,7 @@ CLASSES = (
 
 
 def register() -> None:
-    """Called by Blender when the add-on is switched on."""
+    """Add everything to Blender, when the add-on is switched on."""
     scene: Any = bpy.types.Scene
     shape_keys: Any = bpy.types.Key
     version = tomllib.loads(MANIFEST.read_text("utf-8"))["version"]
@@ -64,7 +64,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Called by Blender when the add-on is switched off, and when Blender ends."""
+    """Take everything out again, when the add-on is switched off and when Blender ends."""
     scene: Any = bpy.types.Scene
     shape_keys: Any = bpy.types.Key
     cancelling.unbind_key(bpy.context)

@@ -36,7 +36,7 @@ REPAIRABLE = ("missing-asset", "damaged-installation", "no-backend")
 
 
 def draw_status(layout: Any, context: bpy.types.Context, mode: str = "automatic") -> None:
-    """The state of the backend, in as many lines as it takes.
+    """Draw the state of the backend, in as many lines as it takes.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def draw_status(layout: Any, context: bpy.types.Context, mode: str = "automatic"
 def draw_remedy(
     layout: Any, context: bpy.types.Context, mode: str = "automatic", *, start: bool = True
 ) -> None:
-    """The button that solves the backend's problem, or how far that is; nothing if it has none.
+    """Draw the button that solves the backend's problem, or how far that is.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def draw_remedy(
 
 
 def draw_recent(layout: Any, context: bpy.types.Context) -> None:
-    """The last lines of the log, while the backend is started or installed."""
+    """Draw the last lines of the log, while the backend is started or installed."""
     current = runtime()
     if current.task_for("backend", "installation") is None:
         return
@@ -97,7 +97,9 @@ def draw_recent(layout: Any, context: bpy.types.Context) -> None:
 
 
 def installation(mode: str = "automatic") -> InstallState:
-    """What is installed; a backend that was installed by hand and is found counts as complete."""
+    """Return what is installed; a backend that was installed by hand and is found counts as
+    complete.
+    """
     if mode != "automatic":
         return InstallState("complete")
     state = install_state(data_folder(), runtime().version)

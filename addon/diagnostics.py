@@ -70,7 +70,9 @@ class Diagnostics:
         return [without_home(line)[:RECENT_CHARACTERS] for line in tuple(self._recent)]
 
     def report(self, connection: Connection) -> str:
-        """Versions, device, state of the backend and the last errors, without personal paths."""
+        """Return versions, device, state of the backend and the last errors, without personal
+        paths.
+        """
         status, health = connection.status, connection.health
         installed = install_state(data_folder(), self._version)
         lines = [

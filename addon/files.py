@@ -15,7 +15,7 @@ AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0
 
 
 def read_whole(path: Path, limit: int, remedy: str) -> bytes:
-    """Bytes of a file that a user or a .blend file names; safe in a worker thread.
+    """Return bytes of a file that a user or a .blend file names; safe in a worker thread.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def _too_large(path: Path, limit: int, remedy: str) -> Problem:
 
 @contextmanager
 def written_together(folder: Path) -> Iterator[Path]:
-    """A folder to write in; its files move into `folder` when all of them are there.
+    """Return a folder to write in; its files move into `folder` when all of them are there.
 
     Raises
     ------

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from .problems import Problem
 from .scene import identity, material, parts
 from .scene.animation import recorded_action, rescale_actions
+from .scene.context_parts import scene_of
 from .scene.key_sets import key_set, key_units, make_room
 from .scene.motion_table import is_animated
-from .scene.opened import scene_of
 from .scene.photo import Photo, photo_of_source
 from .scene.pose import pose_empty
 from .scene.selected import chosen_heads, heads_among
@@ -84,7 +84,9 @@ class Head:
 
     @classmethod
     def chosen(cls, context: bpy.types.Context) -> list[Head]:
-        """The selected heads; if none is, the active one. The last is the one that panels show."""
+        """Return the selected heads; if none is, the active one. The last is the one that panels
+        show.
+        """
         return cls._of_all(chosen_heads(context))
 
     @classmethod

@@ -19,7 +19,7 @@ def draw_add(menu: Any, context: bpy.types.Context) -> None:
 
 
 def draw_import(menu: Any, context: bpy.types.Context) -> None:
-    """File > Import."""
+    """Draw File > Import."""
     for operator, text in (
         ("choose_photo", "Face from Image"),
         ("choose_clip", "Animate Face from Video"),
@@ -30,7 +30,7 @@ def draw_import(menu: Any, context: bpy.types.Context) -> None:
 
 
 def draw_export(menu: Any, context: bpy.types.Context) -> None:
-    """File > Export."""
+    """Draw File > Export."""
     endings = "/".join(f".{ending}" for ending, *_ in FORMATS)
     menu.layout.operator("synergyface.export_head", text=f"{NAME} Head ({endings})")
     menu.layout.operator("synergyface.export_motion", text=f"{NAME} Animation (.csv)")
@@ -38,7 +38,7 @@ def draw_export(menu: Any, context: bpy.types.Context) -> None:
 
 
 def draw_object(menu: Any, context: bpy.types.Context) -> None:
-    """Object, in the 3D viewport."""
+    """Draw Object, in the 3D viewport."""
     menu.layout.separator()
     menu.layout.menu("SYNERGYFACE_MT_head")
 
@@ -49,7 +49,7 @@ class SYNERGYFACE_MT_head(bpy.types.Menu):
     bl_label = "SynergyFace Head"
 
     def draw(self, context: Any) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         layout.operator("synergyface.apply_photo_pose", text="Apply or Reset Photo Pose")
         layout.operator_menu_enum("synergyface.show_region", "region", text="Show or Hide Part")
@@ -75,12 +75,12 @@ CLASSES = (SYNERGYFACE_MT_head,)
 
 
 def add_entries() -> None:
-    """Called when the add-on is switched on."""
+    """Add them, when the add-on is switched on."""
     for menu, draw in ENTRIES:
         getattr(bpy.types, menu).append(draw)
 
 
 def remove_entries() -> None:
-    """Called when the add-on is switched off."""
+    """Remove them, when the add-on is switched off."""
     for menu, draw in ENTRIES:
         getattr(bpy.types, menu).remove(draw)

@@ -86,7 +86,7 @@ class SYNERGYFACE_preferences(bpy.types.AddonPreferences):
         runtime().token = token
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         layout.use_property_split = True
         layout.row().prop(self, "mode", expand=True)
@@ -126,7 +126,7 @@ def _draw_installation(layout: Any, preferences: SYNERGYFACE_preferences) -> Non
 
 
 def backend_location(context: bpy.types.Context) -> Location:
-    """What the preferences say on the backend's place, as a plain value."""
+    """Return what the preferences say on the backend's place, as a plain value."""
     preferences = _preferences(context)
     return Location(
         preferences.mode,
@@ -137,7 +137,7 @@ def backend_location(context: bpy.types.Context) -> Location:
 
 
 def install_options(context: bpy.types.Context) -> Options:
-    """What the preferences say on the installation, as a plain value."""
+    """Return what the preferences say on the installation, as a plain value."""
     preferences = _preferences(context)
     wheels = bpy.path.abspath(preferences.wheels)
     return Options(

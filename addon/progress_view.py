@@ -7,14 +7,15 @@ from typing import Any
 import bpy
 
 from .runtime import Job, runtime
-from .tasks import Progress
+from .tasks import TaskProgress
 from .wrapping import ICON_PIXELS, measure_in, room_in, shortened
 
 WAITING = "Waiting"
 
 
 def draw_progress(layout: Any, context: bpy.types.Context, *jobs: Job) -> bool:
-    """How far the job is, with a button that stops it, in one row; False if none of these runs.
+    """Tell how far the job is, with a button that stops it, in one row; False if none of these
+    runs.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ def draw_progress(layout: Any, context: bpy.types.Context, *jobs: Job) -> bool:
     return True
 
 
-def bar_text(progress: Progress, context: bpy.types.Context) -> str:
-    """What the bar says: the percentage always, of the rest what fits."""
+def bar_text(progress: TaskProgress, context: bpy.types.Context) -> str:
+    """Return what the bar says: the percentage always, of the rest what fits."""
     percentage = f"{progress.fraction:.0%}"
     stage = progress.stage or WAITING
     words = f"{progress.part}: {stage}" if progress.part else stage[0].upper() + stage[1:]

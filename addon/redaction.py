@@ -17,7 +17,7 @@ _PATH = re.compile(rf"(?<![\w.:/\\~<]){_START}{_FOLDERS}{_NAME}")
 
 
 def without_home(text: str, home: Path | None = None) -> str:
-    """`text` with the home folder written as ``~``."""
+    """Return `text` with the home folder written as ``~``."""
     folder = home or Path.home()
     if folder == Path(folder.anchor):
         return text
@@ -27,7 +27,7 @@ def without_home(text: str, home: Path | None = None) -> str:
 
 
 def without_paths(text: str, home: Path | None = None) -> str:
-    """`text` with every absolute path cut to what helps to find a fault.
+    """Return `text` with every absolute path cut to what helps to find a fault.
 
     Of program files the last three parts stay, of all others the suffix: ``<path>.jpg``.
     """

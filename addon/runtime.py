@@ -9,7 +9,7 @@ import bpy
 
 from .connection.connection import Connection
 from .diagnostics import Diagnostics
-from .scene.opened import window_manager_of
+from .scene.context_parts import window_manager_of
 from .tasks import Task
 
 JOIN_SECONDS = 2.0
@@ -63,7 +63,7 @@ class Runtime:
         return self.busy and self.key_is_free and getattr(self.operator, "esc_cancels", False)
 
     def task_for(self, *jobs: Job) -> Task[Any] | None:
-        """The task that runs at the moment, if it is for one of these jobs."""
+        """Return the task that runs at the moment, if it is for one of these jobs."""
         return self.task if getattr(self.operator, "job", None) in jobs else None
 
     def remove_timer(self) -> None:
@@ -88,7 +88,7 @@ _runtimes: list[Runtime] = []
 
 
 def runtime() -> Runtime:
-    """The registered add-on's runtime."""
+    """Return the registered add-on's runtime."""
     return _runtimes[-1]
 
 

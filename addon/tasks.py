@@ -23,7 +23,7 @@ class CancelledError(Exception):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TaskProgress:
     """How far the work is.
 
     Attributes
@@ -47,18 +47,18 @@ class Reporter:
 
     def __init__(
         self,
-        messages: queue.SimpleQueue[Progress],
+        messages: queue.SimpleQueue[TaskProgress],
         cancelled: threading.Event,
-        whole: Progress | None = None,
+        whole: TaskProgress | None = None,
         share: float = 1.0,
     ) -> None:
         self._messages = messages
         self._cancelled = cancelled
-        self._whole = whole or Progress()
+        self._whole = whole or TaskProgress()
         self._share = share
 
     def part(self, begin: float, end: float, name: str = "", subject: str = "") -> Reporter:
-        """The same, for the part of the work from one fraction to another.
+        """Return the same, for the part of the work from one fraction to another.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class Reporter:
             Which part it is and what it is about, for a person to read; empty: as before.
         """
         whole = self._whole
-        inner = Progress(
+        inner = TaskProgress(
             whole.fraction + self._share * begin,
             part=name or whole.part,
             subject=subject or whole.subject,
@@ -117,11 +117,11 @@ class Task(Generic[T]):
         Likewise.
     """
 
-    def __init__(self, work: Callable[[Reporter], T], progress: Progress | None = None) -> None:
+    def __init__(self, work: Callable[[Reporter], T], progress: TaskProgress | None = None) -> None:
         self.state: Literal["running", "done", "failed", "cancelled"] = "running"
-        self.progress = progress or Progress()
+        self.progress = progress or TaskProgress()
         self._outcome: tuple[T | None, BaseException | None] = (None, None)
-        self._messages: queue.SimpleQueue[Progress] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[TaskProgress] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
@@ -155,7 +155,7 @@ class Task(Generic[T]):
             self.state = "cancelled"
 
     def result(self) -> T:
-        """What the work returned.
+        """Return what the work returned.
 
         Raises
         ------
@@ -187,6 +187,6 @@ class Task(Generic[T]):
             raise
 
     def run_to_end(self) -> T:
-        """As `wait`, then as `result`."""
+        """Wait as `wait` does, then answer as `result`."""
         self.wait()
         return self.result()

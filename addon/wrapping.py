@@ -46,7 +46,7 @@ def draw_text(
 
 
 def wrapped(text: str, room: float, measure: Measure) -> list[str]:
-    """Lines of a text, none of them wider than `room` as far as `measure` says.
+    """Return lines of a text, none of them wider than `room` as far as `measure` says.
 
     A word that is wider than that, such as a path, is broken where it has to be.
     """
@@ -65,7 +65,7 @@ def wrapped(text: str, room: float, measure: Measure) -> list[str]:
 
 
 def shortened(text: str, room: float, measure: Measure) -> str:
-    """A text, with an ellipsis for what of its end has no room."""
+    """Return a text, with an ellipsis for what of its end has no room."""
     if measure(text) <= room:
         return text
     while text and measure(text + ELLIPSIS) > room:
@@ -74,13 +74,13 @@ def shortened(text: str, room: float, measure: Measure) -> str:
 
 
 def room_in(context: bpy.types.Context) -> float:
-    """Pixels, at a scale of 1, that a text may take in the region that is being drawn."""
+    """Return pixels, at a scale of 1, that a text may take in the region that is being drawn."""
     region = context.region
     return (region.width / _scale(context) if region else DEFAULT_PIXELS) - MARGIN_PIXELS
 
 
 def measure_in(context: bpy.types.Context) -> Measure:
-    """Pixels, at a scale of 1, that a text takes in Blender's font for panels."""
+    """Return pixels, at a scale of 1, that a text takes in Blender's font for panels."""
     preferences: Any = context.preferences
     scale = _scale(context)
     size = preferences.ui_styles[0].widget.points * scale
@@ -93,7 +93,7 @@ def measure_in(context: bpy.types.Context) -> Measure:
 
 
 def _scale(context: bpy.types.Context) -> float:
-    """Blender's scale of the interface; without a window there is none."""
+    """Return Blender's scale of the interface; without a window there is none."""
     preferences: Any = context.preferences
     return preferences.system.ui_scale or 1.0
 

@@ -100,7 +100,7 @@ def _import_weights(path: Path) -> str:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """Whether a file starts as the format says: the header's length in 8 bytes, then JSON."""
+    """Tell whether a file starts as the format says: the header's length in 8 bytes, then JSON."""
     length = int.from_bytes(head[:8], "little")
     return head[8:9] == b"{" and length <= MAX_SAFETENSORS_HEADER
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "assets": "backend.commands.assets",
     "face": "backend.commands.face",
     "texture": "backend.commands.texture",
+    "sheet": "backend.commands.sheet",
     "batch": "backend.commands.batch",
     "video": "backend.commands.video",
     "serve": "backend.commands.serve",

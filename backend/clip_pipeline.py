@@ -25,8 +25,7 @@ from backend.tracking.best_views import View
 from backend.tracking.following import follow
 from backend.tracking.history import History
 from backend.tracking.identity import common_shape, most_visible, people
-from backend.tracking.partial import PartialTracking
-from backend.tracking.partial import Progress as Found
+from backend.tracking.partial import PartialTracking, TrackedPart
 from backend.tracking.refit import refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range
@@ -77,7 +76,7 @@ class ClipRequest:
 
     @classmethod
     def of(cls, source: Path, order: ClipOrder) -> ClipRequest:
-        """What an order asks of a clip."""
+        """Return what an order asks of a clip."""
         part = Range(order.start, math.inf if order.end is None else order.end)
         frame_rate, which = order.frame_rate, order.which
         return cls(source, part, frame_rate, which, order.texture_size, order.texture_mode)
@@ -151,7 +150,8 @@ def _tracked(
     keep: Path | None,
     progress: Progress,
 ) -> tuple[TrackedClip, list[list[View]]]:
-    """The clip without textures, in the pixels of decoded frames, and the views of each track.
+    """Return the clip without textures, in the pixels of decoded frames, and the views of each
+    track.
 
     What was seen in every frame is let go when this returns: textures need the memory.
     """
@@ -198,7 +198,7 @@ def _tracked(
 
 
 def _persons(
-    found: Found, reconstructor: FaceReconstructor, report: Callable[[], None]
+    found: TrackedPart, reconstructor: FaceReconstructor, report: Callable[[], None]
 ) -> list[History]:
     """Sightings of each person."""
     persons = people(found.history, found.times, reconstructor.model, found.views, report)
@@ -251,7 +251,9 @@ def _texture(
 
 
 def _in_clip_pixels(track: Track, scale: float) -> Track:
-    """A track of shrunk frames in the pixels of the clip, whose centres are at integers too."""
+    """Return a track of shrunk frames in the pixels of the clip, whose centres are at integers
+    too.
+    """
     if scale == 1:
         return track
     factor = np.float32(scale)

@@ -23,7 +23,9 @@ NO_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS}
 
 
 def data_folder() -> Path:
-    """Folder of fetched data: ``$SYNERGYFACE_DATA``, else the platform's user data folder."""
+    """Return the folder of fetched data: ``$SYNERGYFACE_DATA``, else the platform's user data
+    folder.
+    """
     chosen = os.environ.get(ENVIRONMENT_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
@@ -132,7 +134,7 @@ def remove_older(folder: Path, seconds: float) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> BadInputError:
-    """Refusal of a file or folder that the system does not let us write."""
+    """Return the refusal of a file or folder that the system does not let us write."""
     return BadInputError(
         f"Cannot write {path}: {error.strerror or error}.",
         "Choose a folder that you can write to, or free some space.",

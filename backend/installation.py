@@ -11,7 +11,7 @@ from backend.version import VERSION
 
 
 def installation_file() -> Path:
-    """``installation.json`` in the data folder; the add-on reads it there."""
+    """Return ``installation.json`` in the data folder; the add-on reads it there."""
     return data_folder() / "installation.json"
 
 

@@ -99,7 +99,7 @@ def _send(number: int) -> None:
 
 
 def _unwinding() -> bool:
-    """Whether the interrupt is on its way through the program, which cleans up behind it."""
+    """Tell whether the interrupt is on its way through the program, which cleans up behind it."""
     error: Any = sys.exc_info()[1]
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -1,4 +1,8 @@
-"""Memory that was freed, for others of this program's threads and for other programs."""
+"""Memory that was freed, for others of this program's threads and for other programs.
+
+glibc's variables (``MALLOC_TRIM_THRESHOLD_``) would do more, 396 MB in place of 522 after a photo,
+but then every large array begins on fresh pages: measured, half as much time again for a texture.
+"""
 
 from __future__ import annotations
 

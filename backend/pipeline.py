@@ -29,10 +29,11 @@ from backend.texture.observation import PosedPicture
 from backend.tracking.live import LiveTracker
 from backend.vision.crop import crop
 from backend.vision.detection import LOOKED_FOR, Detection, FaceDetector
-from backend.vision.roi import second_look
+from backend.vision.roi import second_pass
 from backend.vision.sources import detector_path
 
 if TYPE_CHECKING:
+    from backend.head.dressed import HeadMaker
     from gan_texture.inference import TextureGenerator
 
 Float = NDArray[np.float32]
@@ -40,8 +41,8 @@ Image = NDArray[np.uint8]
 
 # Share of the work on a first texture that is making its chart and loading the network.
 PREPARED = 0.4
-# Sides of a picture than which no head in it is larger.
-GIANT = 16
+# A head is no larger than so many sides of its picture.
+MAX_HEAD_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,19 @@ class FaceReconstructor:
         give_back_memory()
         return cls(model, detector, engine, network_digest(weights, model), runtime)
 
+    @cached_property
+    def head_maker(self) -> HeadMaker:
+        """Makes whole heads of faces.
+
+        Raises
+        ------
+        MissingAssetError
+            What it needs has not been fetched, is damaged, or of another version.
+        """
+        from backend.head.dressed import HeadMaker
+
+        return HeadMaker.load(self.model)
+
     @property
     def device(self) -> str:
         """Where the network runs."""
@@ -209,7 +223,7 @@ class FaceReconstructor:
         again = {
             i: box
             for i, (seen_in, parameters, refined, _) in enumerate(answers)
-            if (box := second_look(parameters, refined, seen_in)) is not None
+            if (box := second_pass(parameters, refined, seen_in)) is not None
         }
         if again:
             better = self._answers(image, [*again.values()])
@@ -345,10 +359,12 @@ class FaceReconstructor:
 
 
 def _in_picture(vertices_image: Float, image: Image) -> bool:
-    """Whether a head is at least a pixel large, no giant, and partly inside of the picture."""
+    """Whether a head is at least a pixel large, not too large, and partly inside of the picture."""
     if not np.isfinite(vertices_image).all():
         return False
     low, high = vertices_image[:, :2].min(axis=0), vertices_image[:, :2].max(axis=0)
     size = np.array(image.shape[1::-1])
     extent = float((high - low).max())
-    return bool(1 <= extent <= GIANT * size.max() and (low < size).all() and (high > 0).all())
+    return bool(
+        1 <= extent <= MAX_HEAD_SIZE * size.max() and (low < size).all() and (high > 0).all()
+    )

@@ -40,5 +40,5 @@ class PatchDiscriminator(nn.Module):
                 nn.init.normal_(module.weight, 0.0, 0.02)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(N, in_channels, S, S) in [-1, 1] -> (N, 1, S / 8 - 2, S / 8 - 2), 1 is real."""
+        """Return (N, in_channels, S, S) in [-1, 1] -> (N, 1, S / 8 - 2, S / 8 - 2), 1 is real."""
         return self.layers(pictures)

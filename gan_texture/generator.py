@@ -62,7 +62,7 @@ class Architecture:
         return (3 if self.source == "photo" else 4) + (3 if self.template else 0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, to be stored with weights."""
+        """Return plain values, to be stored with weights."""
         return asdict(self)
 
 
@@ -149,10 +149,10 @@ def generator_input(
     architecture: Architecture,
     photo: Tensor,
     filled: Tensor,
-    believed: Tensor,
+    confidence: Tensor,
     template: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """What `Generator.forward` takes.
+    """Return what `Generator.forward` takes.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def generator_input(
         (N, 3, S, S) crop of the face; all pictures are in [-1, 1].
     filled
         (N, 3, S, S) texture of what the photo shows, over a guess at the rest.
-    believed
+    confidence
         (N, 1, S, S) in [0, 1], where the photo shows it.
     template
         (3, S, S) texture of the mean face.
@@ -174,7 +174,7 @@ def generator_input(
         channels = [photo]
     else:
         # Without the template nothing that was made from it may come in either.
-        channels = [filled if architecture.template else filled * believed, 2 * believed - 1]
+        channels = [filled if architecture.template else filled * confidence, 2 * confidence - 1]
     if architecture.template:
         channels.append(template.expand_as(filled))
     return torch.cat(channels, dim=1), base
@@ -204,7 +204,7 @@ def _norm(norm: Norm, channels: int) -> nn.Module:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Normal weights with a deviation of 0.02, as in pix2pix."""
+    """Draw normal weights with a deviation of 0.02, as in pix2pix."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

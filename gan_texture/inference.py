@@ -25,7 +25,7 @@ TEMPLATE = "template"
 class TextureGenerator(Protocol):
     """Something that makes textures."""
 
-    def make(self, photo: Float, filled: Float, believed: Float) -> Float:
+    def make(self, photo: Float, filled: Float, confidence: Float) -> Float:
         """Make a texture.
 
         Parameters
@@ -34,7 +34,7 @@ class TextureGenerator(Protocol):
             (256, 256, 3) crop of the face, RGB in [0, 1].
         filled
             (256, 256, 3) what the photo shows of the texture, over a guess at the rest.
-        believed
+        confidence
             (256, 256) in [0, 1], where the photo shows it.
 
         Returns
@@ -57,9 +57,9 @@ class OnnxGenerator:
         self._session = session
         self._wanted = {entry.name for entry in self._session.get_inputs()}
 
-    def make(self, photo: Float, filled: Float, believed: Float) -> Float:
+    def make(self, photo: Float, filled: Float, confidence: Float) -> Float:
         """See `TextureGenerator.make`."""
-        given = zip(INPUTS, (photo, filled, believed), strict=True)
+        given = zip(INPUTS, (photo, filled, confidence), strict=True)
         feed = {name: array[None] for name, array in given if name in self._wanted}
         return np.asarray(self._session.run([OUTPUT], feed)[0], np.float32)[0]
 
@@ -87,11 +87,11 @@ class TorchGenerator:
         self._network = inference_module(load_generator(weights)).to(device)
         self._template = torch.from_numpy(np.ascontiguousarray(template)).to(device)
 
-    def make(self, photo: Float, filled: Float, believed: Float) -> Float:
+    def make(self, photo: Float, filled: Float, confidence: Float) -> Float:
         """See `TextureGenerator.make`."""
         torch = self._torch
         narrow = self._device == "cuda"
-        arrays = (torch.from_numpy(a[None]).to(self._device) for a in (photo, filled, believed))
+        arrays = (torch.from_numpy(a[None]).to(self._device) for a in (photo, filled, confidence))
         with torch.inference_mode(), torch.autocast(self._device, torch.float16, enabled=narrow):
             return self._network(*arrays, self._template)[0].float().cpu().numpy()
 
@@ -101,7 +101,7 @@ def inference_module(generator: Generator) -> nn.Module:
 
     Returns
     -------
-    A module that takes photo, filled and believed as `TextureGenerator.make` does, but N of them,
+    A module that takes photo, filled and confidence as `TextureGenerator.make` does, but N of them,
     and the template (256, 256, 3) in [0, 1], the texture of the mean face.
     """
     import torch
@@ -117,7 +117,7 @@ def inference_module(generator: Generator) -> nn.Module:
             self,
             photo: torch.Tensor,
             filled: torch.Tensor,
-            believed: torch.Tensor,
+            confidence: torch.Tensor,
             template: torch.Tensor,
         ) -> torch.Tensor:
             photo, filled = (2 * p.permute(0, 3, 1, 2) - 1 for p in (photo, filled))
@@ -125,7 +125,7 @@ def inference_module(generator: Generator) -> nn.Module:
                 self.generator.architecture,
                 photo,
                 filled,
-                believed[:, None],
+                confidence[:, None],
                 2 * template.permute(2, 0, 1) - 1,
             )
             return (self.generator(condition, base).permute(0, 2, 3, 1) + 1) / 2

@@ -84,7 +84,7 @@ DESIGNS = {
 
 
 def design_of(run: Run) -> Design:
-    """What of a run's configuration makes a row."""
+    """Return what of a run's configuration makes a row."""
     architecture = architecture_of(run)
     reads_back = architecture.reverse != "none"
     targets = run.setting("model.loss_weights.reverse_targets") or "all"
@@ -98,7 +98,7 @@ def design_of(run: Run) -> Design:
 
 
 def architecture_of(run: Run) -> Architecture:
-    """The network that a run trained.
+    """Return the network that a run trained.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def row_of(run: Run) -> str | None:
 
 
 def runs_by_row(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Runs of each row, one per seed.
+    """Find the runs of each row, one per seed.
 
     Of runs of the same row and seed (one that was resumed leaves two folders) the longest counts.
     """
@@ -136,7 +136,7 @@ def runs_by_row(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 
 def ablation_report(runs: Sequence[Run]) -> dict[str, Any]:
-    """Tables with the paper's figures and ours, and notes on what hampers the comparison.
+    """Return tables with the paper's figures and ours, and notes on what hampers the comparison.
 
     Raises
     ------
@@ -158,7 +158,9 @@ def ablation_report(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def report_tables(report: dict[str, Any]) -> list[Table]:
-    """What `ablation_report` gives as tables to print: paper, ours, spread of ours if several."""
+    """Return what `ablation_report` gives as tables to print: paper, ours, spread of ours if
+    several.
+    """
     from training.evaluation.tables import Table
 
     tables = []
@@ -198,7 +200,7 @@ def _report_table(table: PublishedTable, runs: dict[str, list[Run]]) -> dict[str
 
 
 def _figure(run: Run, column: str) -> float:
-    """A run's figure for a column; NaN if it has none."""
+    """Return a run's figure for a column; NaN if it has none."""
     if column == published.SIZE:
         return _size(architecture_of(run))
     if column == published.BINS[-1]:
@@ -207,7 +209,7 @@ def _figure(run: Run, column: str) -> float:
 
 
 def _size(architecture: Architecture) -> float:
-    """Millions of trainable numbers, those that serve training alone included."""
+    """Return millions of trainable numbers, those that serve training alone included."""
     from backend.synergynet.network import SynergyNet, parameter_counts
 
     return sum(parameter_counts(SynergyNet(architecture)).values()) / 1e6
@@ -224,5 +226,5 @@ def _notes(runs: Sequence[Run], rows: dict[str, list[Run]]) -> list[str]:
 
 
 def _plain(values: Iterable[float]) -> list[float | None]:
-    """For JSON: NaN becomes None."""
+    """Prepare for JSON: NaN becomes None."""
     return [float(value) if np.isfinite(value) else None for value in values]

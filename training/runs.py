@@ -41,7 +41,7 @@ class Run:
     figures: dict[str, float]
 
     def setting(self, name: str) -> Any:
-        """The configuration's value at a dotted name, None if there is none."""
+        """Return the configuration's value at a dotted name, None if there is none."""
         value: Any = self.config
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None
@@ -49,7 +49,9 @@ class Run:
 
 
 def budget_notes(runs: Sequence[Run], settings: Iterable[str]) -> list[str]:
-    """What keeps runs from being compared: settings, or steps, that are not the same in all."""
+    """Return what keeps runs from being compared: settings, or steps, that are not the same in
+    all.
+    """
     notes = [
         f"The runs are not at equal budget: {name} differs."
         for name in settings
@@ -61,7 +63,7 @@ def budget_notes(runs: Sequence[Run], settings: Iterable[str]) -> list[str]:
 
 
 def run_folder(trainer: L.Trainer) -> Path:
-    """Where a running training writes.
+    """Tell where a running training writes.
 
     All processes of a training must ask: Lightning sends the first one's answer to the others, and
     waits for them.
@@ -70,7 +72,7 @@ def run_folder(trainer: L.Trainer) -> Path:
 
 
 def read_runs(paths: Iterable[Path]) -> list[Run]:
-    """Runs of the given folders, and of the folders within them.
+    """Return runs of the given folders, and of the folders within them.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
 
 
 def read_run(folder: Path) -> Run:
-    """One run.
+    """Return one run.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def read_run(folder: Path) -> Run:
 
 
 def _figures(row: dict[str, str]) -> dict[str, float]:
-    """Validation figures of one line."""
+    """Return validation figures of one line."""
     return {
         name: float(value)
         for name, value in row.items()

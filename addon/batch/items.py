@@ -20,9 +20,9 @@ from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import put_faces
 from ..scene.clip import clip_of_file
+from ..scene.clip_animation import Staging, perform
+from ..scene.context_parts import scene_of
 from ..scene.making import Making
-from ..scene.opened import scene_of
-from ..scene.performance import Staging, perform
 from ..scene.photo import photo_of_file
 from ..scene.result_table import LEFT_OUT, Row
 from ..scene.separate import copied_head
@@ -35,7 +35,7 @@ NO_FILE = "It is a broken link, or not a regular file."
 
 
 @dataclass(frozen=True)
-class Stage:
+class Destination:
     """Where heads are put.
 
     Attributes
@@ -55,7 +55,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Given:
+class MadeHeads:
     """What a file has given: heads, and what is to be said of them."""
 
     heads: list[bpy.types.Object]
@@ -63,7 +63,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Item:
+class FileJob:
     """One file.
 
     Attributes
@@ -78,10 +78,10 @@ class Item:
 
     path: Path
     work: Callable[[Reporter], Any]
-    put: Callable[[Any, Stage], Given]
+    put: Callable[[Any, Destination], MadeHeads]
 
 
-def items_of(context: bpy.types.Context, folder: Path) -> list[Item]:
+def items_of(context: bpy.types.Context, folder: Path) -> list[FileJob]:
     """Photos and films of a folder, by name, with the scene's settings.
 
     Raises
@@ -125,7 +125,7 @@ def _entries(folder: Path) -> list[Path]:
         ) from error
 
 
-def _photo(context: bpy.types.Context, path: Path) -> Item:
+def _photo(context: bpy.types.Context, path: Path) -> FileJob:
     settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
     photo, subdivision = photo_of_file(str(path)), settings.subdivision
     size: Any = int(settings.texture_size)
@@ -134,7 +134,7 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
     order = PhotoOrder(settings.which, size, settings.texture_mode, making.parts, making.keys)
     connection, location = runtime().connection, backend_location(context)
 
-    def put(value: Reconstruction, stage: Stage) -> Given:
+    def put(value: Reconstruction, stage: Destination) -> MadeHeads:
         heads = put_faces(
             stage.scene,
             stage.collection,
@@ -147,14 +147,14 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
         )
         for head in heads:
             head[identity.TEXTURE_MODE] = order.texture_mode
-        return Given(heads)
+        return MadeHeads(heads)
 
-    return Item(
+    return FileJob(
         path, lambda report: reconstruct(connection, location, photo.read, order, report), put
     )
 
 
-def _film(context: bpy.types.Context, path: Path) -> Item:
+def _film(context: bpy.types.Context, path: Path) -> FileJob:
     settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
     clip, options = clip_of_file(str(path)), snapshot(settings.animation)
     target = target_of(context, options)
@@ -163,7 +163,7 @@ def _film(context: bpy.types.Context, path: Path) -> Item:
     staging = staging_of(options, settings.subdivision)
     connection, location = runtime().connection, backend_location(context)
 
-    def put(value: Tracking, stage: Stage) -> Given:
+    def put(value: Tracking, stage: Destination) -> MadeHeads:
         tracks = wanted_tracks(value.result, options)
         head = None if target is None else identity.head_in_use(target)
         remark = HEAD_REMOVED if head is None and target is not None else ""
@@ -179,13 +179,13 @@ def _film(context: bpy.types.Context, path: Path) -> Item:
             head,
             _fitted(staging, stage),
         )
-        return Given(heads, remark)
+        return MadeHeads(heads, remark)
 
-    return Item(path, lambda report: track(connection, location, clip.path, order, report), put)
+    return FileJob(path, lambda report: track(connection, location, clip.path, order, report), put)
 
 
-def _fitted(staging: Staging, stage: Stage) -> Staging:
-    """The staging for one film of many.
+def _fitted(staging: Staging, stage: Destination) -> Staging:
+    """Return the staging for one film of many.
 
     The films of a folder differ in rate and size: a scene that they share keeps its own, and one
     that a film has for itself takes the film's.

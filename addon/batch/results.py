@@ -11,12 +11,12 @@ import bpy
 from ..exchange.contract import result_names
 from ..problems import Problem
 from ..scene import identity
-from ..scene.animation import head_of_take
-from ..scene.opened import scene_of
+from ..scene.animation import head_of_face
+from ..scene.context_parts import scene_of
 from ..scene.result_table import DONE, Row
 from ..scene.separate import separate_scene, write_scene
 from ..scene.workplace import Workplace
-from .items import Item, Stage
+from .items import Destination, FileJob
 
 Rows = Mapping[str, Row]
 
@@ -36,10 +36,10 @@ class Result(Protocol):
     heads: list[int]
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
-        """Whether what a file gives is there already."""
+        """Tell whether what a file gives is there already."""
         ...
 
-    def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
+    def put(self, context: bpy.types.Context, item: FileJob, value: Any, rows: Rows) -> Row:
         """Keep what the worker has found in a file."""
         ...
 
@@ -62,14 +62,14 @@ class InThisFile:
         self._place, self._in_sight = place, in_sight
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
-        """An earlier batch has done the file, and the scene still has what it gave."""
+        """Tell whether an earlier batch has done the file, and the scene still has what it gave."""
         row = rows.get(str(path))
         return row is not None and row.state == DONE and _in_scene(scene_of(context), path)
 
-    def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
-        """Where there is room in the row."""
+    def put(self, context: bpy.types.Context, item: FileJob, value: Any, rows: Rows) -> Row:
+        """Tell where there is room in the row."""
         scene, collection = self._place.scene(context), self._place.collection(context)
-        given = item.put(value, Stage(scene, collection, in_sight=self._in_sight))
+        given = item.put(value, Destination(scene, collection, in_sight=self._in_sight))
         self.heads += [head.session_uid for head in given.heads]
         return Row(str(item.path), DONE, len(given.heads), given.remark)
 
@@ -106,14 +106,14 @@ class FileEach:
         }
 
     def has(self, context: bpy.types.Context, path: Path, rows: Rows) -> bool:
-        """The .blend file is there; it is never written over."""
+        """Return the .blend file is there; it is never written over."""
         return self._targets[path].exists()
 
-    def put(self, context: bpy.types.Context, item: Item, value: Any, rows: Rows) -> Row:
+    def put(self, context: bpy.types.Context, item: FileJob, value: Any, rows: Rows) -> Row:
         """In a scene that is removed once it is written."""
         target = self._targets[item.path]
         with separate_scene(item.path.stem, self._like.scene(context)) as scene:
-            given = item.put(value, Stage(scene, scene.collection, separate=True))
+            given = item.put(value, Destination(scene, scene.collection, separate=True))
             scene.view_layers[0].objects.active = given.heads[-1] if given.heads else None
             write_scene(scene, target)
             detail = f"{target} {given.remark}".rstrip()
@@ -123,7 +123,7 @@ class FileEach:
 def _in_scene(scene: bpy.types.Scene, path: Path) -> bool:
     source = str(path)
     return bool(identity.heads_of(scene.objects, source)) or any(
-        head_of_take(scene, source, action[identity.FACE_INDEX])
+        head_of_face(scene, source, action[identity.FACE_INDEX])
         for action in bpy.data.actions
         if action.get(identity.SOURCE) == source
     )

@@ -13,7 +13,7 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene.result_table import FAILED, LEFT_OUT, Row, read_table, write_table
 from ..tasks import CancelledError, Reporter, Task
-from .items import Item
+from .items import FileJob
 from .results import Result
 
 log = logging.getLogger(__package__)
@@ -37,7 +37,7 @@ class Batch:
     def __init__(
         self,
         context: bpy.types.Context,
-        items: Sequence[Item],
+        items: Sequence[FileJob],
         result: Result,
         left_out: Sequence[Row] = (),
     ) -> None:
@@ -69,7 +69,7 @@ class Batch:
         return not self._left
 
     def work(self, report: Reporter) -> Any:
-        """What the worker does for the next file."""
+        """Return what the worker does for the next file."""
         item = self._left[0]
         done, total = self._total - len(self._left), self._total
         name, subject = f"{done + 1} of {total}", item.path.name

@@ -11,7 +11,8 @@ _ADDRESS = re.compile(r"(?:http://)?(\[[0-9a-fA-F:.]+\]|[^\[\]/:@?#]+):(\d{1,5})
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of an address such as ``127.0.0.1:8123`` or ``http://localhost:8123/``.
+    """Return the host and port of an address such as ``127.0.0.1:8123`` or
+    ``http://localhost:8123/``.
 
     ``localhost`` becomes 127.0.0.1, so that no name is ever looked up.
 
@@ -32,7 +33,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def loopback_host(host: str) -> str:
-    """`host` as a numeric loopback address.
+    """Return `host` as a numeric loopback address.
 
     Raises
     ------

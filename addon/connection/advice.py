@@ -121,7 +121,7 @@ EXIT_CODES = {
 
 
 def advice_for(output: str, exit_code: int | None, python: str) -> BackendError:
-    """Error that says why a backend stopped, and what to do about it.
+    """Return the error that says why a backend stopped, and what to do about it.
 
     Parameters
     ----------

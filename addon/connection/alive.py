@@ -11,7 +11,7 @@ STILL_RUNNING = 0x102  # WAIT_TIMEOUT
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process that this person may signal has the number `pid`."""
+    """Tell whether a process that this person may signal has the number `pid`."""
     if pid <= 0:
         return False
     if sys.platform == "win32":
@@ -24,7 +24,7 @@ def is_alive(pid: int) -> bool:
 
 
 def _is_alive_on_windows(pid: int) -> bool:
-    """The same there, where ``os.kill`` would end the process whatever the signal."""
+    """Return the same there, where ``os.kill`` would end the process whatever the signal."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel.OpenProcess.restype = ctypes.c_void_p
     kernel.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_uint32)

@@ -99,7 +99,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def take(fields: dict[str, Any], name: str, kind: Any) -> Any:
-    """A field, which must be of that kind."""
+    """Return a field, which must be of that kind."""
     value = fields.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise bad_response(f"the field {name!r} is missing or wrong")
@@ -118,7 +118,7 @@ def _problem(fields: dict[str, Any]) -> BackendError | None:
 
 
 def problem_error(fields: dict[str, Any]) -> BackendError:
-    """Error of an RFC 9457 problem document."""
+    """Return the error of an RFC 9457 problem document."""
     return BackendError(
         take(fields, "detail", str), take(fields, "remedy", str), take(fields, "code", str)
     )

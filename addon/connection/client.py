@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def not_watched(share: float) -> None:
-    """Progress of an upload that nobody watches."""
+    """Ignore the progress of an upload that nobody watches."""
 
 
 class BackendClient:
@@ -62,16 +62,18 @@ class BackendClient:
 
     @classmethod
     def from_server_file(cls, path: Path, timeout: float = TIMEOUT_SECONDS) -> BackendClient:
-        """Client of a backend that was started by hand; see `read_server_file`."""
+        """Return the client of a backend that was started by hand; see `read_server_file`."""
         found = read_server_file(path)
         return cls(found.port, found.token, timeout=timeout)
 
     def health(self) -> Health:
-        """State of the backend, once it is sure that both sides speak the same protocol."""
+        """Return the state of the backend, once it is sure that both sides speak the same
+        protocol.
+        """
         return health(self._transport.request("GET", "/v1/health").body)
 
     def model(self) -> contract.StaticModel:
-        """The arrays that all heads share; fetched again only when they have changed."""
+        """Return the arrays that all heads share; fetched again only when they have changed."""
         cached = self._model
         headers = {"If-None-Match": cached[0]} if cached else {}
         answer = self._transport.request("GET", "/v1/model", headers=headers, limit=MAX_BODY_BYTES)
@@ -125,7 +127,7 @@ class BackendClient:
         return self._started(path, pieces, _OCTETS | {"Content-Length": str(length)})
 
     def job(self, job_id: str, wait: float = 0, since: int | None = None) -> JobStatus:
-        """Status of a job.
+        """Return the status of a job.
 
         Parameters
         ----------
@@ -141,15 +143,15 @@ class BackendClient:
         return job_status(answer.body)
 
     def result(self, job_id: str) -> contract.FacesResult:
-        """Faces of a job that is done."""
+        """Return faces of a job that is done."""
         return _decoded(contract.decode_faces, self._result(job_id))
 
     def texture_result(self, job_id: str) -> NDArray[np.uint8]:
-        """(N,) bytes of the PNG file of a texture job that is done."""
+        """Return (N,) bytes of the PNG file of a texture job that is done."""
         return _decoded(contract.decode_texture, self._result(job_id))
 
     def video_result(self, job_id: str) -> contract.VideoResult:
-        """Tracks of a video job that is done."""
+        """Return tracks of a video job that is done."""
         return _decoded(contract.decode_video, self._result(job_id))
 
     def cancel(self, job_id: str) -> JobStatus:
@@ -179,7 +181,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _query(fields: dict[str, Any]) -> str:
-    """Query of the fields that are set."""
+    """Return the query of the fields that are set."""
     return "?" + urlencode({name: value for name, value in fields.items() if value is not None})
 
 
@@ -191,7 +193,7 @@ def _length(clip: Path) -> int:
 
 
 def _pieces(clip: Path, length: int, sending: Callable[[float], None]) -> Iterator[bytes]:
-    """A file of `length` bytes, piece by piece; no more of it, should it grow."""
+    """Yield a file of `length` bytes, piece by piece; no more of it, should it grow."""
     sent = 0
     try:
         with clip.open("rb") as file:

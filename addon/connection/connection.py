@@ -103,12 +103,12 @@ class Connection:
         return "stopped" if process is None else process.state
 
     def take_notices(self) -> list[str]:
-        """What happened meanwhile that a person should hear of; each is given once."""
+        """Return what happened meanwhile that a person should hear of; each is given once."""
         notices, self._notices = self._notices, []
         return notices
 
     def use(self, location: Location, report: Reporter, work: Callable[[BackendClient], T]) -> T:
-        """Result of `work` with a client of a backend that is ready, started if need be.
+        """Return the result of `work` with a client of a backend that is ready, started if need be.
 
         If the backend's process dies meanwhile, it is started again, once, and `work` is repeated.
 
@@ -144,7 +144,7 @@ class Connection:
             raise self._explain(error) from error
 
     def client(self, location: Location, report: Reporter) -> BackendClient:
-        """Client of a backend that is ready, started if need be; see `use`."""
+        """Return the client of a backend that is ready, started if need be; see `use`."""
         with self._lock:
             try:
                 return self._connect(location, report)
@@ -163,14 +163,16 @@ class Connection:
             self._status = Status("stopped")
 
     def _explain(self, error: BackendError) -> BackendError:
-        """A better reason for `error`, if it came about because the backend's process died."""
+        """Return a better reason for `error`, if it came about because the backend's process
+        died.
+        """
         process = self._process
         if error.code in LOST and process is not None and process.ends_within(DEATH_SECONDS):
             return process.failure()
         return error
 
     def _died(self, reason: BackendError) -> bool:
-        """Whether the process died by itself in the middle of its work."""
+        """Tell whether the process died by itself in the middle of its work."""
         return self.server == "crashed" and reason.code != "backend-stopped"
 
     def _tell(self, notice: str) -> None:
@@ -194,7 +196,7 @@ class Connection:
         return self._client
 
     def _still_there(self) -> bool:
-        """Whether the backend that we know still lives; one started by hand may have moved."""
+        """Tell whether the backend that we know still lives; one started by hand may have moved."""
         if self._process is not None:
             return self._process.alive
         try:
@@ -241,7 +243,9 @@ class Connection:
 
 
 def _health(client: BackendClient) -> Health | None:
-    """What the backend says; None while it is too busy, as it may be with loading libraries."""
+    """Return what the backend says; None while it is too busy, as it may be with loading
+    libraries.
+    """
     try:
         return client.health()
     except BackendError as error:

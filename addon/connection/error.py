@@ -27,7 +27,7 @@ class BackendError(Exception):
 
 
 def bad_response(reason: str) -> BackendError:
-    """Error of an answer that a backend of ours would not give."""
+    """Return the error of an answer that a backend of ours would not give."""
     return BackendError(
         f"The add-on cannot use the backend's answer: {reason}.",
         "Check that this is the port of a SynergyFace backend, and update the backend.",

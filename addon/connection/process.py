@@ -96,7 +96,7 @@ class BackendProcess:
         return self._process.poll() is None
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether the child has ended, or does within some seconds."""
+        """Tell whether the child has ended, or does within some seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return not self.alive
@@ -136,7 +136,7 @@ class BackendProcess:
         return self._ready
 
     def failure(self) -> BackendError:
-        """Why the child stopped: a known failure found in its output, or its exit code."""
+        """Tell why the child stopped: a known failure found in its output, or its exit code."""
         if self._stopping:
             return BackendError("The backend was stopped.", "Start it again.", "backend-stopped")
         self.ends_within(OUTPUT_SECONDS)

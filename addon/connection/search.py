@@ -21,7 +21,7 @@ INSTALL_REMEDY = (
 def find_command(
     python: str = "", environment: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> tuple[str, ...]:
-    """Command that starts the backend.
+    """Return the command that starts the backend.
 
     Parameters
     ----------
@@ -58,5 +58,5 @@ def find_command(
 
 
 def server_file() -> Path:
-    """Where a backend that was started by hand leaves its port and token."""
+    """Tell where a backend that was started by hand leaves its port and token."""
     return data_folder() / "server.json"

@@ -26,7 +26,7 @@ class ServerFile:
 
 
 def read_server_file(path: Path) -> ServerFile:
-    """What a backend that was started by hand has written to `path`.
+    """Return what a backend that was started by hand has written to `path`.
 
     A file whose backend has ended without removing it, as one that was killed does, is removed: by
     now its port may be anybody's.
@@ -50,7 +50,7 @@ def read_server_file(path: Path) -> ServerFile:
 
 
 def _read_own(path: Path) -> bytes:
-    """Content of a file that only this person can have written."""
+    """Return the content of a file that only this person can have written."""
     try:
         # O_NONBLOCK: a FIFO in its place must not be waited for.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))

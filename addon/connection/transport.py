@@ -160,7 +160,9 @@ class _Readable(Protocol):
 
 
 def _read(response: _Readable, limit: int) -> bytes:
-    """Whole body of at most `limit` bytes; memory grows with what arrives, not what is claimed."""
+    """Return the whole body of at most `limit` bytes; memory grows with what arrives, not what is
+    claimed.
+    """
     pieces, total, announced = [], 0, response.length
     while total <= limit and (announced is None or announced <= limit):
         piece = response.read(READ_BYTES)

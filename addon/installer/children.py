@@ -39,7 +39,7 @@ class CommandError(Exception):
 
 
 def child_environment(**variables: str) -> dict[str, str]:
-    """Environment for another Python: this one's, less what would lead it astray."""
+    """Return the environment for another Python: this one's, less what would lead it astray."""
     kept = {name: value for name, value in os.environ.items() if name not in UNWANTED_VARIABLES}
     return kept | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"} | variables
 
@@ -90,7 +90,7 @@ def run_module(
 def tethered(
     python: Path, arguments: Sequence[str], variables: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child that runs a module and is ended with the block.
+    """Return a child that runs a module and is ended with the block.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _lines(child: subprocess.Popen[bytes], check: Callable[[], None]) -> Iterator[str]:
-    """Lines of a child's output, as they come; `check` is called while there are none."""
+    """Yield lines of a child's output, as they come; `check` is called while there are none."""
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def read() -> None:

@@ -38,7 +38,7 @@ class KnownFailure:
     code: str = "backend-died"
 
     def words(self, match: re.Match[str], python: str) -> tuple[str, str]:
-        """Message and remedy for an output in which the pattern was found."""
+        """Return the message and remedy for an output in which the pattern was found."""
         groups = match.groups()
         return (
             self.message.format(*groups, python=python),
@@ -49,7 +49,7 @@ class KnownFailure:
 def recognise(
     output: str, failures: Iterable[KnownFailure]
 ) -> tuple[KnownFailure, re.Match[str]] | None:
-    """The first of the known failures that the output shows."""
+    """Return the first of the known failures that the output shows."""
     for known in failures:
         match = re.search(known.pattern, output)
         if match:

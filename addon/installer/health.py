@@ -26,7 +26,7 @@ REQUEST_SECONDS = 10.0
 def check_health(
     python: Path, variables: dict[str, str], report: Callable[[str], None]
 ) -> dict[str, Any]:
-    """The document of ``GET /v1/health`` of a backend that has loaded its models.
+    """Return the document of ``GET /v1/health`` of a backend that has loaded its models.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class _Output:
         return "\n".join(self._last)
 
     def wait_for_port(self, report: Callable[[str], None]) -> int:
-        """Port of the ready line."""
+        """Return the port of the ready line."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             report("Starting the new backend")
@@ -104,7 +104,9 @@ class _Output:
 
 
 def _ask(port: int, token: str) -> dict[str, Any]:
-    """The document; empty if there was no answer, as a backend that loads libraries may give."""
+    """Return the document; empty if there was no answer, as a backend that loads libraries may
+    give.
+    """
     connection = ProvenConnection(port, token, timeout=REQUEST_SECONDS)
     try:
         connection.request("GET", "/v1/health")

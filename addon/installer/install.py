@@ -19,7 +19,7 @@ from .health import check_health
 from .lock import only_one
 from .ownership import MARK, TEXT, claim, is_ours, remove
 from .packages import (
-    Progress,
+    Report,
     download_packages,
     explained,
     forget_downloads,
@@ -44,7 +44,7 @@ PACKAGES, DATA = 0.8, 0.9
 log = logging.getLogger(__package__)
 
 
-def install(plan: Plan, report: Progress) -> dict[str, Any]:
+def install(plan: Plan, report: Report) -> dict[str, Any]:
     """Install the backend, and make it the one in use.
 
     Parameters
@@ -84,7 +84,7 @@ def install(plan: Plan, report: Progress) -> dict[str, Any]:
     return health
 
 
-def gather(plan: Plan, folder: Path, report: Progress) -> None:
+def gather(plan: Plan, folder: Path, report: Report) -> None:
     """Fetch the wheels of a plan into a folder, to install from on a computer without network.
 
     Raises
@@ -116,15 +116,17 @@ def take_folder(data: Path) -> None:
 
 
 def _choose_places(plan: Plan) -> tuple[Path | None, Path]:
-    """The complete environment of this plan, if there is one, and the place for a new one."""
+    """Return the complete environment of this plan, if there is one, and the place for a new
+    one.
+    """
     places = [plan.environment, plan.environment.with_name(f"{plan.environment.name}-2")]
     complete = [place for place in places if read_marker(place) is not None]
     free = [place for place in places if place not in complete]
     return (complete or [None])[0], (free or places)[0]
 
 
-def _check_again(plan: Plan, environment: Path, report: Progress) -> dict[str, Any] | None:
-    """Health of an environment that was complete once; None if it has suffered since."""
+def _check_again(plan: Plan, environment: Path, report: Report) -> dict[str, Any] | None:
+    """Return health of an environment that was complete once; None if it has suffered since."""
     try:
         _fetch_data(plan, environment, report)
         return _check(plan, environment, report)
@@ -133,7 +135,7 @@ def _check_again(plan: Plan, environment: Path, report: Progress) -> dict[str, A
         return None
 
 
-def _fetch_data(plan: Plan, environment: Path, report: Progress) -> None:
+def _fetch_data(plan: Plan, environment: Path, report: Report) -> None:
     source = ("--from-wheels", str(plan.wheels)) if plan.wheels else ()
     _backend(
         plan,
@@ -143,7 +145,7 @@ def _fetch_data(plan: Plan, environment: Path, report: Progress) -> None:
     )
 
 
-def _check(plan: Plan, environment: Path, report: Progress) -> dict[str, Any]:
+def _check(plan: Plan, environment: Path, report: Report) -> dict[str, Any]:
     python, variables = python_of(environment), {DATA_VARIABLE: str(plan.data)}
     try:
         return check_health(python, variables, lambda step: report(DATA, step))
@@ -157,7 +159,7 @@ def _make_current(plan: Plan, environment: Path) -> None:
 
 
 def _remove_others(plan: Plan, current: Path) -> None:
-    """Environments that are out of use; what a running program holds goes at the next time."""
+    """Remove unused environments; what a running program holds goes the next time."""
     for environment in environments(plan.data):
         if environment != current:
             log.info("Removing %s", environment)
@@ -168,6 +170,6 @@ def _remove_others(plan: Plan, current: Path) -> None:
 def _backend(
     plan: Plan, environment: Path, arguments: Sequence[str], check: Callable[[], None]
 ) -> None:
-    """A command of the backend's own."""
+    """Run a command of the backend's own."""
     variables = {DATA_VARIABLE: str(plan.data)}
     run_logged(python_of(environment), ("backend.cli", *arguments), check, variables=variables)

@@ -18,7 +18,7 @@ from .places import environments_folder, python_of
 from .plan import DATA_WHEELS, Plan
 from .secrets import without_secrets
 
-Progress = Callable[[float, str], None]
+Report = Callable[[float, str], None]
 
 LOG_REMEDY = "Start again. If it fails again, report what the log says."
 # Share of the whole time after which the environment is there to be filled.
@@ -28,7 +28,7 @@ TORCH = "torch"
 log = logging.getLogger(__package__)
 
 
-def make_environment(plan: Plan, environment: Path, report: Progress) -> None:
+def make_environment(plan: Plan, environment: Path, report: Report) -> None:
     """Make an empty virtual environment with a pip of today.
 
     Raises
@@ -45,7 +45,7 @@ def make_environment(plan: Plan, environment: Path, report: Progress) -> None:
     _locked(plan, environment, ("install", "--no-compile", "--upgrade"), ["pip"], check)
 
 
-def install_packages(plan: Plan, environment: Path, report: Progress, share: float) -> None:
+def install_packages(plan: Plan, environment: Path, report: Report, share: float) -> None:
     """Install the backend with everything that it needs; `share` of the whole is then done.
 
     Raises
@@ -64,7 +64,7 @@ def install_packages(plan: Plan, environment: Path, report: Progress, share: flo
         _pip(plan, environment, (*install, "--no-deps", str(wheel)), check, progress)
 
 
-def download_packages(plan: Plan, folder: Path, environment: Path, report: Progress) -> None:
+def download_packages(plan: Plan, folder: Path, environment: Path, report: Report) -> None:
     """Put into a folder every wheel that an installation without network needs.
 
     Parameters
@@ -169,7 +169,7 @@ def run_logged(
 
 
 def explained(error: CommandError) -> InstallError:
-    """Why a command failed, and what to do about it."""
+    """Tell why a command failed, and what to do about it."""
     log.error("It failed: %s", without_secrets(error.output))
     found = recognise(error.output, PIP_FAILURES)
     if found:
@@ -181,7 +181,7 @@ def explained(error: CommandError) -> InstallError:
     )
 
 
-def _checking(progress: PipProgress, report: Progress, share: float) -> Callable[[], None]:
+def _checking(progress: PipProgress, report: Report, share: float) -> Callable[[], None]:
     return lambda: report(PREPARED + (share - PREPARED) * progress.fraction, progress.stage)
 
 

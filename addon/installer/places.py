@@ -54,7 +54,7 @@ def data_folder(
     home: Path | None = None,
     platform: str = sys.platform,
 ) -> Path:
-    """Folder in which the backend keeps its data; the same rule as the backend's own."""
+    """Return the folder in which the backend keeps its data; the same rule as the backend's own."""
     if environment.get(DATA_VARIABLE):
         return Path(environment[DATA_VARIABLE]).expanduser()
     home = home or Path.home()
@@ -66,17 +66,17 @@ def data_folder(
 
 
 def environments_folder(data: Path) -> Path:
-    """Folder of the environments that the installer makes."""
+    """Return the folder of the environments that the installer makes."""
     return data / "backend"
 
 
 def python_of(environment: Path, platform: str = sys.platform) -> Path:
-    """The Python of a virtual environment."""
+    """Return the Python of a virtual environment."""
     return environment / ("Scripts/python.exe" if platform == "win32" else "bin/python")
 
 
 def read_marker(environment: Path) -> Marker | None:
-    """What is installed in an environment; None if it is not complete."""
+    """Return what is installed in an environment; None if it is not complete."""
     record = _read_json(environment / MARKER)
     try:
         return Marker(**{name: str(value) for name, value in record.items()})
@@ -92,13 +92,13 @@ def write_marker(environment: Path, marker: Marker) -> None:
 
 
 def recorded_python(data: Path) -> Path | None:
-    """The Python of the installation in use, if it is still there."""
+    """Return the Python of the installation in use, if it is still there."""
     python = str(_read_json(data / "installation.json").get("python", ""))
     return Path(python) if python and Path(python).is_file() else None
 
 
 def install_state(data: Path, wanted_version: str) -> InstallState:
-    """What is installed, as far as the files say, which cost next to nothing to read.
+    """Return what is installed, as far as the files say, which cost next to nothing to read.
 
     Parameters
     ----------

@@ -176,7 +176,7 @@ def make_plan(options: Options, payload: Payload, data: Path) -> Plan:
 
 
 def choose_device(wanted: Device) -> tuple[Literal["cpu", "cuda"], str]:
-    """Device, and why it is that one."""
+    """Return the device, and why it is that one."""
     if wanted != "auto":
         return wanted, "as chosen"
     if sys.platform == "darwin":
@@ -192,7 +192,7 @@ def choose_device(wanted: Device) -> tuple[Literal["cpu", "cuda"], str]:
 
 
 def nvidia_gpus() -> list[Gpu]:
-    """The NVIDIA GPUs that the driver knows."""
+    """Return the NVIDIA GPUs that the driver knows."""
     program = find_program("nvidia-smi")
     if program is None:
         return []

@@ -36,7 +36,7 @@ class Python:
 
 
 def find_python(chosen: str = "") -> Python:
-    """The chosen Python, else the running one (Blender's own), else one on the PATH.
+    """Return the chosen Python, else the running one (Blender's own), else one on the PATH.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _places() -> Iterator[Path]:
 
 
 def _probe(path: Path) -> Python | str:
-    """The Python at a path, or why it will not do."""
+    """Return the Python at a path, or why it will not do."""
     try:
         run = subprocess.run(
             [str(path), "-I", "-c", PROBE],

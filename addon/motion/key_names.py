@@ -14,7 +14,7 @@ SIDES = ("Left", "Right")
 
 
 def matched(names: Iterable[str], corrections: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The keys of a mesh that are expressions.
+    """Return the keys of a mesh that are expressions.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def _ends(name: str) -> list[str]:
 
 
 def _spellings(name: str) -> list[str]:
-    """A name as Apple has it, and with its side shortened or put first."""
+    """Return a name as Apple has it, and with its side shortened or put first."""
     for side in SIDES:
         if name.endswith(side):
             stem = name.removesuffix(side)

@@ -106,7 +106,7 @@ def keyframes(recording: Recording, style: Style, rate: float, names: tuple[str,
 
 
 def calibrated(motion: Motion, neutral: float | None) -> Motion:
-    """A motion whose expression is 0 at a time, and counted from there elsewhere.
+    """Return a motion whose expression is 0 at a time, and counted from there elsewhere.
 
     Parameters
     ----------

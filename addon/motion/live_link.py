@@ -24,7 +24,7 @@ IMAGE_SIZE = (2, 2)
 
 
 def recording_of(take: LiveLinkTake) -> Recording:
-    """A recording whose head turns where it stands."""
+    """Return a recording whose head turns where it stands."""
     n = len(take.seconds)
     turned = np.zeros((n, 3)) if take.angles is None else take.angles[:, :3]
     motion = Motion(
@@ -42,7 +42,7 @@ def recording_of(take: LiveLinkTake) -> Recording:
 
 
 def take_of(seconds: Float, keys: Float, turned: Float) -> LiveLinkTake:
-    """A take of a head's motion.
+    """Return a take of a head's motion.
 
     Parameters
     ----------

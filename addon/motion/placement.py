@@ -41,7 +41,8 @@ class Lens:
         return self.focal_length / SENSOR_MILLIMETRES * max(self.image_size)
 
     def rays(self, right: Float, up: Float) -> Float:
-        """(N, 3) directions to points so many pixels from the picture's centre, as long in Y as
+        """Return (N, 3) directions to points so many pixels from the picture's centre, as long in
+        Y as
         the focal length."""
         return np.stack([right, np.full_like(right, self.focal_pixels), up], axis=-1)
 
@@ -55,7 +56,7 @@ class Placement:
 
 
 def place(motion: Motion, lens: Lens) -> Placement:
-    """Turned as the picture shows the heads, their origins where it shows them.
+    """Turn as the picture shows the heads, their origins where it shows them.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def place_matched(motion: Motion, lens: Lens, points: Float) -> Placement:
 
 
 def _locations(points: Float, pixels: Float, focal: float) -> Float:
-    """(N, 3) what to add to (N, P, 3) points, so that a lens shows them at (N, P, 2) pixels.
+    """Return (N, 3) what to add to (N, P, 3) points, so that a lens shows them at (N, P, 2) pixels.
 
     A point at depth y shows at ``focal * across / y``, so ``focal * across = pixel * y``: linear
     in what is added, and least squares have a closed form.
@@ -110,14 +111,16 @@ def _locations(points: Float, pixels: Float, focal: float) -> Float:
 
 
 def rotate(quaternions: Float, vectors: Float) -> Float:
-    """(..., 3) vectors turned by (..., 4) unit quaternions."""
+    """Return (..., 3) vectors turned by (..., 4) unit quaternions."""
     scalar, axis = quaternions[..., :1], quaternions[..., 1:]
     twice = 2 * np.cross(axis, vectors)
     return vectors + scalar * twice + np.cross(axis, twice)
 
 
 def _in_picture(motion: Motion, lens: Lens) -> tuple[Float, Float, Float]:
-    """Origins' pixels right and up of the picture's centre, and pixels per metre: (N,) each."""
+    """Return origins' pixels right and up of the picture's centre, and pixels per metre: (N,)
+    each.
+    """
     width, height = lens.image_size
     x, y = np.asarray(motion.translation, np.float64)[:, :2].T
     # The centre of the first pixel is at 0.
@@ -126,7 +129,7 @@ def _in_picture(motion: Motion, lens: Lens) -> tuple[Float, Float, Float]:
 
 
 def _from_forward(rays: Float) -> Float:
-    """(N, 4) shortest rotations from +Y to rays that point forward."""
+    """Return (N, 4) shortest rotations from +Y to rays that point forward."""
     x, y, z = (rays / np.linalg.norm(rays, axis=1, keepdims=True)).T
     halfway = np.stack([1 + y, z, np.zeros_like(x), -x], axis=1)
     return halfway / np.linalg.norm(halfway, axis=1, keepdims=True)

@@ -140,7 +140,7 @@ class Recording:
 
 
 def record(result: VideoResult, track: VideoTrack) -> Recording:
-    """Recording of one track of a clip."""
+    """Return recording of one track of a clip."""
     motion = Motion(
         result.times,
         track.confidence,
@@ -163,7 +163,7 @@ def record(result: VideoResult, track: VideoTrack) -> Recording:
 
 
 def pack(recording: Recording) -> bytes:
-    """Recording as compressed bytes."""
+    """Return recording as compressed bytes."""
     envelope: dict[str, Any] = {
         "version": VERSION,
         "image_size": list(recording.image_size),

@@ -29,9 +29,9 @@ from ..scene.animation import (
     style_of,
 )
 from ..scene.clip import Clip, clip_of_data_block, clip_of_file, frame_rate
+from ..scene.clip_animation import perform
+from ..scene.context_parts import scene_of
 from ..scene.making import Making
-from ..scene.opened import scene_of
-from ..scene.performance import perform
 from ..scene.selected import chosen_heads
 from ..settings.animation import (
     OPTIONS,
@@ -82,7 +82,7 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Called by the file handler with a file, by menus without."""
+        """Begin, with a file from the file handler, or without from a menu."""
         if not (self.filepath or self.clip or self.image):
             blender_operators.synergyface.choose_clip("INVOKE_DEFAULT")
             return {"CANCELLED"}
@@ -169,7 +169,7 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
         return outcome
 
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
-        """What a script does not give stays as the head's keys were made."""
+        """Return what a script does not give stays as the head's keys were made."""
         style = style_of(present_action(head))
         before = smoothing_values(style)
         wanted: Any = SimpleNamespace(**before | self._given())
@@ -197,13 +197,13 @@ class SYNERGYFACE_FH_clip(DroppedOnView, bpy.types.FileHandler):
 
 
 def _kept(context: bpy.types.Context) -> Any:
-    """What the panel Animate shows."""
+    """Return what the panel Animate shows."""
     scene: Any = scene_of(context)
     return scene.synergyface.animation
 
 
 def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | None:
-    """Number in the session of the selected head, if that is the one to animate.
+    """Return number in the session of the selected head, if that is the one to animate.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | No
 
 
 def making_for(context: bpy.types.Context, settings: Any, clip: Clip, target: int | None) -> Making:
-    """What heads of a clip are made of: as the settings say, and what known ones need."""
+    """Return what heads of a clip are made of: as the settings say, and what known ones need."""
     known = [None if target is None else identity.head_in_use(target)]
     known += heads_of_clip(scene_of(context), clip.source)
     return Making.of(settings).enough_for(filter(None, known))
@@ -227,7 +227,7 @@ def making_for(context: bpy.types.Context, settings: Any, clip: Clip, target: in
 def clip_order(
     options: AnimationOptions, clip: Clip, texture_size: Any, making: Making
 ) -> ClipOrder:
-    """What is asked of the backend.
+    """Return what is asked of the backend.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def clip_order(
 
 
 def wanted_tracks(result: VideoResult, options: AnimationOptions) -> list[VideoTrack]:
-    """The faces that are to be animated.
+    """Return the faces that are to be animated.
 
     Raises
     ------
@@ -272,7 +272,7 @@ def wanted_tracks(result: VideoResult, options: AnimationOptions) -> list[VideoT
 
 
 def summary(clip: Clip, tracks: list[VideoTrack]) -> str:
-    """What has been done, for the status bar."""
+    """Return what has been done, for the status bar."""
     frames = len(tracks[0].confidence)
     missing = sum(int((track.confidence == 0).sum()) for track in tracks)
     heads = "1 head" if len(tracks) == 1 else f"{len(tracks)} heads"

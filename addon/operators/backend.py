@@ -13,7 +13,7 @@ import bpy
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import Runtime, runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from ..tasks import Reporter
 from .base import Outcome, ReportingOperator, TaskOperator
 
@@ -29,12 +29,12 @@ class Switch(TaskOperator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         return bpy.app.background or cls.has_use(runtime())
 
     @classmethod
     def has_use(cls, current: Runtime) -> bool:
-        """Whether something would change."""
+        """Tell whether something would change."""
         return not current.busy and current.backend_runs == cls.when_running
 
 
@@ -65,7 +65,7 @@ class SYNERGYFACE_OT_stop_backend(Switch, bpy.types.Operator):
     when_running = True
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
-        """Stopping may take seconds too."""
+        """Stop it, which may take seconds too."""
         connection = runtime().connection
         return lambda _: connection.stop()
 

@@ -15,8 +15,8 @@ import bpy
 from ..connection.client import BackendError
 from ..problems import NotNow, Problem
 from ..runtime import Job, runtime
-from ..scene.opened import window_manager_of
-from ..tasks import CancelledError, Progress, Reporter, Task
+from ..scene.context_parts import window_manager_of
+from ..tasks import CancelledError, Reporter, Task, TaskProgress
 
 TIMER_SECONDS = 0.1
 # Blender's own jobs, besides playing.
@@ -35,17 +35,17 @@ class ReportingOperator:
     bl_label: str
 
     def execute(self, context: bpy.types.Context) -> Outcome:
-        """Called by Blender."""
+        """Run, by a script or again."""
         return self.guard(self.run, context)
 
     def run(self, context: bpy.types.Context) -> Outcome:
-        """What the operator does; may raise."""
+        """Return what the operator does; may raise."""
         raise NotImplementedError
 
     def guard(
         self, action: Callable[[bpy.types.Context], Outcome], context: bpy.types.Context
     ) -> Outcome:
-        """Result of `action`, or a report of why there is none."""
+        """Return the result of `action`, or a report of why there is none."""
         try:
             return action(context)
         except CancelledError:
@@ -68,7 +68,7 @@ class WhenIdle:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         return not runtime().busy
 
 
@@ -104,7 +104,7 @@ class TaskOperator(ReportingOperator):
         raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Called by Blender."""
+        """Begin, by a click."""
         return self.guard(self.run if bpy.app.background else self.begin, context)
 
     def run(self, context: bpy.types.Context) -> Outcome:
@@ -126,7 +126,7 @@ class TaskOperator(ReportingOperator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Called by Blender for every event."""
+        """Handle every event while the work goes on."""
         task = self._task
         assert task is not None
         if event.type == "ESC" and event.value == "PRESS":
@@ -141,7 +141,7 @@ class TaskOperator(ReportingOperator):
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Called by Blender when it ends the operator, as when another file is opened."""
+        """End the work, as when another file is opened."""
         if self._task is not None:
             self._task.cancel()
         self._leave(context)
@@ -182,29 +182,29 @@ class TaskOperator(ReportingOperator):
 
 
 def given_or_kept(operator: Any, settings: Any, names: Iterable[str]) -> Any:
-    """Values that were given to an operator; for the others those that the scene keeps."""
+    """Return values that were given to an operator; for the others those that the scene keeps."""
     given = operator.properties.is_property_set
     return SimpleNamespace(
         **{name: getattr(operator if given(name) else settings, name) for name in names}
     )
 
 
-def words(progress: Progress) -> str:
-    """How far the work is, and everything that is known of what is being done."""
+def words(progress: TaskProgress) -> str:
+    """Tell how far the work is, and everything that is known of what is being done."""
     where = ", ".join(filter(None, (progress.part, progress.subject)))
     stage = f"{where}: {progress.stage}" if where else progress.stage
     return f"{stage} {progress.fraction:.0%}" if progress.fraction else stage
 
 
 def _stoppable(context: bpy.types.Context) -> bool:
-    """Whether something plays or renders, which Esc stops."""
+    """Tell whether something plays or renders, which Esc stops."""
     windows = window_manager_of(context).windows
     playing = any(window.screen.is_animation_playing for window in windows)
     return playing or any(map(bpy.app.is_job_running, STOPPED_BY_ESC))
 
 
 def _show(context: bpy.types.Context, text: str | None) -> None:
-    """Status bar, and the panels that show the progress."""
+    """Show the progress in the status bar and in panels."""
     if context.workspace is not None:
         context.workspace.status_text_set(text)
     for window in window_manager_of(context).windows:

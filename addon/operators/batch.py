@@ -45,7 +45,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         return super().invoke(context, event)
 
     def run(self, context: bpy.types.Context) -> Outcome:
-        """One file after the other, and wait for each."""
+        """Return one file after the other, and wait for each."""
         self._batch = batch = self._begun(context, in_sight=False)
         go_on = not batch.finished
         while go_on:
@@ -62,11 +62,13 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         return TaskOperator.begin(self, context)
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
-        """The next file's."""
+        """Return the next file's."""
         return self._batch.work
 
     def _end(self, context: bpy.types.Context) -> Outcome:
-        """A file's task has ended: go on with the next one, unless the user stopped it."""
+        """Note that a file's task has ended: go on with the next one, unless the user stopped
+        it.
+        """
         assert self._task is not None
         if self._settle(context, self._task):
             self._task = runtime().task = Task(self._batch.work, self._task.progress)
@@ -99,7 +101,7 @@ class SYNERGYFACE_OT_batch(WhenIdle, BatchOptions, HeadMaker, bpy.types.Operator
         return Batch(context, items, InThisFile(place, in_sight), others)
 
     def _report_end(self, context: bpy.types.Context) -> Outcome:
-        """What is done stays, so that an undo step is due even if the rest failed."""
+        """Return what is done stays, so that an undo step is due even if the rest failed."""
         batch, result = self._batch, self._batch.result
         if not (batch.begun or batch.finished):
             return {"CANCELLED"}
@@ -119,7 +121,7 @@ class SYNERGYFACE_OT_choose_folder(FolderChooser, bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     def hand_over(self) -> None:
-        """To the batch."""
+        """Hand over to the batch."""
         blender_operators.synergyface.batch("INVOKE_DEFAULT", directory=self.directory)
 
 

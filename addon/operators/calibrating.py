@@ -11,7 +11,7 @@ import bpy
 
 from ..scene.animation import animate_again, present_action, style_of
 from ..scene.clip import frame_rate
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from .selection import EachHead
 
 

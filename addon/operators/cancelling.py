@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from ..runtime import runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from .base import Outcome, ReportingOperator
 
 # The viewport and its sidebar.
@@ -26,7 +26,7 @@ class Cancelling(ReportingOperator):
     """Asks the running task to stop."""
 
     def run(self, context: bpy.types.Context) -> Outcome:
-        """The modal operator notices at its next tick."""
+        """Ask it to stop: the modal operator notices at its next tick."""
         task = runtime().task
         if task is not None:
             task.cancel()
@@ -50,7 +50,7 @@ class SYNERGYFACE_OT_cancel_by_key(Cancelling, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender; if False, the key goes on to whoever else wants it."""
+        """Tell whether it can run; if not, the key goes on to whoever else wants it."""
         return runtime().key_cancels
 
 

@@ -12,7 +12,7 @@ import bpy
 from ..connection.search import find_command
 from ..preferences import backend_location
 from ..runtime import runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from .base import Outcome, ReportingOperator, WhenIdle
 
 
@@ -38,7 +38,7 @@ class Chooser(WhenIdle, ReportingOperator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Called by Blender."""
+        """Begin, by a click or a dropped file."""
         return self.guard(self.browse, context)
 
     def browse(self, context: bpy.types.Context) -> Outcome:
@@ -52,13 +52,13 @@ class Chooser(WhenIdle, ReportingOperator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> Outcome:
-        """Called when something has been chosen."""
+        """Run with what has been chosen."""
         remember_folder(type(self).bl_idname, self.chosen())
         self.hand_over()
         return {"FINISHED"}
 
     def chosen(self) -> str:
-        """Path of what has been chosen."""
+        """Return the path of what has been chosen."""
         raise NotImplementedError
 
     def open_at(self, folder: str) -> None:
@@ -76,11 +76,11 @@ class FileChooser(Chooser):
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
 
     def chosen(self) -> str:
-        """The file."""
+        """Return the file."""
         return self.filepath
 
     def open_at(self, folder: str) -> None:
-        """In the folder, without a name."""
+        """Open in the folder, without a name."""
         self.filepath = folder
 
 
@@ -90,11 +90,11 @@ class FolderChooser(Chooser):
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
 
     def chosen(self) -> str:
-        """The folder."""
+        """Return the folder."""
         return self.directory
 
     def open_at(self, folder: str) -> None:
-        """In the folder itself."""
+        """Open in the folder itself."""
         self.directory = folder
 
 
@@ -120,7 +120,7 @@ class DroppedOnView:
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context | None) -> bool:
-        """Called by Blender."""
+        """Begin, by a click or a dropped file."""
         area = context.area if context else None
         return area is not None and area.type == "VIEW_3D"
 
@@ -132,6 +132,8 @@ def remember_folder(who: str, chosen: str) -> None:
 
 
 def remembered_folder(who: str) -> str:
-    """Folder, with a separator at its end, in which an operator was last; empty if it is gone."""
+    """Return the folder, with a separator at its end, in which an operator was last; empty if it is
+    gone.
+    """
     folder = runtime().folders.get(who, "")
     return f"{Path(folder)}{os.sep}" if folder and Path(folder).is_dir() else ""

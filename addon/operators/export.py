@@ -11,9 +11,9 @@ from typing import Any
 import bpy
 
 from ..problems import Problem
+from ..scene.context_parts import scene_of
 from ..scene.export import export_head
 from ..scene.motion_table import is_animated, motion_table, write_motion
-from ..scene.opened import scene_of
 from ..scene.selected import chosen_head, chosen_heads
 from .base import Outcome, ReportingOperator
 from .choosing import remember_folder, remembered_folder
@@ -42,7 +42,7 @@ class FileOperator(NeedsHead, ReportingOperator):
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
     def suffix(self) -> str:
-        """Ending of the file's name."""
+        """Return the ending of the file's name."""
         raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
@@ -50,13 +50,13 @@ class FileOperator(NeedsHead, ReportingOperator):
         return self.guard(self._browse, context)
 
     def check(self, context: bpy.types.Context) -> bool:
-        """Called by the file browser: keep the ending right."""
+        """Keep the ending right, for the file browser."""
         path = self._with_suffix(self.filepath)
         changed, self.filepath = path != self.filepath, path
         return changed
 
     def target(self) -> Path:
-        """The file to write.
+        """Return the file to write.
 
         Raises
         ------
@@ -107,11 +107,11 @@ class SYNERGYFACE_OT_export_head(FileOperator, bpy.types.Operator):
     )
 
     def suffix(self) -> str:
-        """As the format wants it."""
+        """Return the ending that the format wants."""
         return f".{self.file_format}"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by the file browser: what the format has a use for."""
+        """Draw what the format has a use for."""
         layout: Any = self.layout
         layout.prop(self, "file_format", expand=True)
         for name in ("shape_keys", "overwrite") if self.file_format == "obj" else ("motion",):
@@ -142,7 +142,7 @@ class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         heads = chosen_heads(context)
         if heads and not is_animated(heads[-1]):
             cls.poll_message_set(f"The head {heads[-1].name!r} is not animated")
@@ -150,7 +150,7 @@ class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
         return super().poll(context)
 
     def suffix(self) -> str:
-        """Always the same."""
+        """Return the only ending."""
         return ".csv"
 
     def run(self, context: bpy.types.Context) -> Outcome:
@@ -162,7 +162,7 @@ class SYNERGYFACE_OT_export_motion(FileOperator, bpy.types.Operator):
 
 
 def _without_format(filepath: str) -> str:
-    """The path without the ending of a format, so that another one can take its place."""
+    """Return the path without the ending of a format, so that another one can take its place."""
     stem, dot, ending = filepath.rpartition(".")
     known = (*(name for name, *_ in FORMATS), "csv")
     return stem if dot and ending.lower() in known else filepath

@@ -8,10 +8,10 @@
 import bpy
 
 from ..scene import modifiers, parts
+from ..scene.context_parts import scene_of
 from ..scene.expression import make_neutral, show_photo_expression
 from ..scene.joining import join_parts
 from ..scene.landmarks import add_landmarks, landmarks_of, remove_landmarks
-from ..scene.opened import scene_of
 from ..scene.pose import apply_photo_pose, is_applied, reset_photo_pose
 from ..settings.heads import MAX_SUBDIVISION
 from .selection import EachHead

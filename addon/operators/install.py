@@ -19,7 +19,7 @@ from ..installer.plan import BFM_LICENCE, Options, Plan, make_plan
 from ..preferences import install_options
 from ..problems import Problem
 from ..runtime import runtime
-from ..scene.opened import window_manager_of
+from ..scene.context_parts import window_manager_of
 from ..tasks import Reporter
 from ..wrapping import MARGIN_PIXELS, draw_text
 from .base import Outcome, ReportingOperator, TaskOperator, WhenIdle
@@ -44,11 +44,11 @@ class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Opera
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Called by Blender."""
+        """Begin, by a click."""
         return self.guard(self._ask, context)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The dialog."""
+        """Draw the dialog."""
         layout: Any = self.layout
         column = layout.column(align=True)
         for text in (*self._lines, "", f"Basel Face Model: {BFM_LICENCE}"):
@@ -56,7 +56,7 @@ class SYNERGYFACE_OT_ask_to_install(WhenIdle, ReportingOperator, bpy.types.Opera
         layout.prop(self, "accept_bfm_license")
 
     def run(self, context: bpy.types.Context) -> Outcome:
-        """The person has agreed: a modal operator of its own does the work."""
+        """Begin when the person has agreed: a modal operator of its own does the work."""
         try:
             return blender_operators.synergyface.install_backend(
                 "INVOKE_DEFAULT", accept_bfm_license=self.accept_bfm_license
@@ -105,7 +105,7 @@ class SYNERGYFACE_OT_install_backend(TaskOperator, bpy.types.Operator):
 
 
 def planned(options: Options) -> Plan:
-    """What an installation would do.
+    """Return what an installation would do.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from ..problems import Problem
 from ..scene.character import Rig
 from ..scene.clip import frame_rate
 from ..scene.live_link import play_on_head, play_on_meshes, read_take, write_take
-from ..scene.opened import scene_of, window_manager_of
+from ..scene.context_parts import scene_of, window_manager_of
 from ..scene.paths import path_of
 from ..scene.selected import chosen_head, chosen_heads
 from ..settings.transfer import OPTIONS
@@ -78,11 +78,11 @@ class SYNERGYFACE_OT_export_live_link(FileOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Return called by Blender."""
         return SYNERGYFACE_OT_export_motion.poll(context)
 
     def suffix(self) -> str:
-        """Always the same."""
+        """Return always the same."""
         return ".csv"
 
     def run(self, context: bpy.types.Context) -> Outcome:

@@ -19,8 +19,8 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import put_faces
+from ..scene.context_parts import scene_of
 from ..scene.making import Making
-from ..scene.opened import scene_of
 from ..scene.photo import Photo, photo_of_file, photo_of_image
 from ..settings.heads import KEYS, MAX_SUBDIVISION, PARTS, TEXTURE_MODES, TEXTURE_SIZES, WHICH
 from ..tasks import Reporter
@@ -78,7 +78,7 @@ class PhotoOperator(HeadMaker):
     )
 
     def photo(self, context: bpy.types.Context) -> Photo:
-        """The photo to reconstruct."""
+        """Return the photo to reconstruct."""
         raise NotImplementedError
 
     def work(self, context: bpy.types.Context) -> Callable[[Reporter], Any]:
@@ -136,14 +136,14 @@ class SYNERGYFACE_OT_face_from_image(PhotoOperator, bpy.types.Operator):
     filepath: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Called by the file handler with a file, by menus without."""
+        """Begin, with a file from the file handler, or without from a menu."""
         if not self.filepath:
             blender_operators.synergyface.choose_photo("INVOKE_DEFAULT")
             return {"CANCELLED"}
         return super().invoke(context, event)
 
     def photo(self, context: bpy.types.Context) -> Photo:
-        """The file."""
+        """Return the file."""
         if not self.filepath:
             raise Problem("No photo is given.", "Set filepath to a photo.")
         return photo_of_file(self.filepath)
@@ -179,7 +179,7 @@ class SYNERGYFACE_OT_face_from_active_image(WhenIdle, PhotoOperator, bpy.types.O
     )
 
     def photo(self, context: bpy.types.Context) -> Photo:
-        """The named image, or the open one."""
+        """Return the named image, or the open one."""
         image = bpy.data.images.get(self.image) if self.image else open_image(context)
         if image is None:
             raise Problem("No image is open.", "Open a photo in an image editor, and try again.")

@@ -18,8 +18,8 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.build import replace_faces
+from ..scene.context_parts import scene_of
 from ..scene.making import Making
-from ..scene.opened import scene_of
 from ..scene.photo import photo_of_file
 from ..settings.heads import TEXTURE_MODES
 from ..tasks import Reporter
@@ -38,7 +38,7 @@ class NeedsHeadAndIdle(NeedsHead):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         return WhenIdle.poll(context) and super().poll(context)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import bpy
 
 from ..scene import identity
-from ..scene.opened import view_layer_of
+from ..scene.context_parts import view_layer_of
 from ..scene.selected import chosen_heads
 from .base import Outcome, ReportingOperator
 
@@ -38,7 +38,7 @@ class NeedsHead:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         if chosen_heads(context):
             return True
         cls.poll_message_set("Select a head that SynergyFace made, or its Empty")
@@ -52,11 +52,11 @@ class EachHead(NeedsHead, ReportingOperator):
     """
 
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
-        """What is done to a head; may raise."""
+        """Do to a head what is asked; may raise."""
         raise NotImplementedError
 
     def run(self, context: bpy.types.Context) -> Outcome:
-        """An undo step is due if any head was changed."""
+        """Finish; an undo step is due if any head was changed."""
         outcomes = [self.guard(self._treated(head), context) for head in chosen_heads(context)]
         return {"FINISHED"} if {"FINISHED"} in outcomes else {"CANCELLED"}
 

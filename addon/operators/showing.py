@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 
 from ..scene import identity, viewport
+from ..scene.context_parts import view_layer_of
 from ..scene.enclosures import corners, enclosures
-from ..scene.opened import view_layer_of
 from ..scene.parts import parts_of
 from ..scene.workplace import Workplace, workplace
 from .base import TaskOperator
@@ -25,7 +25,7 @@ class HeadMaker(TaskOperator):
     """
 
     def remember(self, context: bpy.types.Context) -> Workplace:
-        """What is open when the work begins.
+        """Return what is open when the work begins.
 
         Raises
         ------
@@ -62,7 +62,7 @@ class HeadMaker(TaskOperator):
 
 
 def _hidden(layer: bpy.types.ViewLayer, area: Any, heads: Sequence[bpy.types.Object]) -> str:
-    """What has heads inside of it, so that a viewport outside does not show them."""
+    """Return what has heads inside of it, so that a viewport outside does not show them."""
     eye, around = viewport.eye(area)[None], np.concatenate([corners(head) for head in heads])
     hiding = (
         thing.name

@@ -18,7 +18,7 @@ from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from ..scene.photo import photo_of_source
 from ..settings.heads import TEXTURE_MODES, TEXTURE_SIZES
 from ..tasks import Reporter
@@ -83,7 +83,7 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
 
 
 def size_of_texture(head: Head) -> int:
-    """Side of the texture that a head has; the usual one if it has none of ours."""
+    """Return side of the texture that a head has; the usual one if it has none of ours."""
     image = head.texture
     size: Any = (0, 0) if image is None else image.size
     return size[0] if size[0] in SIZES else 1024

@@ -13,7 +13,7 @@ import bpy
 from ..problems import Problem
 from ..scene import identity
 from ..scene.character import Rig
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from ..scene.selected import chosen_head
 from ..scene.transfer import transfer
 from ..settings.transfer import OPTIONS, TransferOptions
@@ -55,14 +55,14 @@ class SYNERGYFACE_OT_transfer(TransferOptions, NeedsHead, ReportingOperator, bpy
 
 
 def strangers(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """Selected meshes that belong to no head."""
+    """Return selected meshes that belong to no head."""
     layer = context.view_layer
     objects = layer.objects.selected if layer is not None else ()
     return [o for o in objects if o.type == "MESH" and identity.UUID not in o]
 
 
 def moved_words(moved: Mapping[str, int], rig: Rig | None) -> str:
-    """What of a character moves now, for the status bar."""
+    """Return what of a character moves now, for the status bar."""
     said = [f"{count} keys of {name!r}" for name, count in moved.items()]
     return ", ".join(said + ([] if rig is None else [f"the rotation of {rig.object.name!r}"]))
 

@@ -13,7 +13,7 @@ from ..motion.recording import Gains
 from ..progress_view import draw_progress
 from ..scene.animation import is_calibrated, recorded_action
 from ..scene.key_sets import NAMED, key_set
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from ..scene.selected import chosen_heads
 from .sidebar import CATEGORY, ImagePanel, SidebarPanel
 
@@ -27,7 +27,7 @@ class SYNERGYFACE_PT_animate(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         column = layout.column(align=True)
         column.scale_y = 1.4
@@ -70,7 +70,7 @@ class SYNERGYFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
     bl_parent_id = "SYNERGYFACE_PT_animate"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         scene: Any = context.scene
         layout.use_property_split = True
@@ -90,11 +90,11 @@ class SYNERGYFACE_PT_gains(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Return called by Blender."""
         return _named(context)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Return called by Blender."""
         layout: Any = self.layout
         scene: Any = context.scene
         layout.use_property_split = True
@@ -120,7 +120,7 @@ class SYNERGYFACE_PT_movie_clip(bpy.types.Panel):
     bl_region_type = "UI"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         space: Any = context.space_data
         _draw_open(self.layout, context, clip=space.clip.name if space.clip else "")
 
@@ -132,18 +132,18 @@ class SYNERGYFACE_PT_film(ImagePanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         image = getattr(context, "edit_image", None)
         return image is not None and image.source in ("MOVIE", "SEQUENCE")
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         image: Any = getattr(context, "edit_image", None)
         _draw_open(self.layout, context, image=image.name)
 
 
 def _draw_open(layout: Any, context: bpy.types.Context, **source: str) -> None:
-    """Button for the clip that is open; the settings are in the 3D viewport's sidebar."""
+    """Draw a button for the clip that is open; settings are in the viewport's sidebar."""
     if draw_progress(layout, context, "video"):
         return
     [(name, value)] = source.items()

@@ -18,7 +18,7 @@ class SYNERGYFACE_PT_backend(SidebarPanel, bpy.types.Panel):
     bl_label = "Backend"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         mode = backend_location(context).mode
         draw_status(layout, context, mode)

@@ -23,7 +23,7 @@ class SYNERGYFACE_PT_batch(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         if not draw_progress(layout, context, "folder"):
             layout.operator("synergyface.choose_folder", text="Process Folder…", icon="FILE_FOLDER")

@@ -18,7 +18,7 @@ class SYNERGYFACE_PT_face(SidebarPanel, bpy.types.Panel):
     bl_label = "Face"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         draw_photo(self.layout, context)
 
 

@@ -30,7 +30,7 @@ class HeadPanel(SidebarPanel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Tell whether it can run now."""
         return bool(chosen_heads(context))
 
 
@@ -40,7 +40,7 @@ class SYNERGYFACE_PT_head(HeadPanel, bpy.types.Panel):
     bl_label = "Head"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         heads = chosen_heads(context)
         head: Any = heads[-1]
@@ -84,7 +84,7 @@ class SYNERGYFACE_MT_texture(bpy.types.Menu):
     bl_label = "Change Texture"
 
     def draw(self, context: Any) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         heads = chosen_heads(context)
         present = heads[-1].get(identity.TEXTURE_MODE) if heads else None
@@ -94,7 +94,7 @@ class SYNERGYFACE_MT_texture(bpy.types.Menu):
 
 
 def _texture_words(head: Any) -> str:
-    """What the head's texture is, if that is known."""
+    """Return what the head's texture is, if that is known."""
     present = head.get(identity.TEXTURE_MODE)
     names = [name for mode, name, _ in TEXTURE_MODES if mode == present]
     return f"Texture: {names[0]}" if names else SYNERGYFACE_MT_texture.bl_label
@@ -147,7 +147,7 @@ class SYNERGYFACE_PT_expression(HeadPanel, bpy.types.Panel):
     bl_parent_id = "SYNERGYFACE_PT_head"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         head: Any = chosen_heads(context)[-1]
         keys = head.data.shape_keys
@@ -178,12 +178,12 @@ class GroupPanel(HeadPanel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Return called by Blender."""
         heads: list[Any] = chosen_heads(context)
         return bool(heads) and key_set(heads[-1]) == NAMED and bool(heads[-1].data.shape_keys)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Return called by Blender."""
         layout: Any = self.layout
         head: Any = chosen_heads(context)[-1]
         column, keys = layout.column(align=True), head.data.shape_keys.key_blocks
@@ -223,7 +223,9 @@ class SYNERGYFACE_PT_cheeks(GroupPanel, bpy.types.Panel):
 
 
 def key_words(name: str) -> str:
-    """A key's name for people, under the name of its group: *Smile Left* of ``mouthSmileLeft``."""
+    """Return a key's name for people, under the name of its group: *Smile Left* of
+    ``mouthSmileLeft``.
+    """
     words = [word.capitalize() for word in re.findall(r"[A-Z]?[a-z]+", name)]
     return " ".join(words[1:] if words[0] in ("Eye", "Mouth", "Brow") and words[2:] else words)
 
@@ -235,7 +237,7 @@ class SYNERGYFACE_PT_export(HeadPanel, bpy.types.Panel):
     bl_parent_id = "SYNERGYFACE_PT_head"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         row = layout.row(align=True)
         for file_format, name, _ in FORMATS:

@@ -14,7 +14,7 @@ class SYNERGYFACE_PT_image(ImagePanel, bpy.types.Panel):
     bl_label = "Face"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Draw it."""
         draw_photo(self.layout, context)
 
 

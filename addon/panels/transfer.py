@@ -12,7 +12,7 @@ import bpy
 from ..exchange.expressions import EXPRESSION_NAMES
 from ..operators.transfer import strangers
 from ..scene.character import keys_of
-from ..scene.opened import scene_of
+from ..scene.context_parts import scene_of
 from ..wrapping import draw_text
 from .head import HeadPanel, key_words
 from .sidebar import SidebarPanel
@@ -26,7 +26,7 @@ class SYNERGYFACE_PT_transfer(HeadPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Return called by Blender."""
         layout: Any = self.layout
         scene: Any = scene_of(context)
         settings = scene.synergyface.transfer
@@ -62,11 +62,11 @@ class SYNERGYFACE_PT_key_names(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Called by Blender."""
+        """Return called by Blender."""
         return bool(characters(context))
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Called by Blender."""
+        """Return called by Blender."""
         layout: Any = self.layout
         mesh: Any = characters(context)[0]
         keys, found = mesh.data.shape_keys, keys_of(mesh)
@@ -85,7 +85,7 @@ def _short(name: str) -> str:
 
 
 def characters(context: bpy.types.Context) -> list[Any]:
-    """Selected meshes with shape keys that are no heads."""
+    """Return selected meshes with shape keys that are no heads."""
     meshes: list[Any] = strangers(context)
     return [mesh for mesh in meshes if mesh.data.shape_keys]
 

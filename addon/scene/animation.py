@@ -32,7 +32,7 @@ LOST, FOUND = "Face lost", "Face found"
 
 
 @dataclass(frozen=True)
-class Take:
+class FaceOfClip:
     """Which face of which clip an action shows.
 
     Attributes
@@ -52,7 +52,7 @@ class Take:
 
 def animate(
     head: bpy.types.Object,
-    take: Take,
+    face_of_clip: FaceOfClip,
     recording: Recording,
     style: Style,
     rate: float,
@@ -65,7 +65,7 @@ def animate(
     ----------
     head
         Mesh object that the add-on made.
-    take
+    face_of_clip
         If the head has an action of the same face of the same clip, that is filled anew.
     recording, style
         The face's raw motion, and what becomes of it.
@@ -89,7 +89,7 @@ def animate(
     if base is None:
         base = _present_base(head)
     reset_photo_pose(head)
-    pose, expression = (_action(head, block, take) for block in blocks)
+    pose, expression = (_action(head, block, face_of_clip) for block in blocks)
     pose[BASE] = [value for row in base for value in row]
     _write_pose(pose, blocks[0], keys)
     _write_expression(expression, head, keys)
@@ -123,9 +123,9 @@ def animate_again(head: bpy.types.Object, style: Style, rate: float) -> bpy.type
     check_animatable(head)
     action = present_action(head)
     keys = keyframes(unpack(action[RECORDING]), style, rate, key_set(head).names)
-    take = Take(action[identity.SOURCE], action[identity.FACE_INDEX], action.name)
+    face_of_clip = FaceOfClip(action[identity.SOURCE], action[identity.FACE_INDEX], action.name)
     _write_pose(action, pose_empty(head), keys)
-    _write_expression(_action(head, _shape_keys(head), take), head, keys)
+    _write_expression(_action(head, _shape_keys(head), face_of_clip), head, keys)
     action[STYLE] = pack_style(style)
     show_present(pose_empty(head))
     show_present(_shape_keys(head))
@@ -153,7 +153,7 @@ def check_animatable(head: bpy.types.Object) -> None:
 
 
 def recorded_action(head: bpy.types.Object) -> Any | None:
-    """The action of a clip that moves a head at present."""
+    """Return the action of a clip that moves a head at present."""
     animation = head.parent.animation_data if head.parent else None
     action: Any = animation.action if animation else None
     recorded = action is not None and all(name in action for name in (RECORDING, STYLE, BASE))
@@ -196,13 +196,15 @@ def is_calibrated(action: Any) -> bool:
         return False
 
 
-def head_of_take(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:
-    """The head in a scene that has an action of this face of this clip, and may be changed."""
+def head_of_face(scene: bpy.types.Scene, source: str, number: int) -> bpy.types.Object | None:
+    """Return the head in a scene that has an action of this face of this clip, and may be
+    changed.
+    """
     return next(_moved(scene, [a for a in bpy.data.actions if _shows(a, source, number)]), None)
 
 
 def heads_of_clip(scene: bpy.types.Scene, source: str) -> list[bpy.types.Object]:
-    """Heads in a scene that have an action of any face of this clip, and may be changed."""
+    """Return heads in a scene that have an action of any face of this clip, and may be changed."""
     actions = [a for a in bpy.data.actions if _shows(a, source, a.get(identity.FACE_INDEX))]
     return list(_moved(scene, actions))
 
@@ -275,17 +277,19 @@ def rescale_actions(head: bpy.types.Object, factors: NDArray[np.floating]) -> No
                     scale_values(curve, factors[index])
 
 
-def _action(head: bpy.types.Object, block: bpy.types.ID, take: Take) -> Any:
-    """The action of a take that moves one of the head's data-blocks; made if need be."""
+def _action(head: bpy.types.Object, block: bpy.types.ID, face_of_clip: FaceOfClip) -> Any:
+    """Return the action of a clip's face that moves one of the head's data-blocks; made if need
+    be.
+    """
     for action in bpy.data.actions:
-        shown = _shows(action, take.source, take.number)
+        shown = _shows(action, face_of_clip.source, face_of_clip.number)
         if shown and action[identity.UUID] == head[identity.UUID] and compat.fits(action, block):
             return action
     suffix = "" if isinstance(block, bpy.types.Object) else " expression"
-    action = compat.new_action(take.name + suffix, block)
+    action = compat.new_action(face_of_clip.name + suffix, block)
     action.use_fake_user = True
     action[identity.UUID] = head[identity.UUID]
-    action[identity.SOURCE], action[identity.FACE_INDEX] = take.source, take.number
+    action[identity.SOURCE], action[identity.FACE_INDEX] = face_of_clip.source, face_of_clip.number
     return action
 
 

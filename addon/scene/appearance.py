@@ -34,7 +34,7 @@ class Appearance(Protocol):
 
 
 def key_set_of(face: Appearance) -> KeySet:
-    """The keys that a new head gets."""
+    """Return the keys that a new head gets."""
     return BFM if face.whole is None else NAMED
 
 

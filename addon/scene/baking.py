@@ -25,7 +25,7 @@ KEY_FIELDS = ("slider_min", "slider_max", "value", "mute")
 
 @contextmanager
 def modifiers_baked(head: bpy.types.Object) -> Iterator[None]:
-    """For a while, the head has such a mesh in place of its own.
+    """Give the head such a mesh in place of its own, for a while.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def drivers_baked(head: Any, parts: Iterable[Any]) -> Iterator[None]:
 
 
 def _copied(part: Any, curves: list[Any]) -> bpy.types.Action:
-    """An action that moves a part as F-curves of the face's keys do, in place of drivers."""
+    """Return an action that moves a part as F-curves of the face's keys do, in place of drivers."""
     keys = part.data.shape_keys
     action = compat.new_action(f"{part.name} expression", keys)
     for curve in curves:

@@ -121,7 +121,7 @@ def replace_faces(
 
 
 def _share(box: identity.Box, image_size: Sequence[int]) -> identity.Box:
-    """A box in parts of its photo, so that photos of other sizes can be compared."""
+    """Return a box in parts of its photo, so that photos of other sizes can be compared."""
     return [value / image_size[axis % 2] for axis, value in enumerate(box)]
 
 

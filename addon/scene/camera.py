@@ -79,7 +79,7 @@ def _camera(
 def _show_clip(
     scene: bpy.types.Scene, lens: Any, clip: Clip, recording: Recording, style: Style
 ) -> None:
-    """Background of a camera: at every frame of the scene the picture of that time."""
+    """Give a camera a background: at every frame of the scene the picture of that time."""
     background = lens.background_images[0] if lens.background_images else None
     if background is None:
         background = lens.background_images.new()
@@ -107,7 +107,9 @@ def _show_clip(
 def _offsets(
     frames: NDArray[np.integer], recording: Recording, style: Style, rate: float
 ) -> NDArray[np.integer]:
-    """(N,) by how much the clip's picture is ahead of one picture for every frame of the scene."""
+    """Return (N,) by how much the clip's picture is ahead of one picture for every frame of the
+    scene.
+    """
     seconds = style.first_second + (frames - style.start) / rate
     pictures = np.floor(seconds * recording.frame_rate + 0.5).astype(int)
     return pictures - (frames - frames[0])

@@ -230,7 +230,7 @@ def _write(action: Any, thing: Any, moved: Any, rotations: list[Quaternion], fra
 
 
 def _action(source: Source, block: Any, name: str) -> Any:
-    """The action by which a source moves a character's data-block; made if need be."""
+    """Return the action by which a source moves a character's data-block; made if need be."""
     mark = f"{source.identity} {block.name_full}"
     for action in bpy.data.actions:
         if action.get(TRANSFERRED) == mark and action.library is None:

@@ -49,7 +49,7 @@ class Clip:
 
 
 def clip_of_file(filepath: str) -> Clip:
-    """Clip in a film; `filepath` may be relative to the .blend file (``//``).
+    """Return the clip in a film; `filepath` may be relative to the .blend file (``//``).
 
     Raises
     ------
@@ -61,7 +61,7 @@ def clip_of_file(filepath: str) -> Clip:
 
 
 def clip_of_data_block(block: Any, scene: bpy.types.Scene) -> Clip:
-    """Clip in a movie clip, or in an image that is a film or a sequence.
+    """Return the clip in a movie clip, or in an image that is a film or a sequence.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def clip_of_data_block(block: Any, scene: bpy.types.Scene) -> Clip:
 
 
 def frame_rate(scene: bpy.types.Scene) -> float:
-    """Frames a second of a scene."""
+    """Return frames a second of a scene."""
     return scene.render.fps / scene.render.fps_base
 
 
 def rate_for(scene: bpy.types.Scene, rate: float, times: NDArray[np.floating]) -> float:
-    """Frames a second that a scene is to have for a clip.
+    """Return frames a second that a scene is to have for a clip.
 
     Parameters
     ----------

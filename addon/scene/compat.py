@@ -12,7 +12,7 @@ BLENDER_5 = (5, 0, 0)
 
 
 def node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
-    """Node tree of a material, made if need be.
+    """Return the node tree of a material, made if need be.
 
     Since 5.0 every material has one, and ``use_nodes`` warns.
     """
@@ -42,12 +42,12 @@ def png_output(settings: Any) -> Iterator[None]:
 
 
 def actions_hold_several() -> bool:
-    """Whether one action can move several data-blocks: since 4.4 it has a slot for each."""
+    """Tell whether one action can move several data-blocks: since 4.4 it has a slot for each."""
     return "slots" in bpy.types.Action.bl_rna.properties
 
 
 def new_action(name: str, block: bpy.types.ID) -> Any:
-    """A new action that can move a data-block."""
+    """Return a new action that can move a data-block."""
     action: Any = bpy.data.actions.new(name)
     if not actions_hold_several():
         action.id_root = block.id_type
@@ -55,12 +55,14 @@ def new_action(name: str, block: bpy.types.ID) -> Any:
 
 
 def fits(action: Any, block: bpy.types.ID) -> bool:
-    """Whether an action can move a data-block."""
+    """Tell whether an action can move a data-block."""
     return actions_hold_several() or action.id_root == block.id_type
 
 
 def curves_of(action: Any, block: bpy.types.ID) -> Any:
-    """F-curves by which an action moves a data-block; a place for them is made if need be."""
+    """Return F-curves by which an action moves a data-block; a place for them is made if need
+    be.
+    """
     if not actions_hold_several():
         return action.fcurves
     layer: Any = action.layers[0] if action.layers else action.layers.new("Layer")
@@ -69,7 +71,7 @@ def curves_of(action: Any, block: bpy.types.ID) -> Any:
 
 
 def present_curves(block: Any) -> Any:
-    """F-curves that move a data-block at present; none is made, so that panels may ask."""
+    """Return F-curves that move a data-block at present; none is made, so that panels may ask."""
     animation = block.animation_data
     if animation is None or animation.action is None:
         return ()
@@ -90,7 +92,7 @@ def use_action(action: Any, block: Any) -> None:
 
 
 def action_moving(block: Any, name: str) -> Any:
-    """The action that moves a data-block; a new one of that name if there is none."""
+    """Return the action that moves a data-block; a new one of that name if there is none."""
     animation = block.animation_data
     if animation is not None and animation.action is not None:
         return animation.action

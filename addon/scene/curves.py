@@ -111,6 +111,6 @@ def show_present(block: Any) -> None:
 
 
 def _numbers(name: str, *identifiers: str) -> list[int]:
-    """What Blender stores for choices of a key's property."""
+    """Return what Blender stores for choices of a key's property."""
     choices: Any = bpy.types.Keyframe.bl_rna.properties[name]
     return [choices.enum_items[identifier].value for identifier in identifiers]

@@ -182,14 +182,14 @@ def _write_obj_beside(
 
 
 def _differs(file: Path, folder: Path) -> bool:
-    """Whether a folder has something else under a file's name."""
+    """Tell whether a folder has something else under a file's name."""
     other = folder / file.name
     same = other.is_file() and filecmp.cmp(file, other, shallow=False)
     return _is_taken(other) and not same
 
 
 def _free_stem(stem: str, names: list[str], folder: Path) -> str:
-    """The first of stem-2, stem-3, ... of which a folder has none of the names."""
+    """Return the first of stem-2, stem-3, ... of which a folder has none of the names."""
 
     def free(other: str) -> bool:
         return not any(_is_taken(folder / (other + name.removeprefix(stem))) for name in names)
@@ -215,7 +215,7 @@ def _write_obj(export: Export, path: Path, objects: list[Any], shape_keys: bool)
 
 
 def _file_names(names: Iterable[str]) -> Iterator[str]:
-    """What may stand in a file's name, in place of names that may hold anything."""
+    """Yield what may stand in a file's name, in place of names that may hold anything."""
     taken: set[str] = set()
     for name in names:
         clean = FORBIDDEN.sub("_", name)[:LONGEST]
@@ -265,7 +265,7 @@ def _alone_selected(context: Any, head: Any, parts: list[Any]) -> Iterator[None]
 
 @contextmanager
 def _selectable(layer: Any, object: Any) -> Iterator[None]:
-    """For a while, an object is not hidden; an Empty is at times, because it is in the way."""
+    """Show an object for a while; an Empty is hidden at times, because it is in the way."""
     if object.name not in layer.objects:
         raise _hidden(object)
     before = object.hide_get(), object.hide_viewport, object.hide_select

@@ -44,7 +44,7 @@ Box = Sequence[float]
 
 
 def new_uuid() -> str:
-    """A fresh identity for a head and what belongs to it."""
+    """Return a fresh identity for a head and what belongs to it."""
     return uuid.uuid4().hex
 
 
@@ -77,17 +77,19 @@ def check_editable(head: bpy.types.Object, *others: Any) -> None:
 
 
 def owned(candidates: Iterable[Any], identity: str, part: str | None = None) -> Any | None:
-    """The first of the data-blocks that belongs to the head `identity`, or to that part of it."""
+    """Return the first of the data-blocks that belongs to the head, or to that part of it."""
     return next((b for b in candidates if b.get(UUID) == identity and b.get(PART) == part), None)
 
 
 def of_session(candidates: Iterable[Any], uid: int) -> Any | None:
-    """The data-block that has a number in this session: the same one, renamed or undone or not."""
+    """Return the data-block that has a number in this session: the same one, renamed or undone or
+    not.
+    """
     return next((block for block in candidates if block.session_uid == uid), None)
 
 
 def head_in_use(uid: int) -> bpy.types.Object | None:
-    """The head of that number in this session, unless it was removed from every scene."""
+    """Return the head of that number in this session, unless it was removed from every scene."""
     head = of_session(filter(is_head, bpy.data.objects), uid)
     return head if head is not None and head.users_scene else None
 
@@ -175,7 +177,7 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def known_face(head: bpy.types.Object) -> KnownFace:
-    """What the custom properties of a head say."""
+    """Return what the custom properties of a head say."""
     box = tuple(float(v) for v in head.get(ROI_BOX, (0, 0, 0, 0)))
     return KnownFace(str(head[UUID]), int(head.get(FACE_INDEX, 0)), box)
 

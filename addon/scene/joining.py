@@ -50,7 +50,7 @@ def join_parts(head: bpy.types.Object) -> None:
 
 
 def _get_ready(part: bpy.types.Object) -> None:
-    """A vertex group of all of it, and no drivers: the face's keys will be its own."""
+    """Return a vertex group of all of it, and no drivers: the face's keys will be its own."""
     mesh = mesh_of(part)
     group = part.vertex_groups.new(name=parts.words(part[identity.PART]))
     group.add(list(range(len(mesh.vertices))), 1.0, "REPLACE")

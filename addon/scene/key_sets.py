@@ -54,12 +54,12 @@ NAMED = KeySet("named", EXPRESSION_NAMES, 1.0, both_ways=False)
 
 
 def key_set(head: bpy.types.Object) -> KeySet:
-    """The expression keys of a head."""
+    """Return the expression keys of a head."""
     return NAMED if head.get(identity.KEYS) == NAMED.identifier else BFM
 
 
 def expression_key(head: bpy.types.Object, name: str) -> bpy.types.ShapeKey:
-    """An expression key of a head.
+    """Return an expression key of a head.
 
     Raises
     ------

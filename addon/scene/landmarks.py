@@ -28,13 +28,13 @@ RUNS = (
 
 
 def landmark_name(index: int) -> str:
-    """Number and place, such as ``30 nose bridge``."""
+    """Return the number and place, such as ``30 nose bridge``."""
     place = next(name for first, name in reversed(RUNS) if index >= first)
     return f"{index:02d} {place}"
 
 
 def landmarks_of(head: bpy.types.Object) -> list[bpy.types.Object]:
-    """The head's landmark Empties, in the order of their numbers."""
+    """Return the head's landmark Empties, in the order of their numbers."""
     marks = [
         child for child in head.children if LANDMARK in child and child.get(UUID) == head.get(UUID)
     ]

@@ -19,7 +19,7 @@ from ..motion.live_link import quaternions, recording_of, take_of
 from ..motion.recording import Style
 from ..problems import Problem
 from . import compat
-from .animation import Take, animate, base_of
+from .animation import FaceOfClip, animate, base_of
 from .character import Rig, Source, Turns, check_rig, turn, with_keys, write_keys
 from .key_sets import NAMED, key_set
 from .motion_table import frames_of, is_animated
@@ -74,7 +74,7 @@ def play_on_head(
     # What a phone has measured is calm already.
     still = Strengths(**dict.fromkeys(vars(Strengths()), 0.0))
     style = replace(Style(), strengths=still, start=start)
-    animate(head, Take(str(path), 0, path.stem), recording_of(take), style, rate)
+    animate(head, FaceOfClip(str(path), 0, path.stem), recording_of(take), style, rate)
 
 
 def play_on_meshes(

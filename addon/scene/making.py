@@ -34,7 +34,7 @@ class Making:
         return cls(choices.parts, choices.keys)
 
     def enough_for(self, heads: Iterable[bpy.types.Object]) -> Making:
-        """This, and what heads need that are to be updated: they stay what they are."""
+        """Return this, and what heads need that are to be updated: they stay what they are."""
         there = list(heads)
         whole, named = any(map(parts_of, there)), any(key_set(head) == NAMED for head in there)
         return Making("head" if whole else self.parts, "named" if named else self.keys)

@@ -176,7 +176,7 @@ def _add_nodes(material: bpy.types.Material, finish: Finish) -> None:
 
 
 def _add_shader(tree: bpy.types.NodeTree, finish: Finish) -> Any:
-    """A Principled shader, linked to an output."""
+    """Return a Principled shader, linked to an output."""
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     shader: Any = tree.nodes.new("ShaderNodeBsdfPrincipled")
     for name, value in finish.items():

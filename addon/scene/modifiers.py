@@ -17,7 +17,7 @@ RIM = 0.5
 
 
 def is_shown(head: bpy.types.Object, region: str) -> bool:
-    """Whether no mask hides a region."""
+    """Tell whether no mask hides a region."""
     return _mask_name(region) not in head.modifiers
 
 
@@ -52,7 +52,7 @@ def show(head: bpy.types.Object, region: str, shown: bool) -> None:
 
 
 def subdivision(head: bpy.types.Object) -> int:
-    """Levels of subdivision in renders."""
+    """Return levels of subdivision in renders."""
     modifier: Any = head.modifiers.get(SUBDIVISION)
     return modifier.render_levels if modifier is not None else 0
 

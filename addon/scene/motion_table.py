@@ -53,7 +53,8 @@ class MotionTable:
 
 
 def motion_table(head: bpy.types.Object, scene: bpy.types.Scene) -> MotionTable:
-    """What the present actions of a head and its Empty say, from their first key to their last.
+    """Return what the present actions of a head and its Empty say, from their first key to their
+    last.
 
     Raises
     ------

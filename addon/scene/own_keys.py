@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 @contextmanager
 def own_keys_kept(head: bpy.types.Object, made: frozenset[str]) -> Iterator[None]:
-    """What the user's keys add to the shapes that they are relative to is the same afterwards.
+    """Return what the user's keys add to the shapes that they are relative to is the same
+    afterwards.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def own_keys_kept(head: bpy.types.Object, made: frozenset[str]) -> Iterator[None
 
 
 def _depth(key: Any) -> int:
-    """By how many keys it is away from one that is relative to itself or to a circle of keys."""
+    """Count the keys between it and one that is relative to itself, or in a circle."""
     names: list[str] = []
     while key.name not in names:
         names.append(key.name)
@@ -50,7 +51,7 @@ def _blocks(head: Any) -> list[Any]:
 
 
 def _coordinates(key: Any) -> NDArray[np.float32]:
-    """(3 V,) metres."""
+    """Return (3 V,) metres."""
     coordinates = np.empty(3 * len(key.points), np.float32)
     key.points.foreach_get("co", coordinates)
     return coordinates

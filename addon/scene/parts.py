@@ -39,7 +39,7 @@ NO_PICTURE = np.zeros(0, np.uint8)
 
 
 def parts_of(head: bpy.types.Object) -> dict[str, bpy.types.Object]:
-    """The parts of a head that are there, by their names in the backend's answer."""
+    """Return the parts of a head that are there, by their names in the backend's answer."""
     children = head.parent.children if head.parent else ()
     return {
         child[PART]: child
@@ -100,7 +100,7 @@ def put_parts(
 
 
 def group_of(head: bpy.types.Object, group: str) -> list[bpy.types.Object]:
-    """The parts of a head that are shown and hidden together."""
+    """Return the parts of a head that are shown and hidden together."""
     return [part for name, part in parts_of(head).items() if _is_of(name, group)]
 
 
@@ -131,7 +131,7 @@ def show(head: bpy.types.Object, group: str, shown: bool) -> None:
 
 
 def words(name: str) -> str:
-    """A part's name for people: ``eye_left`` is the left eye."""
+    """Return a part's name for people: ``eye_left`` is the left eye."""
     kind, _, where = name.partition("_")
     return f"{where} {kind}".replace("_", " ").strip()
 

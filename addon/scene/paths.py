@@ -10,7 +10,7 @@ from ..problems import Problem
 
 
 def path_of(filepath: str) -> Path:
-    """Absolute path of a file; `filepath` may be relative to the .blend file (``//``).
+    """Return the absolute path of a file; `filepath` may be relative to the .blend file (``//``).
 
     Raises
     ------

@@ -43,7 +43,7 @@ class Photo:
     remedy: str = "Choose another photo."
 
     def read(self) -> bytes:
-        """Bytes of the image file; safe in a worker thread.
+        """Return bytes of the image file; safe in a worker thread.
 
         Raises
         ------
@@ -56,13 +56,13 @@ class Photo:
 
 
 def photo_of_file(filepath: str) -> Photo:
-    """Photo in a file; `filepath` may be relative to the .blend file (``//``)."""
+    """Return the photo in a file; `filepath` may be relative to the .blend file (``//``)."""
     path = path_of(filepath)
     return Photo(str(path), path.stem, path)
 
 
 def photo_of_image(image: bpy.types.Image, scene: bpy.types.Scene) -> Photo:
-    """Photo in an image data-block: packed, from a file, painted, generated or rendered.
+    """Return the photo in an image data-block: packed, from a file, painted, generated or rendered.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def photo_of_image(image: bpy.types.Image, scene: bpy.types.Scene) -> Photo:
 
 
 def photo_of_source(source: str, scene: bpy.types.Scene) -> Photo:
-    """Photo that a head came from, by `Photo.source`.
+    """Return the photo that a head came from, by `Photo.source`.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _save_copy(image: Any, path: Path) -> None:
 
 
 def _rgba(pixels: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
-    """Flat RGBA of flat pixels with 1 (grey), 3 or 4 channels."""
+    """Return flat RGBA of flat pixels with 1 (grey), 3 or 4 channels."""
     rows = pixels.reshape(-1, channels)
     rgba = np.ones((len(rows), 4), np.float32)
     rgba[:, :3] = rows[:, :3]

@@ -75,13 +75,15 @@ def _furniture(scene: bpy.types.Scene) -> list[Enclosure]:
 
 
 def _room(head: bpy.types.Object) -> tuple[Float, float]:
-    """Middle of a head, and how far from it that of a life-size head has to be: metres."""
+    """Return the middle of a head, and how far from it that of a life-size head has to be:
+    metres.
+    """
     matrix = _standing(head)
     return np.array(matrix.translation), SPACING * (1 + matrix.median_scale) / 2
 
 
 def _standing(head: bpy.types.Object) -> Matrix:
-    """World matrix of a head where it stands, or where its motion begins."""
+    """Return the world matrix of a head where it stands, or where its motion begins."""
     if not has_pose_empty(head) or head.parent is None:
         return space_of(head) @ head.matrix_basis
     own = head.parent.matrix_basis if recorded_action(head) is None else base_matrix(head)

@@ -31,7 +31,7 @@ BEFORE = identity.PREFIX + "transform_before_photo_pose"
 
 
 def pose_empty(head: bpy.types.Object) -> bpy.types.Object:
-    """Empty that carries the pose of a head.
+    """Make the Empty that carries the pose of a head.
 
     Raises
     ------
@@ -47,18 +47,18 @@ def pose_empty(head: bpy.types.Object) -> bpy.types.Object:
 
 
 def has_pose_empty(head: bpy.types.Object) -> bool:
-    """Whether the head is still under the Empty that carries its pose."""
+    """Tell whether the head is still under the Empty that carries its pose."""
     parent = head.parent
     return parent is not None and parent.get(identity.UUID) == head.get(identity.UUID)
 
 
 def has_photo_pose(head: bpy.types.Object) -> bool:
-    """Whether the head was made from a photo."""
+    """Tell whether the head was made from a photo."""
     return identity.POSE_SCALE in head
 
 
 def is_applied(head: bpy.types.Object) -> bool:
-    """Whether the photo's pose is on the Empty of a head."""
+    """Tell whether the photo's pose is on the Empty of a head."""
     return head.parent is not None and BEFORE in head.parent
 
 
@@ -102,7 +102,7 @@ def _is_moved(empty: bpy.types.Object) -> bool:
 
 
 def transform_without_photo_pose(head: bpy.types.Object) -> Matrix:
-    """Transform of the Empty, as it is once the photo's pose is taken off."""
+    """Return the transform of the Empty, as it is once the photo's pose is taken off."""
     empty = pose_empty(head)
     values = empty.get(BEFORE)
     if values is None:
@@ -111,7 +111,7 @@ def transform_without_photo_pose(head: bpy.types.Object) -> Matrix:
 
 
 def space_of(empty: bpy.types.Object) -> Matrix:
-    """World matrix of the space in which an Empty's own transform is."""
+    """Return the world matrix of the space in which an Empty's own transform is."""
     # Not by its matrix_world: Blender has not computed that yet for keys that it just got.
     parent: Any = empty.parent
     if parent is None:
@@ -125,7 +125,7 @@ def space_of(empty: bpy.types.Object) -> Matrix:
 
 
 def photo_matrix(head: bpy.types.Object, scene: bpy.types.Scene) -> Matrix:
-    """World matrix of the photo's pose, by the rule at the top of this module."""
+    """Return the world matrix of the photo's pose, by the rule at the top of this module."""
     empty = pose_empty(head)
     size = space_of(empty).median_scale * empty.scale.x
     x, y, _ = head[identity.POSE_TRANSLATION]
@@ -146,11 +146,15 @@ def photo_matrix(head: bpy.types.Object, scene: bpy.types.Scene) -> Matrix:
 
 
 def _from_centre(x: float, y: float, width: float, height: float) -> tuple[float, float]:
-    """Pixels to the right and upwards of the photo's centre (pixel centres are at integers)."""
+    """Return pixels to the right and upwards of the photo's centre (pixel centres are at
+    integers).
+    """
     return x - (width - 1) / 2, (height - 1) / 2 - y
 
 
 def _focal_pixels(frame: Sequence[Vector], width: float) -> float:
-    """Focal length in the photo's pixels; `frame` are the corners of the camera's view."""
+    """Return the focal length in the photo's pixels; `frame` are the corners of the camera's
+    view.
+    """
     frame_width = max(corner.x for corner in frame) - min(corner.x for corner in frame)
     return width * abs(frame[0].z) / frame_width

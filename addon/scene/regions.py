@@ -43,7 +43,7 @@ def _holds(head: bpy.types.Object, group: bpy.types.VertexGroup, vertex: int) ->
 
 
 def _fill(group: bpy.types.VertexGroup, weights: NDArray[np.uint8]) -> None:
-    """One call per weight: Blender has none that takes an array of weights."""
+    """Set weights one by one: Blender has no call that takes an array of them."""
     order = np.argsort(weights, kind="stable")
     levels, starts = np.unique(weights[order], return_index=True)
     for level, vertices in zip(levels.tolist(), np.split(order, starts[1:]), strict=True):

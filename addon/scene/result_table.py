@@ -38,7 +38,9 @@ class Row:
 
 
 def read_table(name: str) -> dict[str, Row]:
-    """Rows by file; lines that are none, because somebody edited the text, are passed over."""
+    """Return rows by file; lines that are none, because somebody edited the text, are passed
+    over.
+    """
     text: Any = bpy.data.texts.get(name)
     rows = {}
     for line in text.as_string().splitlines() if text else []:
@@ -56,5 +58,5 @@ def write_table(name: str, rows: Iterable[Row]) -> None:
 
 
 def _plain(field: str) -> str:
-    """Without what would end a field or a line."""
+    """Leave out what would end a field or a line."""
     return " ".join(field.split())

@@ -28,7 +28,7 @@ def chosen_heads(context: bpy.types.Context) -> list[bpy.types.Object]:
 
 
 def chosen_head(context: bpy.types.Context) -> bpy.types.Object:
-    """The one head to work on: the last of `chosen_heads`.
+    """Return the one head to work on: the last of `chosen_heads`.
 
     Raises
     ------

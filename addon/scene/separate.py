@@ -17,7 +17,8 @@ from . import identity
 
 @contextmanager
 def separate_scene(name: str, like: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
-    """An empty scene; it is removed afterwards, with all data-blocks that were made meanwhile.
+    """Return an empty scene; it is removed afterwards, with all data-blocks that were made
+    meanwhile.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def write_scene(scene: bpy.types.Scene, path: Path) -> None:
 
 
 def copied_head(head: bpy.types.Object, collection: bpy.types.Collection) -> bpy.types.Object:
-    """An independent copy of a head, its Empty, and all that hangs from them or moves them.
+    """Return an independent copy of a head, its Empty, and all that hangs from them or moves them.
 
     Parameters
     ----------

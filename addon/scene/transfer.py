@@ -81,7 +81,9 @@ def expression_curves(head: bpy.types.Object) -> dict[str, Any]:
 
 
 def _turns(head: bpy.types.Object, expression: Mapping[str, Any]) -> Turns | None:
-    """What the head's Empty does, seen from where its motion begins; None if it does not turn."""
+    """Return what the head's Empty does, seen from where its motion begins; None if it does not
+    turn.
+    """
     empty: Any = pose_empty(head)
     curves = {
         curve.array_index: curve

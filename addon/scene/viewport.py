@@ -29,7 +29,9 @@ class Outlook:
 
 
 def open_viewport(context: bpy.types.Context) -> Any | None:
-    """The 3D viewport that somebody is working in, else the largest one of the screen: an area."""
+    """Return the 3D viewport that somebody is working in, else the largest one of the screen: an
+    area.
+    """
     if context.area is not None and context.area.type == "VIEW_3D":
         return context.area
     areas: Any = context.screen.areas if context.screen is not None else ()
@@ -81,7 +83,9 @@ def show_textures(viewport: Any) -> bool:
 
 
 def eye(viewport: Any) -> NDArray[np.floating]:
-    """(3,) from where a viewport that looks through no camera looks: metres, in the world."""
+    """Return (3,) from where a viewport that looks through no camera looks: metres, in the
+    world.
+    """
     view = viewport.spaces.active.region_3d
     back = np.array(view.view_rotation.to_matrix())[:, 2]
     return np.array(view.view_location) + view.view_distance * back

@@ -8,7 +8,7 @@ import bpy
 
 from ..problems import Problem
 from . import identity
-from .opened import scene_of
+from .context_parts import scene_of
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,19 @@ class Workplace:
     name: str
 
     def scene(self, context: bpy.types.Context) -> bpy.types.Scene:
-        """That scene; if it was removed, the open one, so that the result is not lost."""
+        """Return that scene; if it was removed, the open one, so that the result is not lost."""
         return identity.of_session(bpy.data.scenes, self.scene_uid) or scene_of(context)
 
     def collection(self, context: bpy.types.Context) -> bpy.types.Collection:
-        """Takes new objects: that collection, or the scene's own if it cannot."""
+        """Return what takes new objects: that collection, or the scene's own."""
         whole = self.scene(context).collection
         parts = (part for part in whole.children_recursive if part.is_editable)
         return identity.of_session(parts, self.collection_uid) or whole
 
     def words(self, context: bpy.types.Context) -> str:
-        """Addition to a report: where the result is, unless that is what the user looks at."""
+        """Return an addition to a report: where the result is, unless that is what the user looks
+        at.
+        """
         scene = self.scene(context)
         if scene.session_uid != self.scene_uid:
             return f", in the scene {scene.name!r} because {self.name!r} was removed"
@@ -46,7 +48,7 @@ class Workplace:
 
 
 def workplace(context: bpy.types.Context) -> Workplace:
-    """What is open.
+    """Return what is open.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import bpy
 
 from ..exchange.smoothing import Strengths
 from ..motion.recording import Gains, Style
-from ..scene.performance import Staging
+from ..scene.clip_animation import Staging
 
 DEFAULT = Style()
 FACES = (
@@ -216,12 +216,12 @@ OPTIONS = (*SmoothingOptions.__annotations__, *AnimationOptions.__annotations__)
 
 
 def snapshot(options: Any) -> Any:
-    """The options as plain values, which may be kept while Blender goes on."""
+    """Return the options as plain values, which may be kept while Blender goes on."""
     return SimpleNamespace(**{name: getattr(options, name) for name in OPTIONS})
 
 
 def smoothed(style: Style, options: SmoothingOptions) -> Style:
-    """A style with other smoothing and gains."""
+    """Return a style with other smoothing and gains."""
     strengths = Strengths(**{name: getattr(options, name) for name in vars(style.strengths)})
     gains = Gains(**{name: getattr(options, f"{name}_gain") for name in vars(style.gains)})
     return replace(style, strengths=strengths, gains=gains, gain=options.gain)

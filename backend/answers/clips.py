@@ -14,7 +14,7 @@ from backend.tracking.track import Track, TrackedClip
 
 
 def video_result(clip: TrackedClip, model: MorphableModel) -> contract.VideoResult:
-    """Lengths in metres and turns in Blender's frame; nothing is smoothed."""
+    """Return lengths in metres and turns in Blender's frame; nothing is smoothed."""
     return contract.VideoResult(
         tracks=tuple(_video_track(track, model) for track in clip.tracks),
         times=clip.times,

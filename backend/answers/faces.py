@@ -20,7 +20,7 @@ Image = NDArray[np.uint8]
 
 
 def static_model(model: MorphableModel) -> contract.StaticModel:
-    """What every head shares, for the add-on."""
+    """Return what every head shares, for the add-on."""
     per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
     return contract.StaticModel(
         mean=blender_from_model(model.mean),
@@ -37,7 +37,7 @@ def static_model(model: MorphableModel) -> contract.StaticModel:
 
 
 def face_pose(pose: Pose) -> contract.FacePose:
-    """A pose as it crosses the wire and stands in result files."""
+    """Return a pose as it crosses the wire and stands in result files."""
     yaw, pitch, roll = euler_angles(pose.rotation).tolist()
     x, y, z = pose.translation.tolist()
     a, b, c, d = blender_quaternions(pose.rotation).tolist()
@@ -45,7 +45,7 @@ def face_pose(pose: Pose) -> contract.FacePose:
 
 
 def faces_result(faces: list[Face], image_size: tuple[int, int]) -> contract.FacesResult:
-    """Faces as they cross the wire; `image_size` is (width, height)."""
+    """Return faces as they cross the wire; `image_size` is (width, height)."""
     return contract.FacesResult(tuple(_face_result(face) for face in faces), image_size)
 
 
@@ -64,7 +64,7 @@ def _face_result(face: Face) -> contract.FaceResult:
 
 
 def encode_png(texture: Image) -> NDArray[np.uint8]:
-    """(N,) bytes of a PNG file that holds an (H, W, 3) RGB picture."""
+    """Return (N,) bytes of a PNG file that holds an (H, W, 3) RGB picture."""
     import cv2
 
     return cv2.imencode(".png", texture[:, :, ::-1])[1].reshape(-1)

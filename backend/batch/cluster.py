@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from backend.batch.items import Item, Outcome, Work
+from backend.batch.items import BatchFile, Outcome, Work
 from backend.errors import BadInputError
 
 # A lost worker's item is done again somewhere else, this often.
@@ -25,7 +25,7 @@ MAX_ADDRESS = 200
 
 
 def run_on_cluster(
-    items: Sequence[Item], work: Work, address: str, on_gpu: bool = False
+    items: Sequence[BatchFile], work: Work, address: str, on_gpu: bool = False
 ) -> Generator[Outcome]:
     """Do items on the cores of a cluster; yields outcomes as they come.
 
@@ -58,11 +58,11 @@ def run_on_cluster(
             yield _outcome(ray, reference, waiting.pop(reference))
 
 
-def _do(work: Work, item: Item) -> Outcome:
+def _do(work: Work, item: BatchFile) -> Outcome:
     return work(item)
 
 
-def _outcome(ray: Any, reference: Any, item: Item) -> Outcome:
+def _outcome(ray: Any, reference: Any, item: BatchFile) -> Outcome:
     try:
         return ray.get(reference)
     except ray.exceptions.RayError as error:
@@ -81,7 +81,7 @@ def _import_ray() -> Any:
 
 
 def _own_cluster() -> str:
-    """Address of the cluster that this person has started here, as Ray notes it down.
+    """Return the address of the cluster that this person has started here, as Ray notes it down.
 
     Ray itself would believe a note that anybody has left in a folder that is open to all, and any
     process that is called like Ray's.
@@ -112,13 +112,15 @@ def _note_of_ray() -> Path:
 
 
 def _only_ours(status: os.stat_result) -> bool:
-    """Whether nobody but this person can have written a file, whoever may write to its folder."""
+    """Tell whether nobody but this person can have written a file, whoever may write to its
+    folder.
+    """
     closed = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISREG(status.st_mode) and closed and status.st_uid == os.geteuid()
 
 
 def _require_listener(address: str) -> None:
-    """Ray itself would try for minutes where nothing listens."""
+    """Refuse at once where nothing listens: Ray itself would try for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdigit():
         return

@@ -61,7 +61,7 @@ class BatchOptions:
 
 
 @dataclass(frozen=True)
-class Item:
+class BatchFile:
     """One file.
 
     Attributes
@@ -84,7 +84,7 @@ class Item:
         return ResultFolder.own(self.directory, Source.of(self.source))
 
     def key(self, options: BatchOptions) -> str:
-        """Changes whenever the results would: with file, options, weights and version."""
+        """Name the results: another name for another file, options, weights or version."""
         stat = self.source.stat()
         facts = [str(self.source), stat.st_size, stat.st_mtime_ns, asdict(options), VERSION]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
@@ -111,7 +111,7 @@ class Outcome:
         Whether it failed because of the item itself.
     """
 
-    item: Item
+    item: BatchFile
     state: Literal["done", "kept", "failed", "skipped"]
     faces: int = 0
     seconds: float = 0.0
@@ -119,10 +119,10 @@ class Outcome:
     bad_input: bool = False
 
 
-Work = Callable[[Item], Outcome]
+Work = Callable[[BatchFile], Outcome]
 
 
-def find_items(folder: Path, output: Path) -> list[Item]:
+def find_items(folder: Path, output: Path) -> list[BatchFile]:
     """List the photos and clips of a folder, by name; folders in it are not looked into.
 
     Each has a folder of its own in `output`: that of its earlier results, or a free one, called
@@ -148,16 +148,16 @@ def find_items(folder: Path, output: Path) -> list[Item]:
     home = _absolute(output)
     folders = result_folders(home, [Source.of(path) for path in sources], [TABLE])
     return [
-        Item(path, "photo" if kind_of(path.name) == "photo" else "clip", folder.home)
+        BatchFile(path, "photo" if kind_of(path.name) == "photo" else "clip", folder.home)
         for path, folder in zip(sources, folders, strict=True)
     ]
 
 
 def find_others(folder: Path, output: Path) -> list[Outcome]:
-    """Everything else in a folder that is no folder, and why it is not done."""
+    """Return everything else in a folder that is no folder, and why it is not done."""
     reasons = ((path, _why_skipped(path)) for path in _entries(folder))
     return [
-        Outcome(Item(path, "other", _absolute(output)), "skipped", problem=reason)
+        Outcome(BatchFile(path, "other", _absolute(output)), "skipped", problem=reason)
         for path, reason in reasons
         if reason
     ]
@@ -175,8 +175,10 @@ def record_done(outcome: Outcome, options: BatchOptions) -> None:
     item.folder.seal(key=item.key(options), faces=outcome.faces, seconds=outcome.seconds)
 
 
-def earlier_outcome(item: Item, options: BatchOptions) -> Outcome | None:
-    """What an earlier run with the same options has done of this very file; None if nothing."""
+def earlier_outcome(item: BatchFile, options: BatchOptions) -> Outcome | None:
+    """Return what an earlier run with the same options has done of this very file; None if
+    nothing.
+    """
     record = ResultRecord.read(item.directory / BATCH_RECORD)
     try:
         if record is None or record.more["key"] != item.key(options):
@@ -187,7 +189,7 @@ def earlier_outcome(item: Item, options: BatchOptions) -> Outcome | None:
 
 
 def _entries(folder: Path) -> Sequence[Path]:
-    """What is in a folder and is no folder, by name."""
+    """Return what is in a folder and is no folder, by name."""
     if not folder.is_dir():
         raise BadInputError(f"There is no folder {folder}.", "Name a folder of photos or clips.")
     try:
@@ -201,7 +203,7 @@ def _entries(folder: Path) -> Sequence[Path]:
 
 
 def _why_skipped(path: Path) -> str:
-    """Why a file is nothing for a batch; empty if it is a photo or clip."""
+    """Tell why a file is nothing for a batch; empty if it is a photo or clip."""
     if kind_of(path.name) is None:
         return "By the ending of its name, it is neither a photo nor a clip."
     if not path.exists():

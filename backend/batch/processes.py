@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
-from backend.batch.items import Item, Outcome, Work
+from backend.batch.items import BatchFile, Outcome, Work
 from backend.errors import CancelledError
 from backend.worker_process import follow_parent
 
@@ -28,12 +28,12 @@ THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def run_in_processes(items: Sequence[Item], work: Work, jobs: int) -> Generator[Outcome]:
+def run_in_processes(items: Sequence[BatchFile], work: Work, jobs: int) -> Generator[Outcome]:
     """Do items in processes; yields outcomes as they come.
 
     A process that dies costs its item another attempt, and nothing else. Closing the iterator ends
@@ -49,7 +49,7 @@ def run_in_processes(items: Sequence[Item], work: Work, jobs: int) -> Generator[
         How many processes.
     """
     jobs = max(1, min(jobs, len(items)))
-    waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[BatchFile] = queue.SimpleQueue()
     for item in items:
         waiting.put(item)
     results: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
@@ -86,7 +86,7 @@ class _Lane(threading.Thread):
     def __init__(
         self,
         work: Work,
-        waiting: queue.SimpleQueue[Item],
+        waiting: queue.SimpleQueue[BatchFile],
         results: queue.SimpleQueue[Outcome | Exception],
     ) -> None:
         super().__init__(daemon=True)
@@ -98,7 +98,7 @@ class _Lane(threading.Thread):
         self._stopped = False
 
     def run(self) -> None:
-        """The thread's life: until nothing waits, or it is stopped."""
+        """Work until nothing waits, or it is stopped: the thread's life."""
         try:
             while True:
                 self._results.put(self._do(self._waiting.get_nowait()))
@@ -116,7 +116,7 @@ class _Lane(threading.Thread):
             if self._link is not None:
                 self._link[0].terminate()
 
-    def _do(self, item: Item) -> Outcome:
+    def _do(self, item: BatchFile) -> Outcome:
         exit_code = None
         for _ in range(ATTEMPTS):
             connection = self._connection()
@@ -167,7 +167,7 @@ class _Lane(threading.Thread):
 
 
 def _serve(connection: Any, work: Work) -> None:
-    """A process's whole life; it ends when the other end of the connection is closed."""
+    """Serve until the other end of the connection is closed: a process's whole life."""
     follow_parent()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -180,7 +180,7 @@ def _serve(connection: Any, work: Work) -> None:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Threads that start meanwhile, and their processes, do not see Ctrl-C at all.
+    """Return threads that start meanwhile, and their processes, do not see Ctrl-C at all.
 
     `_serve` lets it through again once it ignores it.
     """
@@ -198,7 +198,9 @@ def _interrupts_held_back() -> Iterator[None]:
 
 @contextmanager
 def _threads_of_libraries(count: int) -> Iterator[None]:
-    """How many threads the numerical libraries of the processes that are started now will use."""
+    """Tell how many threads the numerical libraries of the processes that are started now will
+    use.
+    """
     before = os.environ.get(THREADS_VARIABLE)
     os.environ.setdefault(THREADS_VARIABLE, str(count))
     try:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome
+from backend.batch.items import BatchFile, BatchOptions, Outcome, earlier_outcome
 from backend.batch.table import write_table
 
-Runner = Callable[[Sequence[Item]], Generator[Outcome]]
+Runner = Callable[[Sequence[BatchFile]], Generator[Outcome]]
 
 
 def run_batch(
-    items: Sequence[Item],
+    items: Sequence[BatchFile],
     options: BatchOptions,
     runner: Runner,
     table: Path,

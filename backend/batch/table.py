@@ -17,7 +17,7 @@ COLUMNS = ("file", "kind", "state", "faces", "seconds", "folder", "problem")
 
 
 def row(outcome: Outcome) -> dict[str, Any]:
-    """An outcome by the names of `COLUMNS`."""
+    """Return an outcome by the names of `COLUMNS`."""
     return {
         "file": str(outcome.item.source),
         "kind": outcome.item.kind,
@@ -71,7 +71,7 @@ def write_table(path: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 def text_table(outcomes: Sequence[Outcome]) -> str:
-    """A line for every file, and one that counts."""
+    """Return a line for every file, and one that counts."""
     width = max((len(outcome.item.source.name) for outcome in outcomes), default=0)
     lines = [
         f"{outcome.item.source.name:<{width}}  {outcome.state:<6}  {_said(outcome)}"

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from functools import cache
 
-from backend.batch.items import BatchOptions, Item, Outcome, earlier_outcome, record_done
+from backend.batch.items import BatchFile, BatchOptions, Outcome, earlier_outcome, record_done
 from backend.engines.devices import Device
 from backend.errors import BadInputError, NoFaceError, SynergyFaceError
-from backend.foreign.children import warm_child
 from backend.pipeline import FaceReconstructor
+from backend.sandbox.children import warm_child
 
 Tell = Callable[[str], object]
 
@@ -21,7 +21,7 @@ UNFINISHED = ".partial"
 log = logging.getLogger(__name__)
 
 
-def process_item(item: Item, options: BatchOptions) -> Outcome:
+def process_item(item: BatchFile, options: BatchOptions) -> Outcome:
     """Do an item and record it; whatever goes wrong is told in the outcome.
 
     Doing one twice, even at the same time in two places, does no harm: every file is written whole
@@ -49,21 +49,21 @@ def process_item(item: Item, options: BatchOptions) -> Outcome:
 
 @cache
 def _reconstructor(device: Device) -> FaceReconstructor:
-    """Loaded by the first item of this process."""
+    """Load it for the first file of this process."""
     warm_child()
     return FaceReconstructor.load(device)
 
 
 def _write_results(
-    item: Item, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
+    item: BatchFile, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
 ) -> int:
-    """Returns the number of faces."""
+    """Write results; returns the number of faces."""
     write = _write_heads if item.kind == "photo" else _write_animations
     return write(item, options, reconstructor, tell)
 
 
 def _write_heads(
-    item: Item, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
+    item: BatchFile, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
 ) -> int:
     from backend.output.faces import write_faces
     from backend.vision.images import read_image
@@ -81,7 +81,7 @@ def _write_heads(
 
 
 def _write_animations(
-    item: Item, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
+    item: BatchFile, options: BatchOptions, reconstructor: FaceReconstructor, tell: Tell
 ) -> int:
     from backend.clip_pipeline import ClipRequest, track_from_video
     from backend.output.clip_preview import write_overlay
@@ -110,6 +110,6 @@ def _write_animations(
     return len(tracked.tracks)
 
 
-def _failed(item: Item, started: float, problem: str, bad_input: bool) -> Outcome:
+def _failed(item: BatchFile, started: float, problem: str, bad_input: bool) -> Outcome:
     seconds = time.monotonic() - started
     return Outcome(item, "failed", 0, seconds, problem, bad_input)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from backend.bulk.answering import Answering
 from backend.bulk.faces import BulkFaces
 from backend.bulk.frames import FrameBatch
+from backend.bulk.network import BulkNetwork
 from backend.engines.devices import Device
 from backend.morphable_model.boxes import RoiBox
 
@@ -106,20 +106,20 @@ def benchmark_bulk(
     scaled = RoiBox(box.x * factor, box.y * factor, box.side * factor, box.roll)
     one = FrameBatch.of(np.repeat(picture[None], batch, axis=0), [[scaled]] * batch)
     landmarks, meshes = BulkFaces.load(device), BulkFaces.load(device, dense=True)
-    plain, refined, reversed_too = _network_seconds(landmarks.answering, batch, batches)
+    plain, refined, reversed_too = _network_seconds(landmarks.network, batch, batches)
     return BulkSpeed(
-        device=landmarks.answering.device.type,
+        device=landmarks.network.device.type,
         landmarks=_speed(landmarks, one, batches),
         meshes=_speed(meshes, one, batches),
-        landmark_limits=_limits(landmarks.answering, one),
-        mesh_limits=_limits(meshes.answering, one),
+        landmark_limits=_limits(landmarks.network, one),
+        mesh_limits=_limits(meshes.network, one),
         refinement=refined / plain - 1,
         reverse=reversed_too / plain - 1,
     )
 
 
 def _speed(faces: BulkFaces, batch: FrameBatch, batches: int) -> float:
-    """Faces a second."""
+    """Return faces a second."""
 
     def timed() -> Iterator[FrameBatch]:
         nonlocal began
@@ -134,29 +134,29 @@ def _speed(faces: BulkFaces, batch: FrameBatch, batches: int) -> float:
     return batches * len(batch.pictures) / (time.perf_counter() - began)
 
 
-def _limits(answering: Answering, batch: FrameBatch) -> Limits:
+def _limits(network: BulkNetwork, batch: FrameBatch) -> Limits:
     count = len(batch.pictures)
     inputs = (torch.from_numpy(batch.pictures[:1]), torch.from_numpy(batch.image_from_crop[:1]))
-    one = tuple(part.to(answering.device) for part in inputs)
+    one = tuple(part.to(network.device) for part in inputs)
     with torch.inference_mode():
-        read_and_written, found = _bytes_moved(answering, lambda: answering(*one, batch.places))
+        read_and_written, found = _bytes_moved(network, lambda: network(*one, batch.places))
         with FlopCounterMode(display=False) as counter:
-            answering(*one, batch.places)
+            network(*one, batch.places)
     into = sum(part.nbytes for part in (batch.pictures, batch.image_from_crop)) / count
     out = sum(part.numel() * FLOAT_BYTES for part in found)
-    on_cpu = answering.device.type == "cpu"
+    on_cpu = network.device.type == "cpu"
     return Limits(
-        None if on_cpu else _copied(answering.device, to_device=True) / into,
-        None if on_cpu else _copied(answering.device, to_device=False) / out,
-        _copied(answering.device, to_device=None) / read_and_written,
-        _multiplied(answering.device) / counter.get_total_flops(),
+        None if on_cpu else _copied(network.device, to_device=True) / into,
+        None if on_cpu else _copied(network.device, to_device=False) / out,
+        _copied(network.device, to_device=None) / read_and_written,
+        _multiplied(network.device) / counter.get_total_flops(),
     )
 
 
 def _bytes_moved(
-    answering: Answering, run: Callable[[], tuple[Tensor, ...]]
+    network: BulkNetwork, run: Callable[[], tuple[Tensor, ...]]
 ) -> tuple[float, tuple[Tensor, ...]]:
-    """What the layers of a run read and write, weights left out, and what it gives."""
+    """Return what the layers of a run read and write, weights left out, and what it gives."""
     moved = 0
 
     def count(_: nn.Module, given: tuple[object, ...], made: object) -> None:
@@ -164,7 +164,7 @@ def _bytes_moved(
         parts = [part for part in (*given, made) if isinstance(part, Tensor)]
         moved += sum(part.nbytes for part in parts)
 
-    layers = [part for part in answering.modules() if not list(part.children())]
+    layers = [part for part in network.modules() if not list(part.children())]
     work = [layer for layer in layers if not isinstance(layer, nn.Identity)]
     hooks = [layer.register_forward_hook(count) for layer in work]
     try:
@@ -175,20 +175,22 @@ def _bytes_moved(
     return float(moved), found
 
 
-def _network_seconds(answering: Answering, batch: int, repeat: int) -> tuple[float, float, float]:
-    """Seconds of a batch: of the image network, with MAFA, and with the reverse direction too."""
-    network, device = answering.network, answering.device.type
-    images = answering.as_taken(torch.randn(batch, 3, 120, 120, device=device))
-    with torch.inference_mode(), answering.precision():
+def _network_seconds(network: BulkNetwork, batch: int, repeat: int) -> tuple[float, float, float]:
+    """Return seconds of a batch: of the image network, with MAFA, and with the reverse direction
+    too.
+    """
+    synergynet, device = network.network, network.device.type
+    images = network.to_input(torch.randn(batch, 3, 120, 120, device=device))
+    with torch.inference_mode(), network.precision():
         return (
-            _seconds(lambda: network.regress(images), device, repeat),
-            _seconds(lambda: network(images), device, repeat),
-            _seconds(lambda: network.training_forward(images), device, repeat),
+            _seconds(lambda: synergynet.regress(images), device, repeat),
+            _seconds(lambda: synergynet(images), device, repeat),
+            _seconds(lambda: synergynet.training_forward(images), device, repeat),
         )
 
 
 def _copied(device: torch.device, to_device: bool | None) -> float:
-    """Bytes a second; None: within the device's memory, read and written ones."""
+    """Return bytes a second; None: within the device's memory, read and written ones."""
     here = torch.empty(COPIED_BYTES, dtype=torch.uint8)
     there = torch.empty(COPIED_BYTES, dtype=torch.uint8, device=device)
     if to_device is None:
@@ -200,7 +202,9 @@ def _copied(device: torch.device, to_device: bool | None) -> float:
 
 
 def _multiplied(device: torch.device) -> float:
-    """Operations a second of a large product, in the precision that the network has there."""
+    """Return operations a second of a large product, in the precision that the network has
+    there.
+    """
     side = MATRIX_SIDE[device.type]
     kind = torch.float16 if device.type == "cuda" else torch.float32
     matrix = torch.randn(side, side, device=device, dtype=kind)
@@ -208,7 +212,7 @@ def _multiplied(device: torch.device) -> float:
 
 
 def _seconds(run: Callable[[], object], device: str, repeat: int) -> float:
-    """The least of some runs, after one that warms up."""
+    """Return the least of some runs, after one that warms up."""
     run()
     taken = []
     for _ in range(repeat):

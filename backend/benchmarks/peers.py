@@ -78,7 +78,7 @@ class Mb05:
         )
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(1, 120, 120, 3) uint8 RGB -> (1, 62) whitened parameters."""
+        """Return (1, 120, 120, 3) uint8 RGB -> (1, 62) whitened parameters."""
         # Blue first, as its authors read images.
         image = (crops[..., ::-1].astype(np.float32) - np.float32(127.5)) / np.float32(128)
         feed = {"image": np.ascontiguousarray(image.transpose(0, 3, 1, 2))}

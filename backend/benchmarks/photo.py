@@ -104,7 +104,9 @@ def benchmark(
 
 
 def ratios(timings: list[Timing]) -> dict[str, float]:
-    """How many times as long a peer takes as we do, by medians, for the peers that were timed."""
+    """Tell how many times as long a peer takes as we do, by medians, for the peers that were
+    timed.
+    """
     medians = {timing.stage: timing.median for timing in timings}
     return {
         f"{theirs} / {ours}": medians[theirs] / medians[ours]
@@ -121,7 +123,7 @@ def _mb05(path: Path) -> Mb05:
 
 
 def frame_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A 720p frame with the photo in its middle."""
+    """Return a 720p frame with the photo in its middle."""
     import cv2
 
     width = round(photo.shape[1] * PHOTO_HEIGHT / photo.shape[0])
@@ -133,7 +135,7 @@ def frame_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _scaled_to(vertices: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The head as large as a square picture allows."""
+    """Return the head as large as a square picture allows."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     factor = np.float32(0.95 * size / (high - low)[:2].max())
     return (vertices - (low + high) / 2) * factor + np.float32(size / 2)

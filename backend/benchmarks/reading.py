@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from backend.foreign.wire import Rows
+from backend.sandbox.wire import Rows
 from backend.server.frame_image import frame_image
 from backend.vision.decoding import frame, photo
 from backend.vision.images import decode_image
@@ -25,7 +25,7 @@ FRAME_HERE = "stream's JPEG in this process"
 
 
 def reading_stages(picture: NDArray[np.uint8]) -> dict[str, Callable[[], object]]:
-    """Reading a photo and a frame, each with and without a child process.
+    """Time the reading of a photo and a frame, each with and without a child process.
 
     Parameters
     ----------

@@ -133,7 +133,7 @@ def follow_with_mediapipe(clip: Clip) -> int:
 
 
 def moving_photo(photo: Image, frames: int) -> Iterator[Image]:
-    """A photo that sways and comes nearer: (720, 1280, 3) frames."""
+    """Yield a photo that sways and comes nearer: (720, 1280, 3) frames."""
     still = frame_of(photo)
     centre = (PHOTO_WIDTH / 2, PHOTO_HEIGHT / 2)
     for number in range(frames):
@@ -167,7 +167,9 @@ def _encode(path: Path, photo: Image, frames: int) -> None:
 
 
 def peak_megabytes() -> float | None:
-    """Largest memory that this process has had so far; None where the system does not tell."""
+    """Return the largest memory that this process has had so far; None where the system does not
+    tell.
+    """
     try:
         import resource
     except ImportError:
@@ -178,7 +180,7 @@ def peak_megabytes() -> float | None:
 
 
 def _timed(run: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock and of the processor."""
+    """Return seconds by the clock and of the processor."""
     clock, processor = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - clock, time.process_time() - processor

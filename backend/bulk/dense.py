@@ -35,7 +35,7 @@ class DenseDecoder(nn.Module):
         self.register_buffer("columns", columns.contiguous(), persistent=False)
 
     def forward(self, parameters: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
-        """Vertices in the image frame.
+        """Return vertices in the image frame.
 
         Parameters
         ----------

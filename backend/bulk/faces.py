@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from backend.bulk.answering import Answering
 from backend.bulk.frames import FoundFaces, FrameBatch
+from backend.bulk.network import BulkNetwork
 from backend.bulk.running import Arrays, CudaRunner, PlainRunner, Runner
 from backend.engines.devices import Device, find_torch_device
 from backend.engines.torch_engine import load_folded
@@ -29,14 +29,14 @@ class BulkFaces:
 
     Parameters
     ----------
-    answering
+    network
         What is computed, and where.
     """
 
-    def __init__(self, answering: Answering) -> None:
-        self.answering = answering
-        on_cuda = answering.device.type == "cuda"
-        self._run: Runner = CudaRunner(answering) if on_cuda else PlainRunner(answering)
+    def __init__(self, network: BulkNetwork) -> None:
+        self.network = network
+        on_cuda = network.device.type == "cuda"
+        self._run: Runner = CudaRunner(network) if on_cuda else PlainRunner(network)
 
     @classmethod
     def load(
@@ -46,7 +46,7 @@ class BulkFaces:
         weights: Path | None = None,
         model: MorphableModel | None = None,
     ) -> BulkFaces:
-        """With the given weights or those in use.
+        """Load the given weights or those in use.
 
         Parameters
         ----------
@@ -66,10 +66,10 @@ class BulkFaces:
         """
         network = load_folded(weights or active_weights())
         model = model or load_model()
-        return cls(Answering(network, model, find_torch_device(device), dense))
+        return cls(BulkNetwork(network, model, find_torch_device(device), dense))
 
     def find(self, batches: Iterable[FrameBatch]) -> Iterator[FoundFaces]:
-        """Answers to batches, in their order.
+        """Yield answers to batches, in their order.
 
         While one is computed the next is taken from `batches`. All must have as many faces to a
         picture as the first, and pictures of its size; the last may have fewer pictures.

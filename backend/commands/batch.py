@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _weights_in_use() -> str:
-    """Changes when other weights are imported, so that their batch starts anew."""
+    """Name the weights in use, so that a batch starts anew with others."""
     from backend.synergynet import weights as landmarks
     from backend.texture import generator as texture
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def sample_image() -> NDArray[np.uint8]:
-    """scikit-image's portrait of the astronaut Eileen Collins, a NASA photo, public domain.
+    """Return scikit-image's portrait of the astronaut Eileen Collins, a NASA photo, public domain.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def sample_image() -> NDArray[np.uint8]:
 
 
 def _write_sample(folder: Path) -> Path:
-    """The sample as a file; another picture that has its name stays as it is."""
+    """Return the sample as a file; another picture that has its name stays as it is."""
     from PIL import Image
 
     from backend.data_folder import atomic_path

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from backend.commands.inputs import Photo, input_path, photos_of
 from backend.engines.devices import DEVICES
-from backend.errors import BadInputError, SynergyFaceError
+from backend.errors import BadInputError, MissingAssetError, SynergyFaceError
 
 if TYPE_CHECKING:
+    from backend.head.dressed import HeadMaker
     from backend.output.result_folder import ResultFolder
     from backend.pipeline import FaceReconstructor
 
@@ -36,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[mode.value for mode in TextureMode],
         default=DEFAULT_TEXTURE_MODE.value,
         help=MODE_HELP,
+    )
+    parser.add_argument(
+        "--parts",
+        choices=("head", "face"),
+        help="a whole head, with skull, eyes, teeth and named expressions, or the face alone "
+        "(default: a head if its data are there)",
     )
     parser.add_argument("--preview", action="store_true", help="also write preview.png")
     parser.add_argument("--device", choices=DEVICES, default="auto")
@@ -64,10 +71,10 @@ def reconstruct(args: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
     from tqdm import tqdm
 
     from backend.data_folder import require_room
-    from backend.foreign.children import warm_child
     from backend.output.result_folder import sweep
     from backend.output.result_places import result_folders
     from backend.pipeline import FaceReconstructor
+    from backend.sandbox.children import warm_child
 
     require_room(args.output)
     photos = photos_of(args.photos)
@@ -75,12 +82,13 @@ def reconstruct(args: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
     sweep(args.output)
     warm_child()
     reconstructor = FaceReconstructor.load(args.device)
+    maker = _maker(reconstructor, args.parts)
     results: list[dict[str, Any]] = []
     failures: list[SynergyFaceError] = []
     pairs = list(zip(photos, folders, strict=True))
     for photo, folder in tqdm(pairs, unit="photo", disable=True if len(pairs) == 1 else None):
         try:
-            results.append(_reconstruct(photo, folder, args, reconstructor))
+            results.append(_reconstruct(photo, folder, args, reconstructor, maker))
         except SynergyFaceError as error:
             failures.append(error)
             print(f"synergyface: {photo.path}: {error}", file=sys.stderr)
@@ -94,6 +102,7 @@ def _reconstruct(
     folder: ResultFolder,
     args: argparse.Namespace,
     reconstructor: FaceReconstructor,
+    maker: HeadMaker | None,
 ) -> dict[str, Any]:
     from backend.output.faces import write_faces
 
@@ -109,9 +118,22 @@ def _reconstruct(
             tell(f"{photo.path}: {remark}")
         with folder.filled(tell) as home:
             records = write_faces(
-                home, faces, image, reconstructor.model, preview=args.preview, shown=folder.home
+                home, faces, image, reconstructor.model, args.preview, folder.home, maker
             )
     return {"source": str(photo.path), "faces": records}
+
+
+def _maker(reconstructor: FaceReconstructor, parts: str | None) -> HeadMaker | None:
+    """Return what makes whole heads, unless faces alone are wanted or nothing else can be made."""
+    if parts == "face":
+        return None
+    try:
+        return reconstructor.head_maker
+    except MissingAssetError as error:
+        if parts == "head":
+            raise
+        tell(f"{error} The face alone is written.")
+        return None
 
 
 def tell(remark: str) -> None:

@@ -27,7 +27,7 @@ BLOCK_BYTES = 2**20
 
 
 def input_path(text: str) -> Path:
-    """The type of arguments that name an input: a path, or `STANDARD_INPUT`."""
+    """Return the type of arguments that name an input: a path, or `STANDARD_INPUT`."""
     return STANDARD_INPUT if text in SPELLINGS else Path(text)
 
 
@@ -70,7 +70,7 @@ class Photo:
         return cls(path, Source.of(path))
 
     def read(self) -> NDArray[np.uint8]:
-        """Its picture; see `vision.images.read_image`."""
+        """Return its picture; see `vision.images.read_image`."""
         from backend.vision.images import decode_image, read_image
 
         if self.content is None:

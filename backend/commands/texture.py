@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from backend.data_folder import require_room
-    from backend.foreign.children import warm_child
     from backend.output.result_folder import sweep
     from backend.output.result_places import shared_folder
     from backend.pipeline import FaceReconstructor
+    from backend.sandbox.children import warm_child
 
     require_room(args.output)
     photo = Photo.of(args.photo)
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def _written(
     photo: Photo, folder: ResultFolder, args: argparse.Namespace, reconstructor: FaceReconstructor
 ) -> list[dict[str, str]]:
-    """Paths of the pictures of each face, by their parts."""
+    """Return paths of the pictures of each face, by their parts."""
     image = photo.read()
     faces = reconstructor.faces_from_image(image, which=args.which, texture_size=None)
     written = []

@@ -55,7 +55,7 @@ class Engine(Protocol):
         ...
 
     def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:
-        """(N, 120, 120, 3) uint8 RGB crops -> `NetworkOutput`."""
+        """Return (N, 120, 120, 3) uint8 RGB crops -> `NetworkOutput`."""
         ...
 
 
@@ -120,7 +120,7 @@ class OnnxEngine:
 
 
 def landmark_rows(model: MorphableModel) -> dict[str, NDArray[np.float32]]:
-    """Rows of the morphable model that SynergyNet takes, in micrometres.
+    """Return rows of the morphable model that SynergyNet takes, in micrometres.
 
     Returns
     -------
@@ -149,7 +149,9 @@ def network_digest(weights: Path, model: MorphableModel) -> str:
 
 
 def network_output(*arrays: Any) -> NetworkOutput:
-    """What a network returns, in order; landmarks come as (N, 3, 68) and leave as (N, 68, 3)."""
+    """Return what a network returns, in order; landmarks come as (N, 3, 68) and leave as (N, 68,
+    3).
+    """
     parameters, coarse, refined = arrays
     return NetworkOutput(
         parameters,

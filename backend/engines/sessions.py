@@ -66,7 +66,9 @@ def open_session(
 
 
 def threads() -> int:
-    """Threads of a network on the processor; ``OMP_NUM_THREADS`` limits them, as it does others."""
+    """Return threads of a network on the processor; ``OMP_NUM_THREADS`` limits them, as it does
+    others.
+    """
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(THREADS, int(limit))) if limit.isdigit() else THREADS
 

@@ -55,7 +55,7 @@ class UnprovenError(http.client.HTTPException):
 def proof(
     token: str, prover: Literal["backend", "client"], port: int, client: str, backend: str
 ) -> str:
-    """64 hexadecimal digits that only who knows the token can make.
+    """Return 64 hexadecimal digits that only who knows the token can make.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class ProvenConnection(http.client.HTTPConnection):
         return f"Bearer {nonce}.{theirs}.{proof(self._token, 'client', port, nonce, theirs)}"
 
     def _asked(self, path: str) -> bytes:
-        """The answer to a request without any secret, on this connection."""
+        """Return the answer to a request without any secret, on this connection."""
         plain = http.client.HTTPConnection(self.host, self.port)
         plain.sock = self.sock
         plain.request("GET", path)
@@ -158,7 +158,7 @@ class ProvenConnection(http.client.HTTPConnection):
         return response.read(MAX_ANSWER_BYTES + 1)
 
     def _answer(self, body: bytes) -> tuple[str, int, str]:
-        """Nonce, port and proof of an answer of the right form."""
+        """Return the nonce, port and proof of an answer of the right form."""
         try:
             fields = json.loads(body) if len(body) <= MAX_ANSWER_BYTES else None
         except (ValueError, RecursionError):

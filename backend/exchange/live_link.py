@@ -114,7 +114,7 @@ def read_live_link(text: str) -> LiveLinkTake:
 
 
 def write_live_link(take: LiveLinkTake, rate: float = RATE) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Parameters
     ----------

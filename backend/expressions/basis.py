@@ -37,7 +37,7 @@ class ExpressionBasis:
     stretch: LocalStretch
 
     def of_person(self, neutral: Float) -> KeyDeltas:
-        """The keys of one person: of the face's sizes, with lids and lips that meet.
+        """Return the keys of one person: of the face's sizes, with lids and lips that meet.
 
         Parameters
         ----------

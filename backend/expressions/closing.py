@@ -79,7 +79,7 @@ class Closure:
         return (vertices[self.upper] - self.onto_lower @ vertices[self.lower])[:, 1]
 
     def close(self, moved: Float, centre: Float | None = None) -> Float:
-        """What is to be added for the rims to meet.
+        """Return what is to be added for the rims to meet.
 
         Parameters
         ----------
@@ -168,11 +168,8 @@ def _along(rest: Float, line: Int) -> Float:
     place = np.maximum.accumulate((points - points[0]) @ axis / (axis @ axis))
     place = np.clip(place, 0, 1)
     # The first and the last are the corners, whatever lies beyond them.
-    return np.interp(
-        np.arange(len(place)),
-        [0, *np.arange(1, len(place) - 1), len(place) - 1],
-        [0, *place[1:-1], 1],
-    )
+    place[0], place[-1] = 0, 1
+    return place
 
 
 def _between(places: Float, others: Float) -> Float:

@@ -81,7 +81,7 @@ class KeyDeltas:
         return delta
 
     def with_deltas(self, deltas: Float) -> KeyDeltas:
-        """The same vertices, moved otherwise."""
+        """Return the same vertices, moved otherwise."""
         return replace(self, deltas=deltas)
 
     def at(self, corners: Int, weights: Float) -> Float:
@@ -92,7 +92,7 @@ class KeyDeltas:
         return points
 
     def expressed(self, neutral: Float, amounts: Float) -> Float:
-        """A head with an expression.
+        """Return a head with an expression.
 
         Parameters
         ----------

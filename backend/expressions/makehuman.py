@@ -63,7 +63,7 @@ class MakeHuman:
         return self.quads[np.isin(self.groups, names)]
 
     def placed(self, scale: float, rotation: Float, translation: Float) -> MakeHuman:
-        """The same, turned, scaled and shifted."""
+        """Return the same, turned, scaled and shifted."""
         turn = scale * rotation.T
         return replace(
             self,

@@ -32,10 +32,18 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 
 @dataclass(frozen=True)
 class Level:
-    """A mesh of a subdivision: (V, C) weights of the coarse vertices, (T, 3) triangles."""
+    """A mesh of a subdivision: (V, C) weights of the coarse vertices, (Q, 4) quads."""
 
     weights: sparse.csr_matrix
-    triangles: Int
+    quads: Int
+
+    def __len__(self) -> int:
+        return int(np.asarray(self.weights.indptr).size) - 1
+
+    @property
+    def triangles(self) -> NDArray[np.int32]:
+        """(2 Q, 3)."""
+        return split(self.quads)
 
 
 @dataclass(frozen=True)
@@ -91,18 +99,17 @@ def cut_mask(source: MakeHuman) -> Mask:
     quads = quads.reshape(-1, 4)
     loops = [np.searchsorted(body, loop) for loop in (left, right, lips)]
 
-    coarse_quads = quads
-    weights = sparse.identity(len(body), format="csr")
+    levels = [Level(sparse.csr_matrix(sparse.identity(len(body))), quads)]
     for _ in range(LEVELS):
-        leading = Level(weights, split(quads))
-        more, quads = subdivide(quads, weights.shape[0])
-        weights = (more @ weights).tocsr()
+        coarser = levels[-1]
+        more, finer = subdivide(coarser.quads, len(coarser))
+        levels.append(Level(sparse.csr_matrix(more @ coarser.weights), finer))
+    weights, triangles = levels[-1].weights, levels[-1].triangles
     fine = weights @ vertices[body]
-    triangles = split(quads)
     eye, other, mouth = (_rim(_fine_loop(triangles, fine, fine_of), fine) for fine_of in loops)
     other = Rim(other.upper[::-1], other.lower[::-1], other.inside)
     return Mask(
-        body, vertices[body], coarse_quads, weights, triangles, leading, Rims(eye, other, mouth)
+        body, vertices[body], quads, weights, triangles, levels[-2], Rims(eye, other, mouth)
     )
 
 
@@ -148,7 +155,7 @@ def _beyond(quads: Int, loops: list[Int]) -> NDArray[np.bool_]:
 
 
 def _fine_loop(triangles: Int, fine: Float, coarse: Int) -> Int:
-    """The border of the fine mesh that goes through coarse vertices."""
+    """Return the border of the fine mesh that goes through coarse vertices."""
     import igl
 
     borders = igl.boundary_loop_all(triangles.astype(np.int64))
@@ -156,7 +163,7 @@ def _fine_loop(triangles: Int, fine: Float, coarse: Int) -> Int:
 
 
 def _rim(loop: Int, fine: Float) -> Rim:
-    """A border as two rims, from its least x to its greatest."""
+    """Return a border as two rims, from its least x to its greatest."""
     loop = np.roll(loop, -int(fine[loop, 0].argmin()))
     end = int(fine[loop, 0].argmax())
     sides = loop[: end + 1], np.append(loop[0], loop[: end - 1 : -1])

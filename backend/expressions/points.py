@@ -6,7 +6,7 @@ The table ``mediapipe_points.npz`` was computed by `training.data.correspondence
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import MissingAssetError
+from backend.expressions.rims import Rims
 from backend.morphable_model.model import MorphableModel
 
 Float = NDArray[np.floating]
@@ -21,6 +22,19 @@ Float = NDArray[np.floating]
 TABLE = Path(__file__).with_name("mediapipe_points.npz")
 # MediaPipe has 478 points; the last ten lie on the irises, which the model has not.
 N_MESH_POINTS = 468
+# MediaPipe's points on the edges of the lids between the corners, and on the lips' inner edges.
+LEFT_UPPER_LID, LEFT_LOWER_LID = (
+    (466, 388, 387, 386, 385, 384, 398),
+    (249, 390, 373, 374, 380, 381, 382),
+)
+RIGHT_UPPER_LID, RIGHT_LOWER_LID = (
+    (246, 161, 160, 159, 158, 157, 173),
+    (7, 163, 144, 145, 153, 154, 155),
+)
+UPPER_LIP, LOWER_LIP = (
+    (191, 80, 81, 82, 13, 312, 311, 310, 415),
+    (95, 88, 178, 87, 14, 317, 402, 318, 324),
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,40 @@ class MediaPipePoints:
         points = self.on_mean_head(model)
         mirrored = points * np.array([-1.0, 1.0, 1.0])
         return linear_sum_assignment(((mirrored[:, None] - points) ** 2).sum(axis=-1))[1]
+
+    def on_rims(self, rims: Rims, vertices: Float) -> MediaPipePoints:
+        """Return the same, the points of lids and lips exactly on the rims that open and close.
+
+        Parameters
+        ----------
+        rims, vertices
+            Of the mean head.
+        """
+        corners, weights = self.corners.copy(), self.weights.copy()
+        places = self.at(vertices)
+        for points, line in (
+            (LEFT_UPPER_LID, rims.left_eye.upper),
+            (LEFT_LOWER_LID, rims.left_eye.lower),
+            (RIGHT_UPPER_LID, rims.right_eye.upper),
+            (RIGHT_LOWER_LID, rims.right_eye.lower),
+            (UPPER_LIP, rims.mouth.upper),
+            (LOWER_LIP, rims.mouth.lower),
+        ):
+            for point in points:
+                edge, share = _nearest_on_line(places[point], vertices[line])
+                corners[point] = line[[edge, edge + 1, edge]]
+                weights[point] = 1 - share, share, 0
+        return replace(self, corners=corners, weights=weights)
+
+
+def _nearest_on_line(point: Float, line: Float) -> tuple[int, float]:
+    """Return the edge of a line that is nearest to a point, and how far along the edge."""
+    start, edge = line[:-1], np.diff(line, axis=0)
+    squared = np.maximum((edge**2).sum(axis=1), 1e-12)
+    share = np.clip(((point - start) * edge).sum(axis=1) / squared, 0, 1)
+    distance = ((point - start - share[:, None] * edge) ** 2).sum(axis=1)
+    nearest = int(distance.argmin())
+    return nearest, float(share[nearest])
 
 
 def load_table(path: Path = TABLE) -> MediaPipePoints:

@@ -29,8 +29,8 @@ ROUNDS = (
     (4.0, 0.4, 0.25), (2.0, 0.2, 0.1), (1.0, 0.1, 0.1), (1.0, 0.1, 0.1),
 )  # fmt: skip
 RIM_WEIGHT = 8.0
-# A pair of points that slides along the surface is also held in it, a little.
-SLIDE = 0.02
+# What slides along the surface is also held where it is, a little.
+HOLD = 0.02
 # Millimetres along the skin from a rim in which lids and lips are told apart.
 LID_REACH, LIP_REACH = 7.0, 12.0
 # Millimetres beyond which a nearest point is none, in the first and in the last round.
@@ -49,7 +49,7 @@ class Similarity:
 
 
 def similarity(source: Float, target: Float) -> Similarity:
-    """The one that brings (N, 3) points nearest to others (Umeyama 1991)."""
+    """Return the one that brings (N, 3) points nearest to others (Umeyama 1991)."""
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     u, s, vt = np.linalg.svd(a.T @ b)
     flip = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
@@ -84,7 +84,7 @@ def register(
     normals = vertex_normals(head.vertices, head.triangles)
     # Half of the mask's resolution is enough to lead its coarse vertices.
     leading = mask.leading
-    labels = rim_labels(mask.refine(start), mask.triangles, mask.rims)[: leading.weights.shape[0]]
+    labels = rim_labels(mask.refine(start), mask.triangles, mask.rims)[: len(leading)]
     moved = start.copy()
     for index, (bend, stretch, pull) in enumerate(ROUNDS):
         far = FAR[0] + (FAR[1] - FAR[0]) * index / (len(ROUNDS) - 1)
@@ -93,11 +93,13 @@ def register(
         use = pairs.distance < far
         across = np.einsum("vk,vkx->vx", pairs.weights, normals[pairs.corners])
         goal = np.einsum("vk,vkx->vx", pairs.weights, head.vertices[pairs.corners])
+        rows = leading.weights[use]
         moved = _solve(
             [
-                _Term(leading.weights[use], goal[use], 1.0, across[use]),
-                _Term(place, targets, pull),
-                _Term(mask.weights[rim_rows], rim_targets, RIM_WEIGHT),
+                _slide(rows, start, goal[use], across[use]),
+                _pull(rows, start, goal[use], HOLD),
+                _pull(place, start, targets, pull),
+                _pull(mask.weights[rim_rows], start, rim_targets, RIM_WEIGHT),
             ],
             start,
             bend * bending + stretch * stretching,
@@ -107,46 +109,41 @@ def register(
 
 @dataclass(frozen=True)
 class _Term:
-    """``weight * |rows @ x - target|^2``, or only along `normals`."""
+    """``weight * |matrix @ x - rest|^2`` of displacements x (3 C)."""
 
-    rows: sparse.csr_matrix
-    target: Float
+    matrix: sparse.csr_matrix
+    rest: Float
     weight: float
-    normals: Float | None = None
+
+
+def _pull(rows: sparse.csr_matrix, start: Float, target: Float, weight: float) -> _Term:
+    """Points given by (R, C) weights are drawn to (R, 3) others."""
+    matrix = sparse.csr_matrix(sparse.kron(rows, sparse.identity(3)))
+    return _Term(matrix, (target - rows @ start).ravel(), weight)
+
+
+def _slide(rows: sparse.csr_matrix, start: Float, target: Float, normals: Float) -> _Term:
+    """Return the same along a normal each."""
+    entries = rows.tocoo()
+    data = entries.data[:, None] * normals[entries.row]
+    columns = 3 * entries.col[:, None] + np.arange(3)
+    matrix = sparse.csr_matrix(
+        (data.ravel(), (np.repeat(entries.row, 3), columns.ravel())),
+        (len(target), 3 * len(start)),
+    )
+    return _Term(matrix, ((target - rows @ start) * normals).sum(axis=1), 1.0)
 
 
 def _solve(terms: list[_Term], start: Float, stiffness: sparse.spmatrix) -> Float:
     """(C, 3) vertices that cost least; `stiffness` (C, C) weighs how they leave `start`."""
-    n = len(start)
-    system = sparse.kron(stiffness, sparse.identity(3)).tocsc()
-    right = np.zeros(3 * n)
+    system = sparse.csr_matrix(sparse.kron(stiffness, sparse.identity(3)))
+    right = np.zeros(3 * len(start))
     for term in terms:
-        rest = term.target - term.rows @ start
-        if term.normals is None:
-            rows = sparse.kron(term.rows, sparse.identity(3)).tocsr()
-            system = system + term.weight * (rows.T @ rows)
-            right += term.weight * (rows.T @ rest.ravel())
-            continue
-        spread = _along(term.rows, term.normals)
-        system = system + term.weight * (spread.T @ spread)
-        right += term.weight * (spread.T @ (rest * term.normals).sum(axis=1))
-        held = term.weight * SLIDE
-        rows = sparse.kron(term.rows, sparse.identity(3)).tocsr()
-        system = system + held * (rows.T @ rows)
-        right += held * (rows.T @ rest.ravel())
-    solution, _ = cg(
-        system.tocsr(), right, rtol=1e-4, maxiter=500, M=sparse.diags(1 / system.diagonal())
-    )
-    return start + solution.reshape(n, 3)
-
-
-def _along(rows: sparse.csr_matrix, normals: Float) -> sparse.csr_matrix:
-    """(R, 3 C) from (R, C) weights: the part of a displacement along a normal for each row."""
-    entries = rows.tocoo()
-    data = entries.data[:, None] * normals[entries.row]
-    columns = 3 * entries.col[:, None] + np.arange(3)
-    index = np.repeat(entries.row, 3), columns.ravel()
-    return sparse.csr_matrix((data.ravel(), index), (rows.shape[0], 3 * rows.shape[1]))
+        system = system + term.weight * (term.matrix.T @ term.matrix)
+        right += term.weight * (term.matrix.T @ term.rest)
+    preconditioner = sparse.diags(1 / system.diagonal())
+    solution, _ = cg(system, right, rtol=1e-4, maxiter=500, M=preconditioner)
+    return start + solution.reshape(-1, 3)
 
 
 def _stiffness(mask: Mask) -> tuple[sparse.spmatrix, sparse.spmatrix]:
@@ -171,11 +168,11 @@ def _places(mask: Mask, start: Float, points: Float) -> sparse.csr_matrix:
     _, face, nearest = igl.point_mesh_squared_distance(
         points, fine, mask.triangles.astype(np.int64)
     )
-    corners = mask.triangles[face]
-    weights = barycentric(nearest, *(fine[corners[:, k]] for k in range(3)))
+    corners = mask.triangles[np.asarray(face)]
+    weights = barycentric(np.asarray(nearest), *(fine[corners[:, k]] for k in range(3)))
     rows = np.repeat(np.arange(len(points)), 3)
     pick = sparse.csr_matrix((weights.ravel(), (rows, corners.ravel())), (len(points), len(fine)))
-    return (pick @ mask.weights).tocsr()
+    return sparse.csr_matrix(pick @ mask.weights)
 
 
 def barycentric(points: Float, a: Float, b: Float, c: Float) -> Float:

@@ -52,7 +52,7 @@ class Rim:
         return np.concatenate([self.upper, self.lower[-2:0:-1]])
 
     def mirrored(self, partners: Int, *, reverse: bool = False) -> Rim:
-        """The same on the other side of the face."""
+        """Return the same on the other side of the face."""
         step = -1 if reverse else 1
         return Rim(
             partners[self.upper][::step], partners[self.lower][::step], partners[self.inside]

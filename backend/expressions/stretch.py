@@ -14,8 +14,8 @@ Int = NDArray[np.integer]
 
 # Millimetres: how far nodes are apart, and the standard deviation of their neighbourhoods.
 SPACING, NEIGHBOURHOOD = 9.0, 11.0
-# Vertices of a neighbourhood that are looked at, and nodes between which a vertex interpolates.
-SAMPLES, NODES = 64, 4
+# Vertices of a neighbourhood that are looked at (one of so many), and nodes that a vertex lies in.
+SAMPLES, SKIP, NODES = 64, 25, 4
 # What a neighbourhood does not tell (along its normal) is as in the whole face.
 PRIOR = 0.15
 
@@ -72,7 +72,7 @@ def make_local_stretch(rest: Float, moving: Int) -> LocalStretch:
     places = rest[moving]
     nodes = places[_spread(places, SPACING)]
     tree = KDTree(places)
-    near = tree.query(nodes, k=min(len(places), 25 * SAMPLES))[1][:, ::25]
+    near = np.asarray(tree.query(nodes, k=min(len(places), SKIP * SAMPLES))[1])[:, ::SKIP]
     samples = moving[near]
     around = rest[samples]
     weight = np.exp(-0.5 * ((around - nodes[:, None]) ** 2).sum(axis=-1) / NEIGHBOURHOOD**2)
@@ -80,7 +80,7 @@ def make_local_stretch(rest: Float, moving: Int) -> LocalStretch:
     inverse, factors = _factors(around, weight)
     whole = moving[:: max(1, len(moving) // 500)]
     _, whole_factors = _factors(rest[whole][None], np.full((1, len(whole)), 1 / len(whole)), 0.0)
-    distance, close = KDTree(nodes).query(rest, k=NODES)
+    distance, close = (np.asarray(a) for a in KDTree(nodes).query(rest, k=NODES))
     mix = np.exp(-0.5 * (distance / SPACING) ** 2) + 1e-9
     return LocalStretch(
         samples.astype(np.int32),
@@ -94,7 +94,7 @@ def make_local_stretch(rest: Float, moving: Int) -> LocalStretch:
 
 
 def _factors(around: Float, weight: Float, prior: float = PRIOR) -> tuple[Float, Float]:
-    """What the prior is multiplied by, and the factors of the neighbourhoods' vertices."""
+    """Return what the prior is multiplied by, and the factors of the neighbourhoods' vertices."""
     centred = around - np.einsum("ks,ksi->ki", weight, around)[:, None]
     spread = np.einsum("ks,ksi,ksj->kij", weight, centred, centred)
     held = prior * np.trace(spread, axis1=1, axis2=2)[:, None, None] / 3 * np.eye(3)
@@ -103,7 +103,7 @@ def _factors(around: Float, weight: Float, prior: float = PRIOR) -> tuple[Float,
 
 
 def _spread(points: Float, spacing: float) -> Int:
-    """Indices of points of which no two are nearer than `spacing`, in their order."""
+    """Return indices of points of which no two are nearer than `spacing`, in their order."""
     tree = KDTree(points)
     free = np.ones(len(points), bool)
     chosen = []

@@ -54,7 +54,7 @@ def subdivide(quads: Int, n_vertices: int) -> tuple[sparse.csr_matrix, Int]:
     vertex_points = (
         sparse.diags((~on_border).astype(float)) @ smooth + sparse.diags(on_border * 1.0) @ rim
     )
-    weights = sparse.vstack([vertex_points, edge_points, faces]).tocsr()
+    weights = sparse.csr_matrix(sparse.vstack([vertex_points, edge_points, faces]))
 
     edge_vertex, face_vertex = n_vertices + edge_of, n_vertices + n_edges + np.arange(n_quads)
     fine = [

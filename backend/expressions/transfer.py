@@ -50,7 +50,7 @@ def transfer(
     faces = faces.reshape(-1, 3)
     points = target[used].astype(np.float64)
     gradient = igl.grad(points, faces.astype(np.int64))
-    area = np.tile(igl.doublearea(points, faces.astype(np.int64)) / 2, 3)
+    area = np.tile(np.asarray(igl.doublearea(points, faces.astype(np.int64))) / 2, 3)
     weighed = (gradient.T @ sparse.diags(area)).tocsr()
     mass = igl.massmatrix(points, faces.astype(np.int64), igl.MASSMATRIX_TYPE_BARYCENTRIC)
     held = mass / LENGTH**2

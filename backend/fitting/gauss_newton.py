@@ -80,7 +80,10 @@ def placed_points(task: PointFit, faces: FittedFaces) -> Float:
 
 
 def first_pose(task: PointFit) -> FittedFaces:
-    """Pose the mean face: nearest to the affine map that best explains the targets in the plane."""
+    """Return the pose the mean face: nearest to the affine map that best explains the targets in
+    the
+    plane.
+    """
     weights = task.weights[..., 0]
     mean = task.surface.mean
     count = weights.sum(axis=1)
@@ -123,7 +126,7 @@ def _step(task: PointFit, faces: FittedFaces, start: FittedFaces) -> FittedFaces
 
 
 def _departure(faces: FittedFaces, start: FittedFaces) -> Float:
-    """(N, 7 + C) how far faces are from where they started, in the order of the unknowns."""
+    """Return (N, 7 + C) how far faces are from where they started, in the order of the unknowns."""
     turn = faces.pose.rotation @ start.pose.rotation.swapaxes(1, 2)
     return np.column_stack(
         [
@@ -136,7 +139,7 @@ def _departure(faces: FittedFaces, start: FittedFaces) -> Float:
 
 
 def _placed(task: PointFit, faces: FittedFaces) -> tuple[Float, Float]:
-    """(N, P, 3) turned and scaled points, not shifted, and their (N, P, 3, C) derivative."""
+    """Return (N, P, 3) turned and scaled points, not shifted, and their (N, P, 3, C) derivative."""
     surface, linear = task.surface, faces.pose.linear
     n, (p, _, c) = len(linear), surface.basis.shape
     placed = surface.at(faces.coefficients) @ linear.swapaxes(1, 2)
@@ -149,7 +152,7 @@ def _placed(task: PointFit, faces: FittedFaces) -> tuple[Float, Float]:
 
 
 def _outline(jaw: JawOutline, faces: FittedFaces) -> tuple[Float, Float]:
-    """The same for the 17 points of the jaw, each at the best place of its line."""
+    """Return the same for the 17 points of the jaw, each at the best place of its line."""
     linear = faces.pose.linear
     candidates = jaw.points.at(faces.coefficients) @ linear.swapaxes(1, 2)
     lines = candidates.reshape(len(linear), N_JAW, -1, 3)
@@ -161,7 +164,7 @@ def _outline(jaw: JawOutline, faces: FittedFaces) -> tuple[Float, Float]:
 
 
 def _motion_derivative(placed: Float) -> Float:
-    """(N, P, 3, 7) of points by rotation vector, logarithm of the scale and shift."""
+    """Return (N, P, 3, 7) of points by rotation vector, logarithm of the scale and shift."""
     x, y, z = np.moveaxis(placed, -1, 0)
     derivative = np.zeros((*placed.shape, N_MOTION))
     derivative[..., 0, 1], derivative[..., 0, 2] = z, -y

@@ -76,14 +76,14 @@ def outermost(lines: JawLines, candidates: Float, up: Float) -> NDArray[np.intp]
 
 
 def _outward(jaw: Float) -> Float:
-    """(17, 2) normals of the curve through the jaw, which runs from left to right."""
+    """Return (17, 2) normals of the curve through the jaw, which runs from left to right."""
     tangent = np.gradient(jaw, axis=0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
     return normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
 
 def _line(mean: Float, vertex: int, outward: Float) -> NDArray[np.int32]:
-    """(K,) vertices near the plane through a vertex spanned by its outward normal and z."""
+    """Return (K,) vertices near the plane through a vertex spanned by its outward normal and z."""
     away = mean - mean[vertex]
     inwards = -away[:, :2] @ outward
     across = away[:, :2] @ np.array([-outward[1], outward[0]])

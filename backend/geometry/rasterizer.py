@@ -121,7 +121,7 @@ def interpolate(fragments: Fragments, triangles: Int, attributes: NDArray[np.flo
 
 
 def _drawable(corners: Float, height: int, width: int, cull: bool) -> NDArray[np.intp]:
-    """Indices of the triangles that face the viewer and whose box holds a pixel centre."""
+    """Return indices of the triangles that face the viewer and whose box holds a pixel centre."""
     x, y = corners[..., 0], corners[..., 1]
     # y points down, so an anticlockwise triangle has a negative area here.
     area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
@@ -132,19 +132,19 @@ def _drawable(corners: Float, height: int, width: int, cull: bool) -> NDArray[np
 
 
 def _holds_centre(coordinate: Float, size: int) -> NDArray[np.bool_]:
-    """Whether the range of (T, 3) coordinates holds one of 0 .. size - 1."""
+    """Tell whether the range of (T, 3) coordinates holds one of 0 .. size - 1."""
     low, high = _range(coordinate)
     return np.maximum(np.ceil(low), 0) <= np.minimum(np.floor(high), size - 1)
 
 
 def _range(corners: Float) -> tuple[Float, Float]:
-    """Smallest and largest of the last axis' three values; faster than min(axis=-1)."""
+    """Return the smallest and largest of the last axis' three values; faster than min(axis=-1)."""
     a, b, c = corners[..., 0], corners[..., 1], corners[..., 2]
     return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
 
 
 def _spans(corners: Float, height: int, width: int) -> tuple[NDArray[np.intp], Int, Int, Int]:
-    """Rows of pixels inside each triangle: its index, y, first x, one past the last x."""
+    """Return rows of pixels inside each triangle: its index, y, first x, one past the last x."""
     order = np.argsort(corners[..., 1], axis=1, kind="stable")
     # float64, so that a row far outside the picture does not cost the precision of those inside.
     points = np.take_along_axis(corners[..., :2], order[..., None], axis=1).astype(np.float64)
@@ -178,7 +178,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def _planes(corners: Float) -> Float:
-    """(T, 7) each triangle's first corner, z by x and by y, least and greatest z."""
+    """Return (T, 7) each triangle's first corner, z by x and by y, least and greatest z."""
     origin = corners[:, 0]
     (ux, uy, uz), (vx, vy, vz) = (corners[:, 1] - origin).T, (corners[:, 2] - origin).T
     area = ux * vy - uy * vx
@@ -187,7 +187,7 @@ def _planes(corners: Float) -> Float:
 
 
 def _depth(planes: Float, x: Int, y: Int) -> Float:
-    """z of (N, 7) planes at a pixel each."""
+    """Return z of (N, 7) planes at a pixel each."""
     x0, y0, z0, z_by_x, z_by_y, low, high = planes.T
     z = z0 + (x - x0) * z_by_x + (y - y0) * z_by_y
     # In a triangle seen edge-on rounding may throw the plane far off.
@@ -195,7 +195,7 @@ def _depth(planes: Float, x: Int, y: Int) -> Float:
 
 
 def _barycentric(corners: Float, x: NDArray[np.intp], y: NDArray[np.intp]) -> Float:
-    """(N, 3) weights of (N, 3, 3) triangles at pixels inside them."""
+    """Return (N, 3) weights of (N, 3, 3) triangles at pixels inside them."""
     dx, dy = corners[..., 0] - x[:, None], corners[..., 1] - y[:, None]
     following, last = [1, 2, 0], [2, 0, 1]
     weights = dx[:, following] * dy[:, last] - dx[:, last] * dy[:, following]

@@ -48,7 +48,7 @@ def lip_loop(model: MorphableModel) -> NDArray[np.int64]:
 
 
 def cavity_mesh(loop: Float) -> tuple[Float, Float, NDArray[np.int32], Float, Float]:
-    """The mouth's inside for a loop of lips.
+    """Return the mouth's inside for a loop of lips.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backend.exchange.expressions import EXPRESSION_NAMES
 from backend.expressions.basis import ExpressionBasis
 from backend.expressions.storage import load_basis
+from backend.head.amounts import fit_amounts
 from backend.head.iris import eye_texture, find_iris
 from backend.head.lid_skin import with_lid_skin
 from backend.head.parts import Deltas
@@ -41,6 +42,8 @@ class DressedHead:
     textures
         By material, RGB with row 0 at v = 1: ``skin``, the face's texture with skin in place of
         the painted eyes, ``eye``, ``mouth``, ``scalp``.
+    shape
+        What it shares with every head.
     """
 
     neutral: Float
@@ -48,6 +51,7 @@ class DressedHead:
     amounts: Mapping[str, float]
     whole: WholeHead
     textures: Mapping[str, Picture]
+    shape: HeadShape
 
     def face_at(self, amounts: Mapping[str, float]) -> NDArray[np.float32]:
         """(V, 3) face with keys set."""
@@ -94,21 +98,26 @@ class HeadMaker:
         self,
         neutral: Float,
         texture: Picture,
-        amounts: Mapping[str, float] | None = None,
+        expressed: Float | None = None,
     ) -> DressedHead:
         """Make a person's head.
 
         Parameters
         ----------
-        neutral, amounts
+        neutral
             As in `DressedHead`.
         texture
             (S, S, 3) RGB of the face, row 0 is v = 1.
+        expressed
+            (V, 3) the face as the photo shows it, of which the amounts are read off.
         """
         keys = self.expressions.of_person(neutral)
         deltas = {name: keys.dense(name) for name in EXPRESSION_NAMES}
         whole = whole_head(self.model, self.shape, neutral, deltas)
-        return DressedHead(neutral, deltas, amounts or {}, whole, self.textures(neutral, texture))
+        painted = np.concatenate([patch.vertices for patch in self.shape.patches])
+        amounts = {} if expressed is None else fit_amounts(neutral, expressed, deltas, painted)
+        textures = self.textures(neutral, texture)
+        return DressedHead(neutral, deltas, amounts, whole, textures, self.shape)
 
     def textures(self, neutral: Float, texture: Picture) -> dict[str, Picture]:
         """Textures of a whole head by material, from that of its face."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from backend.head.loops import boundary_loop, smoothing
 from backend.morphable_model.model import MorphableModel
@@ -73,6 +73,7 @@ def find_patch(model: MorphableModel, side: str) -> EyePatch:
     distance = np.linalg.norm(mean - middle, axis=1)
     reach = np.linalg.norm(corners - middle, axis=1).max() + REACH
     vertices = np.flatnonzero(distance < np.linalg.norm(corners[1] - corners[5]) / 2)
+    triangles = vertices
     for _ in range(ROUNDS):
         centre, radius = fit_sphere(mean[vertices])
         beyond = np.linalg.norm(mean - centre, axis=1) - radius
@@ -81,7 +82,7 @@ def find_patch(model: MorphableModel, side: str) -> EyePatch:
         triangles = _with(triangles, model.triangles, int(distance.argmin()))
         vertices = np.unique(model.triangles[triangles])
     loop = boundary_loop(model.triangles[triangles], mean)
-    to_patch = cKDTree(mean[loop]).query(mean)[0]
+    to_patch = KDTree(mean[loop]).query(mean)[0]
     inside = np.setdiff1d(vertices, loop)
     near = np.setdiff1d(np.flatnonzero(to_patch < NEAR), inside)
     return EyePatch(

@@ -95,7 +95,7 @@ def _bulge(share: Float) -> Float:
 
 
 def eyeball_part(eye: Eyeball, patch: EyePatch, side: str, neutral: Float, deltas: Deltas) -> Part:
-    """The eyeball as a mesh, looking straight ahead.
+    """Return the eyeball as a mesh, looking straight ahead.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def texture_radius(angle: Float) -> Float:
 
 
 def lid_rings(face: Float, patch: EyePatch, *, offset: bool = True) -> tuple[Float, Float, Float]:
-    """The border of the patch, a smooth line inside of it, and one behind the lids.
+    """Return the border of the patch, a smooth line inside of it, and one behind the lids.
 
     All follow the face's vertices linearly: `offset` False is for deltas, which get no distance.
     """
@@ -189,7 +189,7 @@ def lid_rings(face: Float, patch: EyePatch, *, offset: bool = True) -> tuple[Flo
 
 
 def lids_part(patch: EyePatch, side: str, neutral: Float, uv: Float, deltas: Deltas) -> Part:
-    """The lids' thickness: from the border of the patch inwards to a smooth rim, then back.
+    """Return the lids' thickness: from the border of the patch inwards to a smooth rim, then back.
 
     Parameters
     ----------

@@ -99,7 +99,7 @@ def eye_texture(iris: Iris | None = None, size: int = SIZE) -> Picture:
 
 
 def plain_iris(color: Float = PLAIN_IRIS) -> NDArray[np.float64]:
-    """A polar picture of an iris of one colour, with fibres as irises have them."""
+    """Return a polar picture of an iris of one colour, with fibres as irises have them."""
     return np.clip(color * fibres()[..., None], 0, 1)
 
 
@@ -145,8 +145,8 @@ def find_iris(
 
 def _frontal(
     texture: Picture, model: MorphableModel, neutral: Float, patch: EyePatch
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The eye from the front, in [0, 1], and where it is not shaded by lids."""
+) -> tuple[Float, Float]:
+    """Return the eye from the front, in [0, 1], and where it is not shaded by lids."""
     middle = neutral[patch.loop, :2].mean(axis=0)
     corner = middle[0] - HALF_WIDTH, middle[1] + HALF_HEIGHT
     place = (neutral - (*corner, 0)) * (RESOLUTION, -RESOLUTION, RESOLUTION)
@@ -184,7 +184,9 @@ def _sums(values: Float, mask: NDArray[np.bool_]) -> NDArray[np.floating]:
     return fftconvolve(values, mask.astype(np.float64), mode="same")
 
 
-def _unrolled(picture: Float, clear: Float, row: float, column: float) -> tuple[Float, Float]:
+def _unrolled(
+    picture: Float, clear: Float, row: float, column: float
+) -> tuple[Float, NDArray[np.bool_]]:
     """Polar picture of the iris, and (RADII, TURNS) where lids and highlights leave it seen."""
     radius = np.linspace(PUPIL * 1.15, LIMBUS * 0.93, RADII)[:, None] * RESOLUTION
     turn = 2 * np.pi * np.arange(TURNS) / TURNS
@@ -198,8 +200,9 @@ def _unrolled(picture: Float, clear: Float, row: float, column: float) -> tuple[
     return polar, seen
 
 
-def _completed(polar: Float, seen: Float) -> NDArray[np.float64]:
-    """An iris of the colour that is seen, with what is seen of its pattern, else with fibres.
+def _completed(polar: Float, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return an iris of the colour that is seen, with what is seen of its pattern, else with
+    fibres.
 
     The pattern is one of light and dark only: what lids and lamps colour is no iris.
     """
@@ -218,7 +221,7 @@ def _completed(polar: Float, seen: Float) -> NDArray[np.float64]:
 
 
 def _veins(x: Float, y: Float, radius: Float) -> NDArray[np.float64]:
-    """A faint red net that grows towards the corners."""
+    """Return a faint red net that grows towards the corners."""
     rng = np.random.default_rng(3)
     noise = cv2.GaussianBlur(rng.standard_normal(x.shape), (0, 0), 2.0)
     lines = np.exp(-((noise / noise.std() / 0.18) ** 2)) * _step(radius, 0.58, 0.8)

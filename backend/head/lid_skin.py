@@ -18,6 +18,10 @@ Picture = NDArray[np.uint8]
 # wide the border to the photo is; from how far outside colours are taken, and how far they are
 # spread.
 BEYOND, SOFT, CLEAR, SPREAD = 0.012, 0.012, 0.05, 0.09
+# An eye that is painted beside its place: how far off, and from where the skin's colour is taken;
+# how much less red than skin it is, as a share of skin's redness, and how dark at least; how far
+# what is found is grown.
+BESIDE, AROUND, PALER, DARK, GROWN = 0.17, (0.2, 0.4), 0.35, 0.22, 0.02
 
 
 def with_lid_skin(texture: Picture, uv: Float, patches: Sequence[EyePatch]) -> Picture:
@@ -54,11 +58,29 @@ def _painted_over(picture: Picture, outline: Float, width: float) -> Picture:
     cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
     outwards = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
     inwards = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
-    away = (outwards - inwards) / width
-    skin = _spread(picture.astype(np.float32), away > CLEAR, SPREAD * width)
-    share = np.clip((away - BEYOND + SOFT) / (2 * SOFT), 0, 1)[..., None]
-    mixed = picture * share + skin * (1 - share)
+    away = np.asarray(outwards - inwards, np.float32) / width
+    colors = picture.astype(np.float32)
+    stray = _of_an_eye(colors, away, width)
+    share = np.clip((away - BEYOND + SOFT) / (2 * SOFT), 0, 1) * (1 - stray)
+    skin = _spread(colors, (away > CLEAR) & (stray < 0.1), SPREAD * width)
+    mixed = colors * share[..., None] + skin * (1 - share[..., None])
     return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+
+
+def _of_an_eye(colors: Float, away: Float, width: float) -> NDArray[np.float32]:
+    """How much of an eye's white or a light iris is beside its place, where a fit is a little off.
+
+    Both are less red than skin. What is dark may be lashes, which stay.
+    """
+    luma = colors.mean(axis=-1)
+    redness = colors[..., 0] / np.maximum(luma, 1)
+    around = (away > AROUND[0]) & (away < AROUND[1])
+    skin, light = np.median(redness[around]), np.median(luma[around])
+    paler = np.clip((skin - redness) / (skin - 1 + 1e-3) / PALER - 1, 0, 1)
+    lit = np.clip(luma / (DARK * light) - 1, 0, 1)
+    beside = np.clip((BESIDE - away) / SOFT / 4, 0, 1)
+    spot = cv2.GaussianBlur(paler * lit * beside, (0, 0), GROWN * width)
+    return np.clip(spot * 3 - 0.3, 0, 1)
 
 
 def _spread(picture: Float, known: NDArray[np.bool_], sigma: float) -> NDArray[np.float32]:
@@ -71,4 +93,4 @@ def _spread(picture: Float, known: NDArray[np.bool_], sigma: float) -> NDArray[n
         trust = (1 - filled) * np.clip(share / 0.25, 0, 1)
         total += trust[..., None] * color / np.maximum(share, 1e-4)[..., None]
         filled += trust
-    return total / np.maximum(filled, 1e-4)[..., None]
+    return np.asarray(total / np.maximum(filled, 1e-4)[..., None], np.float32)

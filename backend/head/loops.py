@@ -10,7 +10,7 @@ Int = NDArray[np.integer]
 
 
 def boundary_loop(triangles: Int, vertices: Float) -> NDArray[np.int64]:
-    """The longest border of a mesh, anticlockwise seen from where its triangles are."""
+    """Return the longest border of a mesh, anticlockwise seen from where its triangles are."""
     import igl
 
     loops = igl.boundary_loop_all(triangles.astype(np.int64))

@@ -17,6 +17,7 @@ from backend.head.tongue import tongue_mesh
 from backend.morphable_model.model import LOWER_LIP, UPPER_LIP, MorphableModel
 
 Float = NDArray[np.floating]
+Int = NDArray[np.integer]
 
 # Millimetres. The plane in which the molars meet is so far below the line between the lips; the
 # jaw hangs a little, as it does in a relaxed face.
@@ -172,7 +173,7 @@ def _rigid(
     return _part(name, at, uv, faces, band, moved)
 
 
-def _part(name: str, at: Float, uv: Float, faces: Float, band: str, moved: Deltas) -> Part:
+def _part(name: str, at: Float, uv: Float, faces: Int, band: str, moved: Deltas) -> Part:
     uv = into_band(uv, BANDS[band])
     return Part(name, at.astype(np.float32), faces, uv, "mouth", moving(moved))
 

@@ -67,7 +67,7 @@ def triangulated(faces: Int) -> NDArray[np.int32]:
 
 
 def moving(deltas: Deltas) -> dict[str, NDArray[np.float32]]:
-    """The keys that move something."""
+    """Return the keys that move something."""
     return {
         name: np.asarray(delta, np.float32)
         for name, delta in deltas.items()

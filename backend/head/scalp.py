@@ -39,7 +39,8 @@ class ScalpPainter:
     """
 
     def __init__(self, shape: SkullShape, size: int = SIZE) -> None:
-        faces, count, n = shape.faces[:, :3], len(shape.rim), len(shape.uv)
+        faces = shape.faces[:, :3].astype(np.int32)
+        count, n = len(shape.rim), len(shape.uv)
         a, b = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
         ends = np.concatenate([a, b]), np.concatenate([b, a])
         links = sparse.coo_matrix((np.ones(2 * len(a)), ends), shape=(n, n)).tocsr()

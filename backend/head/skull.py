@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from backend.head.loops import boundary_loop
 from backend.head.parts import STILL, Deltas, Part, fan_faces, moving
@@ -163,7 +163,7 @@ def build_skull(model: MorphableModel, head: Float) -> SkullShape:
 
 
 def skull_part(shape: SkullShape, mean: Float, neutral: Float, deltas: Deltas) -> Part:
-    """The skull of a person.
+    """Return the skull of a person.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def _with_base(part: Part, ends: int) -> Part:
 
 
 def _similar(before: Float, moves: Float, points: Float) -> Float:
-    """Moves of points under the scaling and shift that tell most of the moves of others."""
+    """Return moves of points under the scaling and shift that tell most of the moves of others."""
     middle, shift = before.mean(axis=0), moves.mean(axis=0)
     from_middle = before - middle
     scale = (from_middle * (moves - shift)).sum() / (from_middle**2).sum()
@@ -217,7 +217,7 @@ def _band(triangles: Int, rim: Int) -> tuple[Int, Int]:
 
 def _follow(vertices: Float, count: int) -> sparse.csr_matrix:
     """Weights that carry motion of the first `count` vertices on to all, fading with distance."""
-    away, near = cKDTree(vertices[:count]).query(vertices, NEAREST)
+    away, near = KDTree(vertices[:count]).query(vertices, NEAREST)
     fade = np.clip(1 - away[:, 0] / FADES_OVER, 0, 1)
     fade = fade * fade * (3 - 2 * fade)
     # Wider the further out, so that the rim's steps are not carried on.
@@ -231,11 +231,11 @@ def _follow(vertices: Float, count: int) -> sparse.csr_matrix:
 
 
 def _away(points: Float, rim: Float) -> Float:
-    return cKDTree(rim).query(points)[0]
+    return KDTree(rim).query(points)[0]
 
 
 def _plate(vertices: Float, triangles: Int) -> sparse.csr_matrix:
-    """The thin plate's energy on a mesh: the squared cotangent Laplacian."""
+    """Return the thin plate's energy on a mesh: the squared cotangent Laplacian."""
     import igl
 
     laplacian = igl.cotmatrix(vertices, triangles.astype(np.int64))

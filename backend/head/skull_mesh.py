@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, KDTree
 
 from backend.head.loops import smoothing
 from backend.morphable_model.regions import polygon_depth
@@ -36,7 +36,7 @@ KNOWN_FROM = 14.0
 # Distances between vertices: at the rim, how they grow with the distance from it, and at most.
 FINEST, GROWTH, COARSEST = 1.7, 0.16, 8.0
 LATTICES = (2.0, 2.8, 4.0, 5.6, 8.0)
-RELAXATIONS = 25
+RELAXATIONS = 12
 
 
 def chart_of(points: Float) -> NDArray[np.float64]:
@@ -113,7 +113,7 @@ def end_height(z: Float) -> Float:
 
 
 def _neck_end(lengths: _Lengths) -> NDArray[np.float64]:
-    """(ENDS, 2) line in the chart in which the neck meets the plane of its end."""
+    """Return (ENDS, 2) line in the chart in which the neck meets the plane of its end."""
     turn = 2 * np.pi * np.arange(ENDS) / ENDS
     steep = np.radians(np.linspace(12, 80, STEEPNESSES))
     sine, cosine = np.sin(steep), np.cos(steep)
@@ -130,7 +130,7 @@ def _neck_end(lengths: _Lengths) -> NDArray[np.float64]:
 
 def _graded(border: Float, end: Float) -> NDArray[np.float64]:
     """Points between the lines: dense at the rim, sparse away from it."""
-    tree = cKDTree(np.concatenate([border, end]))
+    tree = KDTree(np.concatenate([border, end]))
     chosen = []
     for finer, step in zip((0.0, *LATTICES), LATTICES, strict=False):
         lattice = _hexagonal(border, step)
@@ -160,7 +160,7 @@ def _triangles(points: Float, borders: int, ends: int) -> NDArray[np.int64]:
     last = triangles >= len(points) - ends
     outside = (triangles < borders).all(axis=1) | last.all(axis=1)
     middles = points[triangles[outside]].mean(axis=1)
-    keep = ~outside
+    keep = np.asarray(~outside)
     border, end = points[:borders], points[len(points) - ends :]
     keep[outside] = (polygon_depth(middles, border) > 0) & (polygon_depth(middles, end) < 0)
     return triangles[keep]

@@ -55,7 +55,7 @@ def fetch_whole_heads(
     save_head_shape(build_head_shape(model, head_points(registration.source)), model)
 
 
-def head_points(source: MakeHuman) -> NDArray[np.float64]:
+def head_points(source: MakeHuman) -> NDArray[np.floating]:
     """(M, 3) vertices of a head with its neck, of the base mesh in the model frame."""
     body = source.vertices[np.unique(source.in_group("body"))]
     return body[body[:, 1] > LOWEST]

@@ -100,16 +100,12 @@ def _digest(model: MorphableModel) -> str:
 
 def _read(archive: Any) -> HeadShape:
     left, right = (EyePatch(*(archive[f"{side}/{name}"] for name in _PATCH)) for side in SIDES)
-    mouth = {name: archive[f"mouth/{name}"] for name in _MOUTH}
-    skull = {name: archive[f"skull/{name}"] for name in _SKULL}
-    matrices = {name: _matrix(archive, f"skull/{name}") for name in _SPARSE}
-    matrices["stiffness"] = matrices["stiffness"].tocsc()
-    return HeadShape(
-        (left, right),
-        MouthShape(**mouth | {"width": float(mouth["width"])}),
-        archive["chin"],
-        SkullShape(**skull | matrices | {"ends": int(skull["ends"])}),
-    )
+    mouth: dict[str, Any] = {name: archive[f"mouth/{name}"] for name in _MOUTH}
+    skull: dict[str, Any] = {name: archive[f"skull/{name}"] for name in _SKULL}
+    skull |= {name: _matrix(archive, f"skull/{name}") for name in _SPARSE}
+    mouth["width"] = float(mouth["width"])
+    skull["ends"], skull["stiffness"] = int(skull["ends"]), skull["stiffness"].tocsc()
+    return HeadShape((left, right), MouthShape(**mouth), archive["chin"], SkullShape(**skull))
 
 
 def _matrix(archive: Any, name: str) -> sparse.csr_matrix:

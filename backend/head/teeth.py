@@ -113,12 +113,12 @@ BEYOND, OVERLAP_ENDS = 3.0, 22.0
 # Steps in which the ellipse's length is measured.
 FINE = 512
 
-Mesh = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]
+Mesh = tuple[Float, Float, NDArray[np.int32]]
 
 
 @cache
 def arch_teeth(arch: Arch) -> Mesh:
-    """The crowns of one jaw.
+    """Return the crowns of one jaw.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def arch_teeth(arch: Arch) -> Mesh:
 
 @cache
 def arch_gums(arch: Arch) -> Mesh:
-    """The gums of one jaw, as `arch_teeth`: u along the arch, v from the lip's side, 1."""
+    """Return the gums of one jaw, as `arch_teeth`: u along the arch, v from the lip's side, 1."""
     places, widths = _places(arch), np.array([crown.width for crown in arch.crowns])
     end = places[-1] + widths[-1] / 2 + BEYOND
     along = np.linspace(-end, end, GUM_COLUMNS)
@@ -217,7 +217,7 @@ def _on_arch(arch: Arch, along: Float, outwards: Float, down: Float, at: Float |
 
 
 def _crown(crown: Crown) -> Mesh:
-    """A crown in its own frame: distal, from the gum to the edge, outwards."""
+    """Return a crown in its own frame: distal, from the gum to the edge, outwards."""
     kind = {0: "edge", 1: "point"}.get(crown.cusps, "molar")
     share = np.clip(RINGS, 0, 1)
     turn = 2 * np.pi * np.arange(SEGMENTS) / SEGMENTS

@@ -5,6 +5,7 @@ The frame is the mouth's, see `backend.head.teeth`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -41,7 +42,7 @@ EXPONENT, FURROW = 2.4, 0.16
 
 @cache
 def tongue_mesh() -> tuple[Mesh, NDArray[np.float64]]:
-    """The tongue at rest, and how far each vertex moves when it is put out.
+    """Return the tongue at rest, and how far each vertex moves when it is put out.
 
     Returns
     -------
@@ -61,7 +62,9 @@ def tongue_mesh() -> tuple[Mesh, NDArray[np.float64]]:
     return (rest, uv, faces), out - rest
 
 
-def _body(line: Float, half_width: list[float], above: list[float], below: list[float]) -> Float:
+def _body(
+    line: Float, half_width: Sequence[float], above: Sequence[float], below: Sequence[float]
+) -> Float:
     """Vertices of a body around a line, from its root on, the tip last."""
     # Rows crowd towards the tip, where the body ends.
     along = np.sin(np.linspace(0, np.pi / 2, ROWS)) * 0.5 + np.linspace(0, 1, ROWS) * 0.5

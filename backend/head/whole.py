@@ -59,7 +59,7 @@ class WholeHead:
     hidden: NDArray[np.bool_]
 
     def part(self, name: str) -> Part:
-        """The part of a name."""
+        """Return the part of a name."""
         return next(part for part in self.parts if part.name == name)
 
 
@@ -111,7 +111,7 @@ def whole_head(
 def shaded_together(
     model: MorphableModel, shape: HeadShape, face: Float, skull: Float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Normals of face and skull as of one surface, so that no seam shows between them.
+    """Return normals of face and skull as of one surface, so that no seam shows between them.
 
     Parameters
     ----------

@@ -53,7 +53,8 @@ class PublishedArrays:
 
 
 def assemble(arrays: PublishedArrays) -> MorphableModel:
-    """Model in millimetres, with triangles, texture coordinates and mirror map (takes a second).
+    """Return the model in millimetres, with triangles, texture coordinates and mirror map (takes a
+    second).
 
     Raises
     ------
@@ -92,7 +93,7 @@ def assemble(arrays: PublishedArrays) -> MorphableModel:
 
 
 def _interleaved(array: NDArray[Any], count: int, name: str) -> NDArray[np.float64]:
-    """(count, V, 3) millimetres from (3V, count) micrometres."""
+    """Return (count, V, 3) millimetres from (3V, count) micrometres."""
     if array.size != 3 * N_VERTICES * count or array.shape[0] != 3 * N_VERTICES:
         raise BadInputError(
             f"{name} has shape {array.shape} instead of ({3 * N_VERTICES}, {count}).",

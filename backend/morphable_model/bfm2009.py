@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from backend.errors import BadInputError
-from backend.foreign.children import call_in_child
-from backend.foreign.process import OverLimitError
-from backend.foreign.wire import Answer
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
 from backend.morphable_model.model import N_TEXTURE, N_VERTICES, MorphableModel
+from backend.sandbox.children import call_in_child
+from backend.sandbox.process import OverLimitError
+from backend.sandbox.wire import Answer
 
 BFM2009_VERTICES = 53_490
 # Millimetres. The 53,215 vertices are a subset of BFM 2009's, so they coincide but for rounding.
@@ -34,7 +34,7 @@ _SHAPES = {
 
 
 def with_bfm2009_texture(model: MorphableModel, path: Path) -> MorphableModel:
-    """The model with mean texture and 199 texture components.
+    """Return the model with mean texture and 199 texture components.
 
     Vertices are matched by position: BFM 2009's mean is the model's without mean expression.
 
@@ -56,7 +56,7 @@ def with_bfm2009_texture(model: MorphableModel, path: Path) -> MorphableModel:
 
 
 def _match(ours: NDArray[Any], theirs: NDArray[Any], path: Path) -> NDArray[np.intp]:
-    """(V,) index of the vertex of BFM 2009 at the place of each of ours."""
+    """Return (V,) index of the vertex of BFM 2009 at the place of each of ours."""
     distance, at = KDTree(theirs).query(ours)
     if not distance.max() <= MAX_RESIDUAL or len(np.unique(at)) != N_VERTICES:
         raise BadInputError(
@@ -68,7 +68,9 @@ def _match(ours: NDArray[Any], theirs: NDArray[Any], path: Path) -> NDArray[np.i
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of `_SHAPES`, read in a child process: SciPy was not made for files of enemies."""
+    """Return the arrays of `_SHAPES`, read in a child process: SciPy was not made for files of
+    enemies.
+    """
     arguments = {"path": str(path)}
     try:
         reply = call_in_child(f"{__name__}:read_in_child", what=str(path), arguments=arguments)

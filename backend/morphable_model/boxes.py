@@ -205,9 +205,9 @@ class RoiBox:
         return self.alone.image_from_crop
 
     def to_image(self, points: Array) -> Array:
-        """(P, 3), see `RoiBoxes.to_image`."""
+        """Return (P, 3), see `RoiBoxes.to_image`."""
         return self.alone.to_image(points)
 
     def to_crop(self, points: Array) -> Array:
-        """(P, 3), see `RoiBoxes.to_crop`."""
+        """Return (P, 3), see `RoiBoxes.to_crop`."""
         return self.alone.to_crop(points)

@@ -10,7 +10,7 @@ from backend.morphable_model.topology import NO_VERTEX, Grids
 
 
 def mirror_indices(grids: Grids) -> NDArray[np.int32]:
-    """(53215,) partner of each vertex, found by reversing the columns of the grids.
+    """Return (53215,) partner of each vertex, found by reversing the columns of the grids.
 
     Fourteen vertices between the lips have no partner, because the cut of the mouth is not
     symmetric; they are their own.

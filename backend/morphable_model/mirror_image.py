@@ -53,7 +53,7 @@ class MirrorImage:
 
     @classmethod
     def of(cls, model: MorphableModel) -> MirrorImage:
-        """The map for faces that spread as those of the model's whitening."""
+        """Return the map for faces that spread as those of the model's whitening."""
         mean, spread = model.parameter_mean[N_POSE:], model.parameter_std[N_POSE:]
         return mirror_coefficients(model, mean, spread)
 

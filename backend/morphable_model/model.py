@@ -88,7 +88,7 @@ class MorphableModel:
     def vertices(
         self, alpha_shape: Float, alpha_exp: Float | None = None, out: Float | None = None
     ) -> Float:
-        """Head with the given coefficients, without pose.
+        """Return the head with the given coefficients, without pose.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class MorphableModel:
         return vertices
 
     def expressed(self, neutral: Float, alpha_exp: Float) -> Float:
-        """A neutral head with an expression, in less time than from all coefficients.
+        """Return a neutral head with an expression, in less time than from all coefficients.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ MOUTH_COLOR = (0.16, 0.07, 0.06)
 
 
 def mouth_cover(mean: Float, triangles: Int) -> NDArray[np.int32]:
-    """Triangles between the lips, which the model leaves open.
+    """Return triangles between the lips, which the model leaves open.
 
     Parameters
     ----------

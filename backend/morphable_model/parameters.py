@@ -135,42 +135,50 @@ class FaceParameters:
         return Pose(rotation, scale * MICROMETRES_PER_MILLIMETRE, matrix[..., 3])
 
     def pose_in_image(self, boxes: RoiBoxes | RoiBox) -> Pose:
-        """The nearest poses in the image frame: y up, but the translation in its pixels, y down."""
+        """Return the nearest poses in the image frame: y up, but the translation in its pixels, y
+        down.
+        """
         boxes, pose = _batched(boxes).upright, self.pose
         origin = boxes.to_image(pose.translation[..., None, :])[..., 0, :]
         return Pose(pose.rotation, pose.scale * boxes.side / CROP_SIZE, origin)
 
     def vertices(self, model: MorphableModel) -> NDArray[np.float32]:
-        """(V, 3) float32 head of one face in millimetres, without pose."""
+        """Return (V, 3) float32 head of one face in millimetres, without pose."""
         return model.vertices(
             np.asarray(self.alpha_shape, np.float32), np.asarray(self.alpha_exp, np.float32)
         )
 
     def landmarks(self, model: MorphableModel) -> Float:
-        """(..., 68, 3) landmarks of the mesh in the crop frame, as precise as the numbers."""
+        """Return (..., 68, 3) landmarks of the mesh in the crop frame, as precise as the
+        numbers.
+        """
         alpha = self.alpha
         basis = model.landmark_basis.reshape(-1, alpha.shape[-1])
         head = model.landmark_mean + (alpha @ basis.T).reshape(*alpha.shape[:-1], -1, 3)
         return self.to_crop(head.astype(self.numbers.dtype))
 
     def to_crop(self, points: Float) -> Float:
-        """Pose (..., P, 3) millimetres in the crop frame, by the matrices as they are."""
+        """Return the pose (..., P, 3) millimetres in the crop frame, by the matrices as they
+        are.
+        """
         matrix = self.matrix
         scaled = matrix[..., :3] * matrix.dtype.type(MICROMETRES_PER_MILLIMETRE)
         return points @ scaled.swapaxes(-1, -2) + matrix[..., None, :, 3]
 
     def to_image(self, points: Float, boxes: RoiBoxes | RoiBox) -> Float:
-        """Pose (..., P, 3) millimetres in the image frame, by the matrices as they are."""
+        """Return the pose (..., P, 3) millimetres in the image frame, by the matrices as they
+        are.
+        """
         return _batched(boxes).to_image(self.to_crop(points))
 
     def vertices_image(
         self, model: MorphableModel, boxes: RoiBoxes | RoiBox
     ) -> NDArray[np.float32]:
-        """(V, 3) float32 where the head of one face lies in the picture."""
+        """Return (V, 3) float32 where the head of one face lies in the picture."""
         return np.asarray(self.to_image(self.vertices(model), boxes), np.float32)
 
     def upright(self, boxes: RoiBoxes | RoiBox) -> FaceParameters:
-        """The same faces in the crops of the same boxes, not turned."""
+        """Return the same faces in the crops of the same boxes, not turned."""
         boxes, matrix = _batched(boxes), self.matrix
         turn = np.zeros((*boxes.side.shape, 3, 3))
         turn[..., :2, :2] = boxes.turn
@@ -182,7 +190,7 @@ class FaceParameters:
         return self._with(turned)
 
     def in_box(self, boxes: RoiBoxes | RoiBox, others: RoiBoxes | RoiBox) -> FaceParameters:
-        """The same faces, seen in upright boxes, in the crops of other upright boxes."""
+        """Return the same faces, seen in upright boxes, in the crops of other upright boxes."""
         boxes, others = _batched(boxes), _batched(others)
         matrix = self.matrix * (boxes.side / others.side)[..., None, None]
         origin = boxes.to_image(self.matrix[..., None, :, 3].astype(np.float64))
@@ -190,14 +198,14 @@ class FaceParameters:
         return self._with(matrix)
 
     def mirrored(self, mirror: MirrorImage) -> FaceParameters:
-        """What a crop with reversed columns shows."""
+        """Return what a crop with reversed columns shows."""
         matrix = MIRROR[:, None] * self.matrix * np.array([*MIRROR, 1.0])
         matrix[..., 0, 3] += REVERSED
         alpha = self.alpha @ mirror.matrix.T + mirror.offset
         return FaceParameters(joined(matrix, alpha).astype(self.numbers.dtype))
 
     def _with(self, matrix: Float) -> FaceParameters:
-        """The same coefficients with other matrices, as precise as before."""
+        """Return the same coefficients with other matrices, as precise as before."""
         return FaceParameters(joined(matrix, self.alpha).astype(self.numbers.dtype))
 
 

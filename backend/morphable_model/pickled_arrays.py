@@ -125,7 +125,7 @@ class _Machine:
         }
 
     def run(self, data: bytes) -> Any:
-        """What the pickle leaves."""
+        """Return what the pickle leaves."""
         for count, (opcode, value, _) in enumerate(pickletools.genops(data)):
             if count == MAX_INSTRUCTIONS:
                 raise _RefusedError("it has too many instructions")
@@ -163,7 +163,7 @@ class _Machine:
         return self._above(self._marks.pop())
 
     def _push_tuple(self, items: list[Any]) -> None:
-        """Of anything but what was made of other tuples than plain ones: an array's state."""
+        """Push a tuple of anything but what was made of other tuples: an array's state."""
         if len(items) > MAX_TUPLE or any(
             isinstance(i, _Array | dict) or _is_nested(i) for i in items
         ):
@@ -226,7 +226,7 @@ def _is_nested(item: Any) -> bool:
 
 
 def read_pickled_arrays(data: bytes, name: str) -> dict[str, NDArray[np.floating]]:
-    """Dictionary of float arrays from the bytes of a pickle.
+    """Return dictionary of float arrays from the bytes of a pickle.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def read_pickled_arrays(data: bytes, name: str) -> dict[str, NDArray[np.floating
 
 
 def read_pickled_array(data: bytes, name: str, max_bytes: int) -> NDArray[np.floating]:
-    """One float array from the bytes of a pickle of at most `max_bytes`.
+    """Return one float array from the bytes of a pickle of at most `max_bytes`.
 
     Raises
     ------

@@ -100,7 +100,9 @@ def _neck_outline(contours: Float) -> Float:
 
 
 def _outline(contours: Float, curves: Sequence[Sequence[int]]) -> Float:
-    """Closed polygon of curves through landmarks, each of which begins where the last one ends."""
+    """Return closed polygon of curves through landmarks, each of which begins where the last one
+    ends.
+    """
     return np.concatenate([_curve(contours[list(curve)])[:-1] for curve in curves])
 
 

@@ -45,7 +45,7 @@ _OPTIONAL = frozenset({"mean_texture", "texture_basis"})
 
 
 def model_path() -> Path:
-    """Where the model lies unless another place is named."""
+    """Tell where the model lies unless another place is named."""
     return data_folder() / "bfm.npz"
 
 

@@ -20,7 +20,8 @@ WHITENING_KEYS = (("param_mean", "param_std"), ("mean", "std"))
 
 
 def read_synergynet_folder(folder: Path) -> MorphableModel:
-    """Model from ``keypoints_sim``, ``w_shp_sim``, ``w_exp_sim``, ``u_shp``, ``u_exp`` (``.npy``)
+    """Return the model from ``keypoints_sim``, ``w_shp_sim``, ``w_exp_sim``, ``u_shp``, ``u_exp``
+    (``.npy``)
     and the whitening (``param_whitening.pkl`` or another ``param*.pkl``).
 
     Other files of the folder (triangles, texture) are not read: the triangles follow from the mean.

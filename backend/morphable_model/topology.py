@@ -102,12 +102,12 @@ def recover_grids(mean: Float) -> Grids:
 
 
 def triangles_from_grids(grids: Grids) -> NDArray[np.int32]:
-    """(T, 3) vertex indices, anticlockwise seen from outside."""
+    """Return (T, 3) vertex indices, anticlockwise seen from outside."""
     return np.concatenate([_cell_triangles(grid) for grid in grids]).astype(np.int32)
 
 
 def triangles_digest(triangles: NDArray[np.integer]) -> str:
-    """SHA-256 of a triangle list, whatever its order and winding.
+    """Return SHA-256 of a triangle list, whatever its order and winding.
 
     Each triangle is sorted, then the list; the bytes are int32, little-endian.
     """
@@ -137,12 +137,14 @@ def _patches(mean: Float) -> list[Columns]:
 
 
 def _deviation(points: Float, vertices: Grid, near: Grid, far: Grid) -> Float:
-    """Distance of vertices from the straight continuation of the columns far, near; NaN unknown."""
+    """Return the distance of vertices from the straight continuation of the columns far, near; NaN
+    unknown.
+    """
     return np.linalg.norm(points[vertices] - 2 * points[near] + points[far], axis=-1)
 
 
 def _side_grid(points: Float, columns: Columns) -> Grid:
-    """Left or right side, its columns ordered from the face outwards.
+    """Arrange the left or right side, its columns ordered from the face outwards.
 
     A trimmed column slides to the rows where it best continues the two before it.
     """
@@ -164,7 +166,9 @@ def _side_grid(points: Float, columns: Columns) -> Grid:
 
 
 def _front_grid(points: Float, columns: Columns) -> Grid:
-    """Front: a column has all rows, unless the mouth cuts it in an upper and a lower part."""
+    """Arrange the front: a column has all rows, unless the mouth cuts it in an upper and a lower
+    part.
+    """
     grid = np.full((ROWS, len(columns)), NO_VERTEX)
     lengths = np.array([len(column) for column in columns])
     for index in np.flatnonzero(lengths == ROWS):
@@ -203,7 +207,7 @@ def _settle_mouth_corner(
 
 
 def _cap_grid(border: Grid, columns: Columns) -> Grid:
-    """Bottom (or the top, upside down), hung on a border row of the ring.
+    """Arrange the bottom (or the top, upside down), hung on a border row of the ring.
 
     Parameters
     ----------
@@ -224,7 +228,7 @@ def _cap_grid(border: Grid, columns: Columns) -> Grid:
 
 
 def _cell_triangles(grid: Grid) -> Grid:
-    """Two triangles per cell; cells whose row + column is even are cut from the top left."""
+    """Return two triangles per cell; cells whose row + column is even are cut from the top left."""
     a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, :-1], grid[1:, 1:]
     row, column = np.indices(a.shape)
     falling = ((row + column) % 2 == 0)[..., None]

@@ -23,7 +23,7 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 def flatten(
     mean: Float, triangles: Int, mirror: Int, upright: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Texture coordinates of the mean shape.
+    """Return the texture coordinates of the mean shape.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def flatten(
 
 
 def signed_areas(uv: Float, triangles: Int) -> Float:
-    """(T,) twice the signed area of each triangle; negative where it is flipped."""
+    """Return (T,) twice the signed area of each triangle; negative where it is flipped."""
     a, b, c = (uv[triangles[:, k]] for k in range(3))
     u, v = b - a, c - a
     return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
@@ -97,7 +97,7 @@ def fit_unit_square(uv: Float) -> Float:
 
 
 def stretch(mean: Float, uv: Float, triangles: Int) -> Float:
-    """(T,) larger over smaller singular value of each triangle's map; 1 is conformal."""
+    """Return (T,) larger over smaller singular value of each triangle's map; 1 is conformal."""
     a, b, c = (mean[triangles[:, k]].astype(np.float64) for k in range(3))
     e, f = b - a, c - a
     length = np.linalg.norm(e, axis=1)
@@ -113,12 +113,14 @@ def stretch(mean: Float, uv: Float, triangles: Int) -> Float:
 
 
 def _lone(mean: Float, mirror: Int) -> NDArray[np.bool_]:
-    """(V,) vertices off the plane of symmetry that have no partner."""
+    """Return (V,) vertices off the plane of symmetry that have no partner."""
     return (mirror == np.arange(len(mirror))) & (np.abs(mean[:, 0]) > MIDLINE)
 
 
 def _symmetric(points: Float, mirror: Int, lone: NDArray[np.bool_]) -> Float:
-    """Mean of (V, 2 or 3) points and their mirror image about x = 0; lone points stay."""
+    """Return the mean of (V, 2 or 3) points and their mirror image about x = 0; lone points
+    stay.
+    """
     both = (points + points[mirror] * MIRROR[: points.shape[1]]) / 2
     return np.where(lone[:, None], points, both)
 

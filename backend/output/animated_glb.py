@@ -85,7 +85,7 @@ class _Lens:
         return self.focal_length / SENSOR * max(self.width, self.height)
 
     def places(self, motion: Motion) -> Array:
-        """(F, 3) metres from the lens: where a head of its size in the picture is."""
+        """Return (F, 3) metres from the lens: where a head of its size in the picture is."""
         x, y = np.asarray(motion.translation, np.float64)[:, :2].T
         right, up = x - (self.width - 1) / 2, (self.height - 1) / 2 - y
         behind = np.full_like(x, -self.pixels)
@@ -123,7 +123,7 @@ def _keys(motion: Motion, lens: _Lens) -> _Keys:
 
 
 def _rising(seconds: Array) -> NDArray[np.bool_]:
-    """(F,) whether a time is later than all before it."""
+    """Return (F,) whether a time is later than all before it."""
     return np.diff(np.maximum.accumulate(seconds), prepend=-1) > 0
 
 
@@ -183,7 +183,7 @@ class _Animation:
         ]
 
     def _animation(self, name: str, seconds: Array, *channels: tuple[int, str, Array]) -> Tree:
-        """Of a node's property each: node, path, values."""
+        """Join channels, each of a node's property: node, path, values."""
         time = self.file.accessor(f"{name} seconds", seconds)
         return {
             "name": name,

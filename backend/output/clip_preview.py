@@ -82,7 +82,7 @@ class _Head:
         self._normals = vertex_normals(neutral, model.triangles)
 
     def over(self, picture: Image, row: int, scale: float) -> Image:
-        """A picture with this head over it; `scale` is its pixels per pixel of the clip."""
+        """Return a picture with this head over it; `scale` is its pixels per pixel of the clip."""
         track, model = self._track, self._model
         if not track.present[row]:
             return picture

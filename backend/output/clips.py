@@ -141,7 +141,7 @@ def _write_csv(path: Path, clip: TrackedClip, track: Track) -> None:
 
 
 def _rows(clip: TrackedClip, track: Track) -> list[list[Any]]:
-    """One for every frame, in the order of `COLUMNS`; None (an empty cell) in gaps."""
+    """Return one for every frame, in the order of `COLUMNS`; None (an empty cell) in gaps."""
     values = np.column_stack(
         [euler_angles(track.rotation), track.scale, track.translation, track.expression]
     )
@@ -158,7 +158,7 @@ def _rows(clip: TrackedClip, track: Track) -> list[list[Any]]:
 
 
 def timecode(seconds: float) -> str:
-    """Hours, minutes, seconds and milliseconds: 00:01:02.040."""
+    """Return hours, minutes, seconds and milliseconds: 00:01:02.040."""
     milliseconds = round(seconds * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"

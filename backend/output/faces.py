@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backend.answers.faces import face_pose
 from backend.data_folder import atomic_path
+from backend.head.dressed import HeadMaker
 from backend.morphable_model.boxes import CROP_SIZE
 from backend.morphable_model.model import MorphableModel
 from backend.output.mesh_files import export_head
@@ -20,7 +21,7 @@ from backend.pipeline import Face
 
 
 def face_record(face: Face, directory: Path) -> dict[str, Any]:
-    """What the command line prints of a face, and ``params.json`` holds.
+    """Return what the command line prints of a face, and ``params.json`` holds.
 
     Lengths are image pixels; ``params`` are the 62 parameters in the 120x120 crop of ``roi_box``.
     """
@@ -51,6 +52,7 @@ def write_faces(
     model: MorphableModel,
     preview: bool = False,
     shown: Path | None = None,
+    maker: HeadMaker | None = None,
 ) -> list[dict[str, Any]]:
     """Write the faces of a photo: one into `home`, several into folders in it.
 
@@ -60,6 +62,8 @@ def write_faces(
         Whether to draw pictures of them, too.
     shown
         Where the records say that they are; None says `home`.
+    maker
+        Makes whole heads of the faces; None writes the faces alone.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def write_faces(
     """
     names = ["."] if len(faces) == 1 else [f"face_{number}" for number in range(len(faces))]
     return [
-        write_face(home / name, face, photo, model, preview, (shown or home) / name)
+        write_face(home / name, face, photo, model, preview, (shown or home) / name, maker)
         for name, face in zip(names, faces, strict=True)
     ]
 
@@ -80,8 +84,11 @@ def write_face(
     model: MorphableModel,
     preview: bool = False,
     shown: Path | None = None,
+    maker: HeadMaker | None = None,
 ) -> dict[str, Any]:
     """Write head, texture and parameters; returns the record.
+
+    That of a whole head also holds ``amounts``, the photo's expression in the named keys.
 
     Raises
     ------
@@ -91,12 +98,15 @@ def write_face(
     if face.texture is None:
         raise ValueError("The face has no texture to write.")
     record = face_record(face, shown or directory)
-    export_head(directory, face.head, model, face.texture)
+    whole = maker.make(face.neutral, face.texture, face.head) if maker else None
+    if whole is not None:
+        record["amounts"] = dict(whole.amounts)
+    export_head(directory, face.head, model, face.texture, whole=whole)
     if preview:
         from PIL import Image
 
         with atomic_path(directory / "preview.png") as path:
-            Image.fromarray(preview_sheet(photo, face, model)).save(path)
+            Image.fromarray(preview_sheet(photo, face, model, whole)).save(path)
     with atomic_path(directory / "params.json") as path:
         path.write_text(json.dumps(record), encoding="utf-8")
     return record

@@ -175,7 +175,7 @@ class _Gif:
 
 
 def _colors(stream: VideoStream) -> Graph:
-    """Chooses the colours of each frame from the frame itself."""
+    """Choose the colours of each frame from the frame itself."""
     from av import VideoFormat
     from av.filter import Graph
 

@@ -20,6 +20,7 @@ FLOAT, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5123, 5125
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
 ALIGNED = 4
+STAYS = np.zeros((1, 3), np.float32)
 # A picture that takes more bytes as PNG is written as JPEG of this quality.
 PNG_BYTES, JPEG_QUALITY = 2_500_000, 95
 
@@ -109,7 +110,7 @@ class GlbFile:
         return self._accessor(values, None, bounds=True)
 
     def encoded(self) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         binary = b"".join(self._chunks)
         tree = {key: value for key, value in self.tree.items() if value not in ([], {})}
         tree["buffers"] = [{"byteLength": len(binary)}]
@@ -156,9 +157,13 @@ class GlbFile:
     def _sparse(self, moves: Float) -> int:
         """Accessor of (N, 3) that stores the rows that are not zero."""
         moves = np.ascontiguousarray(moves, "<f4")
-        rows = np.flatnonzero(moves.any(axis=1))
+        x, y, z = (moves != 0).T  # far quicker than any() along the short axis
+        rows = np.flatnonzero(x | y | z)
         entry: Tree = {"componentType": FLOAT, "type": "VEC3", "count": len(moves)}
-        entry |= _bounds(moves)
+        # Vertices that stay are at 0, if there are any.
+        entry |= _bounds(
+            moves[rows] if len(rows) == len(moves) else np.vstack([moves[rows], STAYS])
+        )
         if len(rows):
             small = len(moves) <= np.iinfo(np.uint16).max
             entry["sparse"] = {

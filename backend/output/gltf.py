@@ -25,7 +25,7 @@ TYPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4"}
 
 
 def head_mesh(vertices: NDArray[np.float64], model: MorphableModel, visual: Any) -> trimesh.Trimesh:
-    """The head, with the vertices and triangles in the model's order.
+    """Return the head, with the vertices and triangles in the model's order.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def head_mesh(vertices: NDArray[np.float64], model: MorphableModel, visual: Any)
 def textured_mesh(
     vertices: NDArray[np.float64], model: MorphableModel, texture: NDArray[np.uint8] | None
 ) -> trimesh.Trimesh:
-    """The head with a material that glTF knows.
+    """Return the head with a material that glTF knows.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def textured_mesh(
 
 
 def encode_glb(mesh: trimesh.Trimesh, complete: Callable[[GltfFile], None]) -> bytes:
-    """Bytes of a GLB file with one mesh, after `complete` has put more into it."""
+    """Return bytes of a GLB file with one mesh, after `complete` has put more into it."""
     from trimesh.exchange.gltf import export_glb
 
     return export_glb(
@@ -116,7 +116,7 @@ class GltfFile:
         )
 
     def accessor(self, name: str, values: NDArray[np.floating]) -> int:
-        """Index of a new accessor of (N,), (N, 3) or (N, 4) values."""
+        """Return the index of a new accessor of (N,), (N, 3) or (N, 4) values."""
         return self._add(name, np.ascontiguousarray(values, "<f4"), FLOAT)
 
     def _add(self, name: str, values: NDArray[Any], component: int) -> int:
@@ -133,6 +133,6 @@ class GltfFile:
 
 
 def _linear(color: tuple[float, ...]) -> list[float]:
-    """Linear RGB of sRGB, by IEC 61966-2-1."""
+    """Return the linear RGB of sRGB, by IEC 61966-2-1."""
     srgb = np.array(color)
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).tolist()

@@ -2,8 +2,8 @@
 
 Every file holds each vertex of the model once, in the model's order, in metres, +Y up and the face
 along +Z. That is the frame of glTF, and what OBJ readers take for granted; Blender's importers
-turn both to Z up with the face along -Y. In GLB the mouth is closed, in OBJ and PLY the mesh is the
-bare model.
+turn both to Z up with the face along -Y. Of a face alone the mouth is closed in GLB; in OBJ and PLY
+the mesh is the bare model. A whole head's files are made by `backend.output.whole_files`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
+from backend.head.dressed import DressedHead
 from backend.morphable_model.model import MorphableModel
 from backend.output.gltf import encode_glb, head_mesh, textured_mesh
+from backend.output.whole_files import whole_glb, whole_obj
 
 METRES_PER_MILLIMETRE = 0.001
 FORMATS = ("glb", "obj", "ply")
@@ -39,6 +41,7 @@ def export_head(
     model: MorphableModel,
     texture: NDArray[np.uint8],
     formats: Sequence[str] = FORMATS,
+    whole: DressedHead | None = None,
 ) -> list[Path]:
     """Write a textured head.
 
@@ -53,6 +56,9 @@ def export_head(
     formats
         Of ``glb`` (one file, texture embedded), ``obj`` (``head.obj``, ``head.mtl``,
         ``texture.png``) and ``ply`` (texture coordinates, and the texture as vertex colours).
+    whole
+        The same head with all its parts: GLB and OBJ then hold those too, see
+        `backend.output.whole_files`. PLY is one mesh, so it holds the face.
 
     Returns
     -------
@@ -72,7 +78,12 @@ def export_head(
     vertices = head_mm.astype(np.float64) * METRES_PER_MILLIMETRE
     files: dict[str, bytes] = {}
     for name in formats:
-        files |= encoders[name](vertices, model, texture)
+        if whole is not None and name == "glb":
+            files["head.glb"] = whole_glb(whole, model)
+        elif whole is not None and name == "obj":
+            files |= whole_obj(whole, model)
+        else:
+            files |= encoders[name](vertices, model, texture)
     return _write_together(directory, files)
 
 

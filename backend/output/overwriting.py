@@ -31,7 +31,7 @@ def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file or folder, or would if there were one."""
+    """Tell whether two paths lead to the same file or folder, or would if there were one."""
     try:
         return one.samefile(other)
     except OSError:

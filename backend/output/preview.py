@@ -18,6 +18,7 @@ from backend.texture.filters import resize, sample
 from backend.texture.uv_map import texel_position
 
 if TYPE_CHECKING:
+    from backend.head.dressed import DressedHead
     from backend.pipeline import Face
 
 Float = NDArray[np.float32]
@@ -74,7 +75,7 @@ def render_head(
     canvas = _surface_color(fragments, closed, texture) * _shading(fragments, rotated, closed)
     canvas[fragments.triangle >= len(model.triangles)] = MOUTH_COLOR
     canvas[~fragments.covered] = BACKGROUND
-    return _to_bytes(resize(canvas, size, size))
+    return to_picture(resize(canvas, size, size))
 
 
 def overlay(photo: Picture, vertices_image: Float, model: MorphableModel) -> Picture:
@@ -96,10 +97,12 @@ def overlay(photo: Picture, vertices_image: Float, model: MorphableModel) -> Pic
     upright = vertices_image * np.array([1, -1, 1], np.float32)
     shading = _shading(fragments, upright, model) * np.array(PLAIN_SKIN, np.float32)
     opacity = np.float32(OVERLAY_OPACITY) * fragments.covered[..., None]
-    return _to_bytes(photo / np.float32(255) * (1 - opacity) + shading * opacity)
+    return to_picture(photo / np.float32(255) * (1 - opacity) + shading * opacity)
 
 
-def preview_sheet(photo: Picture, face: Face, model: MorphableModel) -> Picture:
+def preview_sheet(
+    photo: Picture, face: Face, model: MorphableModel, whole: DressedHead | None = None
+) -> Picture:
     """Everything about one face on one sheet.
 
     Parameters
@@ -108,6 +111,8 @@ def preview_sheet(photo: Picture, face: Face, model: MorphableModel) -> Picture:
         (H, W, 3) RGB.
     face
         A face found in it; without a texture the renders are plain.
+    whole
+        The same as a whole head, which is then rendered in its place.
 
     Returns
     -------
@@ -120,8 +125,13 @@ def preview_sheet(photo: Picture, face: Face, model: MorphableModel) -> Picture:
         flat = np.full((PANEL, PANEL, 3), round(BACKGROUND * 255), np.uint8)
     else:
         flat = _fit(face.texture)
-    renders = [render_head(face.head, model, face.texture, yaw, 0, PANEL) for yaw in (0, 35, 80)]
-    return _tile([[crop, marked, flat], renders])
+    if whole is None:
+        views = [render_head(face.head, model, face.texture, yaw, 0, PANEL) for yaw in (0, 35, 80)]
+    else:
+        from backend.output.whole_picture import render_whole
+
+        views = [render_whole(whole, model, whole.amounts, yaw, 0, PANEL) for yaw in (0, 35, 80)]
+    return tile([[crop, marked, flat], views])
 
 
 def _surface_color(fragments: Fragments, model: MorphableModel, texture: Picture | None) -> Float:
@@ -134,7 +144,11 @@ def _surface_color(fragments: Fragments, model: MorphableModel, texture: Picture
 
 def _shading(fragments: Fragments, vertices: Float, model: MorphableModel) -> Float:
     """(H, W, 1) light on the surface; vertices in a right-handed, y-up frame."""
-    normals = interpolate(fragments, model.triangles, vertex_normals(vertices, model.triangles))
+    return lit(interpolate(fragments, model.triangles, vertex_normals(vertices, model.triangles)))
+
+
+def lit(normals: Float) -> Float:
+    """(H, W, 1) light on a surface of (H, W, 3) normals, right-handed with y up."""
     light = np.full(normals.shape[:2], AMBIENT, np.float32)
     for direction, strength in ((KEY_LIGHT, KEY_STRENGTH), (RIM_LIGHT, RIM_STRENGTH)):
         unit = np.array(direction, np.float32) / np.float32(np.linalg.norm(direction))
@@ -173,17 +187,18 @@ def _fit(picture: Picture) -> Picture:
     return np.asarray(cv2.resize(picture, (PANEL, PANEL), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _tile(rows: list[list[Picture]]) -> Picture:
-    """Square panels side by side, rows below each other, with white gaps."""
-    sheet = np.full(
-        (len(rows) * (PANEL + GAP) + GAP, len(rows[0]) * (PANEL + GAP) + GAP, 3), 255, np.uint8
-    )
+def tile(rows: list[list[Picture]]) -> Picture:
+    """Square panels of one size side by side, rows below each other, with white gaps."""
+    side = len(rows[0][0])
+    high, wide = (count * (side + GAP) + GAP for count in (len(rows), max(map(len, rows))))
+    sheet = np.full((high, wide, 3), 255, np.uint8)
     for row, panels in enumerate(rows):
         for column, panel in enumerate(panels):
-            y, x = GAP + row * (PANEL + GAP), GAP + column * (PANEL + GAP)
-            sheet[y : y + PANEL, x : x + PANEL] = panel
+            y, x = GAP + row * (side + GAP), GAP + column * (side + GAP)
+            sheet[y : y + side, x : x + side] = panel
     return sheet
 
 
-def _to_bytes(picture: NDArray[np.floating]) -> Picture:
+def to_picture(picture: NDArray[np.floating]) -> Picture:
+    """Colours in [0, 1] in 8 bits."""
     return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)

@@ -58,14 +58,14 @@ class ResultFolder:
 
     @classmethod
     def own(cls, home: Path, source: Source) -> ResultFolder:
-        """A folder for one source alone."""
+        """Return a folder for one source alone."""
         return cls(home, source, (home.with_name(RECORD.format(home.name)), home / BATCH_RECORD))
 
     @classmethod
     def shared(
         cls, home: Path, name: str, source: Source, endings: tuple[str, ...]
     ) -> ResultFolder:
-        """A folder in which the names of a source's results begin with its own."""
+        """Return a folder in which the names of a source's results begin with its own."""
         return cls(home, source, (home / SHARED_RECORD.format(name),), f"{name}_", endings)
 
     @property
@@ -178,7 +178,7 @@ class ResultFolder:
                 self.home.rmdir()
 
     def _earlier(self) -> dict[str, tuple[str, ...]]:
-        """Digests of all that earlier runs have left here of the source."""
+        """Return digests of all that earlier runs have left here of the source."""
         files: dict[str, tuple[str, ...]] = {}
         for path in self.records:
             record = ResultRecord.read(path)
@@ -208,12 +208,12 @@ class ResultFolder:
         ResultRecord.of(self.source, new).write(self.records[0])
 
     def _ways(self, name: str) -> list[Path]:
-        """Folders in `home` that lead to a file, from the outermost on, and the file."""
+        """Return folders in `home` that lead to a file, from the outermost on, and the file."""
         path = self.home / name
         return [*(p for p in reversed(path.parents) if self.home in p.parents), path]
 
     def _foreign(self, path: Path, ours: ResultRecord) -> bool:
-        """Whether something is in the way of a file of ours, or of a folder around it."""
+        """Tell whether something is in the way of a file of ours, or of a folder around it."""
         name = path.relative_to(self.home).as_posix()
         if name in ours.files:
             return os.path.lexists(path) and not ours.vouches_for(self.home, name)

@@ -68,7 +68,7 @@ class _EarlierNames:
                 self._by_name[earlier.name].append((earlier, name))
 
     def of(self, source: Source) -> list[str]:
-        """Names of a source's results: under its path, and under another one before that."""
+        """Return names of a source's results: under its path, and under another one before that."""
         here = self._by_source.get(source.identity)
         if here is not None:
             return [here]
@@ -81,7 +81,7 @@ def _free_name(
     used: set[str],
     make: Callable[[str, Source], ResultFolder],
 ) -> str:
-    """The name of a source's earlier results, or else the first one that is free."""
+    """Return the name of a source's earlier results, or else the first one that is free."""
     (short,) = result_names([source.name])
     usual = dict.fromkeys([*wanted, short, usable_name(source.name)])
     states = {name: make(name, source).state for name in usual if same_name(name) not in used}

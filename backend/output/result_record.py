@@ -121,19 +121,19 @@ class ResultRecord:
             temporary.write_text(self.text, encoding="utf-8")
 
     def is_of(self, source: Source) -> bool:
-        """Whether it speaks of a source, which may have been moved."""
+        """Tell whether it speaks of a source, which may have been moved."""
         if self.source == source.identity:
             return True
         known = self.name == source.name and self.fingerprint
         return bool(known) and known == source.fingerprint
 
     def vouches_for(self, home: Path, name: str) -> bool:
-        """Whether a file in the folder of results is as a run has left it."""
+        """Tell whether a file in the folder of results is as a run has left it."""
         return name in self.files and digest_of(home / name) in self.files[name]
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file; empty if it is none, or cannot be read."""
+    """Return SHA-256 of a file; empty if it is none, or cannot be read."""
     try:
         if path.is_symlink():
             return ""
@@ -144,6 +144,6 @@ def digest_of(path: Path) -> str:
 
 
 def digests_in(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Digests of all files in a folder and its folders, by their paths in it."""
+    """Return digests of all files in a folder and its folders, by their paths in it."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): (digest_of(path),) for path in files}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from backend.geometry.normals import vertex_normals
 from backend.head.dressed import DressedHead
 from backend.head.parts import Deltas
-from backend.head.whole import HeadShape, shaded_together
+from backend.head.whole import shaded_together
 from backend.morphable_model.model import MorphableModel
 from backend.output.glb import GlbFile
 
@@ -32,7 +32,7 @@ FACE = "head"
 TEXTURE_FILES = {"skin": "texture.png"}
 
 
-def whole_glb(head: DressedHead, model: MorphableModel, shape: HeadShape) -> bytes:
+def whole_glb(head: DressedHead, model: MorphableModel) -> bytes:
     """Bytes of a GLB file.
 
     Every mesh has the keys that move it as morph targets, by name in ``extras.targetNames``, set
@@ -43,7 +43,7 @@ def whole_glb(head: DressedHead, model: MorphableModel, shape: HeadShape) -> byt
         name: file.material(name, picture, roughnessFactor=ROUGHNESS[name])
         for name, picture in head.textures.items()
     }
-    normals = _normals(head, model, shape, {})
+    normals = _normals(head, model, {})
 
     def add(name: str, vertices: Float, uv: Float, triangles: Int, look: str, keys: Deltas) -> int:
         at = METRES * vertices
@@ -63,11 +63,11 @@ def whole_glb(head: DressedHead, model: MorphableModel, shape: HeadShape) -> byt
     return file.encoded()
 
 
-def whole_obj(head: DressedHead, model: MorphableModel, shape: HeadShape) -> dict[str, bytes]:
+def whole_obj(head: DressedHead, model: MorphableModel) -> dict[str, bytes]:
     """Files of an OBJ in the photo's expression, by name: itself, materials, textures."""
     from PIL import Image
 
-    normals = _normals(head, model, shape, head.amounts)
+    normals = _normals(head, model, head.amounts)
     face = head.face_at(head.amounts)
     shown = np.flatnonzero(~head.whole.hidden)
     lines, first = ["# SynergyFace", "mtllib head.mtl"], 1
@@ -88,14 +88,14 @@ def whole_obj(head: DressedHead, model: MorphableModel, shape: HeadShape) -> dic
 
 
 def _normals(
-    head: DressedHead, model: MorphableModel, shape: HeadShape, amounts: Mapping[str, float]
+    head: DressedHead, model: MorphableModel, amounts: Mapping[str, float]
 ) -> dict[str, Float]:
     """By the meshes' names."""
     vertices = {part.name: part.at(amounts) for part in head.whole.parts}
     normals: dict[str, Float] = {
         part.name: vertex_normals(vertices[part.name], part.triangles) for part in head.whole.parts
     }
-    face, skull = shaded_together(model, shape, head.face_at(amounts), vertices["skull"])
+    face, skull = shaded_together(model, head.shape, head.face_at(amounts), vertices["skull"])
     normals["skull"] = np.concatenate([skull, normals["skull"][len(skull) :]])
     return normals | {FACE: face}
 
@@ -110,11 +110,16 @@ def _face_triangles(head: DressedHead, model: MorphableModel) -> NDArray[np.int3
     return np.concatenate([shown, np.repeat(alone[:, None], 3, axis=1).astype(np.int32)])
 
 
-def _targets(deltas: Mapping[str, Float]) -> dict[str, Float]:
-    return {
-        name: METRES * np.where(np.abs(moves).max(axis=1, keepdims=True) > STILL, moves, 0)
-        for name, moves in deltas.items()
-    }
+def _targets(deltas: Deltas) -> dict[str, Float]:
+    """Metres; what moves less than can be seen stays."""
+    targets = {}
+    for name, moves in deltas.items():
+        x, y, z = (np.abs(moves) > STILL).T
+        target = np.zeros(moves.shape, np.float32)
+        moving = np.flatnonzero(x | y | z)
+        target[moving] = METRES * moves[moving]
+        targets[name] = target
+    return targets
 
 
 def _obj_object(

@@ -15,9 +15,10 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import PhotoOrder, Which
+from backend.progress import Progress
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import NOT_MODIFIED, PROBLEMS, ContainerResponse, request_body
-from backend.server.job import JobStatus, Progress
+from backend.server.job import JobStatus
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
@@ -43,7 +44,7 @@ def create_app(
     jobs: JobQueue | None = None,
     paths: ClipPaths | None = None,
 ) -> FastAPI:
-    """Application that answers at once and loads the models in its worker thread.
+    """Return the application that answers at once and loads the models in its worker thread.
 
     Parameters
     ----------
@@ -178,7 +179,10 @@ def _job_routes(jobs: JobQueue, limits: Limits) -> APIRouter:
 async def _status_after_change(
     jobs: JobQueue, job_id: str, seconds: float, since: int | None
 ) -> JobStatus:
-    """Status once it has changed (from revision `since`, else from now), or `seconds` are over."""
+    """Return the status once it has changed (from revision `since`, else from now), or `seconds`
+    are
+    over.
+    """
     changed = asyncio.Event()
     loop = asyncio.get_running_loop()
 

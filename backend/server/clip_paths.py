@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from backend.errors import BadInputError
-from backend.server.problems import Problem, ProblemError
+from backend.server.problems import ProblemDocument, ProblemError
 from backend.vision.image_sequence import is_image_sequence, numbered_pictures
 
 
@@ -33,7 +33,7 @@ class ClipPaths:
         return self.anywhere or bool(self.folders)
 
     def find(self, text: str) -> Path:
-        """The film, folder of pictures or pattern of pictures that a client names.
+        """Return the film, folder of pictures or pattern of pictures that a client names.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class ClipPaths:
         return place
 
     def _inside(self, place: Path) -> bool:
-        """Whether it lies in the folders, with every picture that it stands for."""
+        """Tell whether it lies in the folders, with every picture that it stands for."""
         folders = [folder.resolve() for folder in self.folders]
 
         def allowed(path: Path) -> bool:
@@ -77,7 +77,7 @@ class ClipPaths:
 
 
 def _pictures(place: Path) -> list[Path]:
-    """Of a folder or pattern; that there are none is said by who reads it."""
+    """Return the pictures of a folder or pattern; who reads it says if there are none."""
     if not is_image_sequence(place):
         return []
     try:
@@ -88,7 +88,7 @@ def _pictures(place: Path) -> list[Path]:
 
 def _forbidden(text: str) -> ProblemError:
     return ProblemError(
-        Problem(
+        ProblemDocument(
             HTTPStatus.FORBIDDEN,
             "path-not-allowed",
             f"The backend is not allowed to read {text}.",

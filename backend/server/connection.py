@@ -16,7 +16,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from backend.server.problems import MEDIA_TYPE, Problem
+from backend.server.problems import MEDIA_TYPE, ProblemDocument
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ class TimedConnection(H11Protocol):
         self._unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The client owes a request from now on."""
+        """Start the clock: the client owes a request from now on."""
         super().connection_made(transport)
         self._start_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is waited for any more."""
+        """Stop the clock: nobody is waited for any more."""
         self._stop_waiting()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -59,18 +59,18 @@ class TimedConnection(H11Protocol):
             self._start_waiting()
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as it is answered."""
+        """Start the clock: the client does not read as fast as it is answered."""
         super().pause_writing()
         self._start_waiting()
 
     def resume_writing(self) -> None:
-        """It has read."""
+        """Stop the clock: the client has read."""
         super().resume_writing()
         self._stop_waiting()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is told so by a problem document too."""
-        problem = Problem(
+        """Answer what is no HTTP by a problem document too."""
+        problem = ProblemDocument(
             HTTPStatus.BAD_REQUEST, "bad-request", msg, "Send valid HTTP/1.1 requests."
         )
         response = h11.Response(

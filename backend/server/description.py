@@ -47,7 +47,7 @@ class ContainerResponse(Response):
 
 
 def request_body(*media_types: str) -> dict[str, Any]:
-    """For ``openapi_extra``: the route reads its body itself, and needs one."""
+    """Describe a body, for ``openapi_extra``: the route reads it itself, and needs one."""
     content = {media_type: {"schema": _body_schema(media_type)} for media_type in media_types}
     return {"requestBody": {"required": True, "content": content}}
 

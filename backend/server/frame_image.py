@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.foreign.children import call_in_child
+from backend.sandbox.children import call_in_child
 from backend.vision.decoding.limits import check_frame
 
 DECODER = "backend.vision.decoding.frame:decode"
 
 
 def frame_image(body: bytes, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB of a JPEG or PNG file, or of RGB bytes of a `size` (width, height).
+    """Return (H, W, 3) uint8 RGB of a JPEG or PNG file, or of RGB bytes of a `size` (width,
+    height).
 
     Files are decoded in a child process; RGB bytes need no decoder.
 

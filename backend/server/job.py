@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from backend.server.problems import Problem
+from backend.progress import Progress
+from backend.server.problems import ProblemDocument
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-Progress = Callable[[float, str], None]
+
 Work = Callable[[Progress], bytes]
 Listener = Callable[[], object]
 
@@ -19,7 +20,7 @@ FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
 
 def nothing() -> None:
-    """What most jobs leave to be done when they end."""
+    """Do nothing, as most jobs leave nothing to be done when they end."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class JobStatus:
     progress: float
     stage: str
     revision: int
-    problem: Problem | None
+    problem: ProblemDocument | None
 
     @property
     def finished(self) -> bool:
@@ -49,7 +50,7 @@ class JobStatus:
         return self.state in FINISHED
 
     def document(self) -> dict[str, Any]:
-        """What goes over the wire."""
+        """Return what goes over the wire."""
         problem = self.problem.document() if self.problem else None
         return {
             "id": self.id,
@@ -91,7 +92,7 @@ class Job:
     progress: float = 0.0
     stage: str = ""
     revision: int = 0
-    problem: Problem | None = None
+    problem: ProblemDocument | None = None
     result: bytes = b""
     cancelled: bool = False
     finished_at: float = 0.0

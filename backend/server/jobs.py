@@ -13,10 +13,10 @@ from http import HTTPStatus
 from typing import Any
 
 from backend.errors import CancelledError
-from backend.foreign.children import stopped_by
+from backend.sandbox.children import stopped_by
 from backend.server.job import FINISHED, Job, JobStatus, Listener, Work, nothing
 from backend.server.limits import Limits
-from backend.server.problems import Problem, ProblemError, problem_of
+from backend.server.problems import ProblemDocument, ProblemError, problem_of
 
 Enter = Callable[..., str]
 
@@ -102,7 +102,7 @@ class JobQueue:
             return job.id
 
     def status(self, job_id: str) -> JobStatus:
-        """Status of a job.
+        """Return the status of a job.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class JobQueue:
             return self._find(job_id).status
 
     def result(self, job_id: str) -> bytes:
-        """What the work of a done job returned.
+        """Return what the work of a done job returned.
 
         Raises
         ------
@@ -199,7 +199,7 @@ class JobQueue:
         too_long = held + request_bytes > self._limits.waiting_bytes
         if len(ahead) >= self._limits.waiting_jobs or (ahead and too_long):
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "queue-full",
                     f"{len(ahead)} jobs are waiting already.",
@@ -238,7 +238,7 @@ class JobQueue:
         log.info("Job %s after %.2f s", job.state, job.finished_at - started)
 
     def _report(self, job: Job, progress: float, stage: str) -> None:
-        """What the work calls as it goes; stops it when it was cancelled."""
+        """Note how far the work is, and stop it when it was cancelled."""
         with self._changed:
             _refuse_if_cancelled(job)
             self._update(job, progress=min(max(job.progress, float(progress)), 1.0), stage=stage)
@@ -298,4 +298,4 @@ def _refuse_if_cancelled(job: Job) -> None:
 
 
 def _problem(status: HTTPStatus, code: str, detail: str, remedy: str) -> ProblemError:
-    return ProblemError(Problem(status, code, detail, remedy))
+    return ProblemError(ProblemDocument(status, code, detail, remedy))

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from backend.exchange import contract
-from backend.server.problems import Problem, ProblemError, problem_of
+from backend.server.problems import ProblemDocument, ProblemError, problem_of
 from backend.server.reconstructor import Reconstructor
 from backend.version import VERSION
 
@@ -39,7 +39,7 @@ class Models:
         self._reconstructor: Reconstructor | None = None
         self._lock = threading.Lock()
         self._state: Literal["starting", "loading", "ready", "failed"] = "starting"
-        self._problem: Problem | None = None
+        self._problem: ProblemDocument | None = None
         self._device = device
         self._body = b""
         self._etag = ""
@@ -65,7 +65,7 @@ class Models:
         log.info("Models loaded in %.2f s on %s", time.monotonic() - started, self._device)
 
     def health(self) -> dict[str, Any]:
-        """Document of ``GET /v1/health``."""
+        """Return the document of ``GET /v1/health``."""
         with self._lock:
             return {
                 "state": self._state,
@@ -82,13 +82,13 @@ class Models:
             if self._problem:
                 problem = self._problem
                 raise ProblemError(
-                    Problem(
+                    ProblemDocument(
                         HTTPStatus.SERVICE_UNAVAILABLE, problem.code, problem.detail, problem.remedy
                     )
                 )
 
     def reconstructor(self) -> Reconstructor:
-        """The loaded reconstructor.
+        """Return the loaded reconstructor.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class Models:
         with self._lock:
             if self._reconstructor is None:
                 raise ProblemError(
-                    Problem(
+                    ProblemDocument(
                         HTTPStatus.SERVICE_UNAVAILABLE,
                         "loading",
                         "The models are still being loaded.",
@@ -110,7 +110,7 @@ class Models:
             return self._reconstructor
 
     def static_model(self) -> tuple[str, bytes]:
-        """ETag and body of ``GET /v1/model``.
+        """Return the ETag and body of ``GET /v1/model``.
 
         Raises
         ------

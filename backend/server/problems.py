@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProblemDocument:
     """What went wrong, and what to do about it.
 
     Attributes
@@ -40,7 +40,7 @@ class Problem:
     remedy: str = ""
 
     def document(self) -> dict[str, Any]:
-        """The members of RFC 9457, and our two; text that every encoding has."""
+        """Return the members of RFC 9457, and our two; text that every encoding has."""
         return {
             "type": f"urn:synergyface:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,
@@ -59,14 +59,14 @@ def _whole(text: str) -> str:
 class ProblemError(Exception):
     """Carries a problem, and headers that go with it, out of a request or a job."""
 
-    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, problem: ProblemDocument, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(problem.detail)
         self.problem = problem
         self.headers = headers
 
 
-def problem_of(error: BaseException) -> Problem:
-    """Problem that an exception means. One that we do not understand is logged, not shown."""
+def problem_of(error: BaseException) -> ProblemDocument:
+    """Say what an exception means. One that we do not understand is logged, not shown."""
     if isinstance(error, MemoryError):
         error = OutOfMemoryError("memory")
     match error:
@@ -80,16 +80,18 @@ def problem_of(error: BaseException) -> Problem:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
         case _:
             log.error("Unexpected error", exc_info=error)
-            return Problem(
+            return ProblemDocument(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "internal",
                 f"An unexpected error happened in the backend ({type(error).__name__}).",
                 "Report it, with the backend's log and what you did.",
             )
-    return Problem(status, error.code, error.problem, error.remedy)
+    return ProblemDocument(status, error.code, error.problem, error.remedy)
 
 
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(
+    problem: ProblemDocument, headers: Mapping[str, str] | None = None
+) -> Response:
     """Answer that says the problem."""
     return JSONResponse(problem.document(), problem.status, headers, media_type=MEDIA_TYPE)
 
@@ -114,14 +116,14 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     code = status.phrase.lower().replace(" ", "-")
     detail = f"{request.method} {request.url.path}: {status.phrase}."
     remedy = "Use a client with the backend's protocol version (see /v1/health)."
-    return problem_response(Problem(status, code, detail, remedy), error.headers)
+    return problem_response(ProblemDocument(status, code, detail, remedy), error.headers)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
     return problem_response(
-        Problem(
+        ProblemDocument(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "bad-parameter",
             f"A parameter of the request is wrong: {faults}.",

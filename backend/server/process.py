@@ -18,7 +18,7 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from backend.errors import BadInputError
 from backend.exchange.contract import PROTOCOL
-from backend.foreign.children import end_children
+from backend.sandbox.children import end_children
 from backend.server.app import create_app
 from backend.server.clip_paths import ClipPaths
 from backend.server.connection import TimedConnection
@@ -89,7 +89,7 @@ def serve(
 
 
 def listen(port: int) -> socket.socket:
-    """Socket that listens on the loopback interface; port 0 takes a free one.
+    """Return the socket that listens on the loopback interface; port 0 takes a free one.
 
     Raises
     ------

@@ -15,11 +15,10 @@ from backend.engines.devices import Device
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import ClipOrder, PhotoOrder
-from backend.foreign.children import warm_child
 from backend.morphable_model.boxes import RoiBox
 from backend.pipeline import FaceReconstructor
-from backend.progress import part
-from backend.server.reconstructor import Progress
+from backend.progress import Progress, part
+from backend.sandbox.children import warm_child
 from backend.server.unfinished import unfinished_work
 from backend.tracking.live import LiveTracker
 from backend.vision.images import decode_image
@@ -44,11 +43,11 @@ class PipelineReconstructor:
         return self._reconstructor.device
 
     def static_model(self) -> contract.StaticModel:
-        """What all heads share."""
+        """Return what all heads share."""
         return static_model(self._reconstructor.model)
 
     def faces(self, photo: bytes, order: PhotoOrder, progress: Progress) -> contract.FacesResult:
-        """Faces of a picture file's bytes.
+        """Return faces of a picture file's bytes.
 
         Raises
         ------
@@ -70,7 +69,7 @@ class PipelineReconstructor:
     def texture(
         self, order: contract.TextureOrder, size: int, mode: TextureMode, progress: Progress
     ) -> NDArray[np.uint8]:
-        """(N,) bytes of a PNG file, the texture of a head whose parameters are known.
+        """Return (N,) bytes of a PNG file, the texture of a head whose parameters are known.
 
         Raises
         ------
@@ -86,7 +85,7 @@ class PipelineReconstructor:
         return encode_png(made.albedo)
 
     def track(self, clip: Path, order: ClipOrder, progress: Progress) -> contract.VideoResult:
-        """Faces of a clip; goes on where an earlier work on the same clip was cut off.
+        """Return faces of a clip; goes on where an earlier work on the same clip was cut off.
 
         Raises
         ------
@@ -99,7 +98,7 @@ class PipelineReconstructor:
         return video_result(tracked, self._reconstructor.model)
 
     def live_tracker(self, smoothing: float) -> AnsweringTracker:
-        """Tracker of a new stream."""
+        """Return the tracker of a new stream."""
         return AnsweringTracker(self._reconstructor.live_tracker(smoothing))
 
 
@@ -110,5 +109,5 @@ class AnsweringTracker:
         self._tracker = tracker
 
     def frame(self, image: NDArray[np.uint8], time: float) -> contract.FrameResult:
-        """Faces of the next frame, see `LiveTracker.frame`."""
+        """Return faces of the next frame, see `LiveTracker.frame`."""
         return frame_result(self._tracker.frame(image, time))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import ClipOrder, PhotoOrder
-
-Progress = Callable[[float, str], None]
+from backend.progress import Progress
 
 
 class TextureSize(IntEnum):
@@ -30,7 +28,7 @@ class LiveTracker(Protocol):
     """Follows the faces of one stream; used by one thread at a time."""
 
     def frame(self, image: NDArray[np.uint8], time: float) -> contract.FrameResult:
-        """Faces of the next frame: (H, W, 3) uint8 RGB, at a later time in seconds."""
+        """Return faces of the next frame: (H, W, 3) uint8 RGB, at a later time in seconds."""
         ...
 
 
@@ -43,26 +41,30 @@ class Reconstructor(Protocol):
         ...
 
     def static_model(self) -> contract.StaticModel:
-        """What all heads share."""
+        """Return what all heads share."""
         ...
 
     def faces(self, photo: bytes, order: PhotoOrder, progress: Progress) -> contract.FacesResult:
-        """Faces of a picture file's bytes; stops when `progress` raises ``CancelledError``."""
+        """Return faces of a picture file's bytes; stops when `progress` raises
+        ``CancelledError``.
+        """
         ...
 
     def texture(
         self, order: contract.TextureOrder, size: int, mode: TextureMode, progress: Progress
     ) -> NDArray[np.uint8]:
-        """(N,) bytes of a PNG file, the texture of a head whose parameters are known."""
+        """Return (N,) bytes of a PNG file, the texture of a head whose parameters are known."""
         ...
 
     def track(self, clip: Path, order: ClipOrder, progress: Progress) -> contract.VideoResult:
-        """Faces of a film, of a folder or of a pattern of pictures; stops as `faces` does.
+        """Return faces of a film, of a folder or of a pattern of pictures; stops as `faces` does.
 
         What was done before a crash, of the same clip and order, need not be done again.
         """
         ...
 
     def live_tracker(self, smoothing: float) -> LiveTracker:
-        """Tracker of a new stream; `smoothing` from 0, raw values, to 1. Any thread may ask."""
+        """Return the tracker of a new stream; `smoothing` from 0, raw values, to 1. Any thread may
+        ask.
+        """
         ...

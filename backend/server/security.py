@@ -22,14 +22,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.errors import BadInputError
 from backend.exchange.contract import TOKEN_VARIABLE
 from backend.exchange.handshake import SESSION_PATH
-from backend.server.problems import Problem, ProblemError, problem_response
+from backend.server.problems import ProblemDocument, ProblemError, problem_response
 from backend.server.sessions import Sessions, local_port
 
 MIN_TOKEN_LENGTH = 16
 
 
 def token_from_environment() -> str | None:
-    """Token that the parent process chose; taken out of the environment, so that no child sees it.
+    """Return the token that the parent process chose; taken out of the environment, so that no
+    child
+    sees it.
 
     Raises
     ------
@@ -49,12 +51,12 @@ def token_from_environment() -> str | None:
 
 
 def new_token() -> str:
-    """256 random bits."""
+    """Return 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def is_loopback(authority: str) -> bool:
-    """Whether ``host`` or ``host:port`` names this computer and nothing else."""
+    """Tell whether ``host`` or ``host:port`` names this computer and nothing else."""
     try:
         parts = urlsplit(f"//{authority}")
         host, _ = parts.hostname, parts.port
@@ -92,7 +94,7 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not is_loopback(hosts[0]):
             return ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.MISDIRECTED_REQUEST,
                     "bad-host",
                     "The request's Host is not an address of this computer.",
@@ -102,7 +104,7 @@ class Guard:
             )
         if not all(_is_loopback_origin(origin) for origin in headers.getlist("origin")):
             return ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.FORBIDDEN,
                     "bad-origin",
                     "The request comes from a web page of another site.",
@@ -114,7 +116,7 @@ class Guard:
         given = headers.getlist("authorization")
         if len(given) != 1 or not self._sessions.admits(given[0], local_port(scope)):
             return ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.UNAUTHORIZED,
                     "unauthorized",
                     "The request does not prove that its sender knows the backend's token.",
@@ -132,7 +134,8 @@ def _is_loopback_origin(origin: str) -> bool:
 
 
 def body_length(request: Request, limit: int) -> int:
-    """The most bytes that a request's body may turn out to have: what it announces, or the limit.
+    """Return the most bytes that a request's body may turn out to have: what it announces, or the
+    limit.
 
     Raises
     ------
@@ -147,7 +150,7 @@ def body_length(request: Request, limit: int) -> int:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Body of a request, read no further than `limit` bytes, whatever length it claims.
+    """Return the body of a request, read no further than `limit` bytes, whatever length it claims.
 
     Raises
     ------
@@ -161,7 +164,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Body of a request as it comes, at most `limit` bytes in all.
+    """Yield the body of a request as it comes, at most `limit` bytes in all.
 
     Raises
     ------
@@ -179,7 +182,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
                 yield piece
     except ClientDisconnect as error:
         raise ProblemError(
-            Problem(
+            ProblemDocument(
                 HTTPStatus.BAD_REQUEST,
                 "incomplete",
                 "The connection ended before the whole body arrived.",
@@ -188,7 +191,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
         ) from error
     if not length:
         raise ProblemError(
-            Problem(
+            ProblemDocument(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "bad-input",
                 "The request has no body.",
@@ -199,7 +202,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 def _too_large(limit: int) -> ProblemError:
     return ProblemError(
-        Problem(
+        ProblemDocument(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "too-large",
             f"The request's body is larger than {limit:,} bytes.",

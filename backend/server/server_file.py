@@ -22,7 +22,7 @@ OTHERS = 0o077
 
 
 def server_file_path() -> Path:
-    """``server.json`` in the data folder."""
+    """Return ``server.json`` in the data folder."""
     return data_folder() / "server.json"
 
 

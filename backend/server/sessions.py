@@ -32,7 +32,9 @@ class Sessions:
         self._mark = secrets.token_bytes(32)
 
     def open(self, nonce: str, port: int) -> dict[str, str | int]:
-        """What is answered to a client's nonce that came in at a port: a nonce and a proof."""
+        """Return what is answered to a client's nonce that came in at a port: a nonce and a
+        proof.
+        """
         ours = self._nonce(secrets.token_hex(16), nonce)
         return {
             "nonce": ours,
@@ -41,7 +43,7 @@ class Sessions:
         }
 
     def admits(self, authorization: str, port: int) -> bool:
-        """Whether a header is a client's proof in a session that was opened here at a port."""
+        """Tell whether a header is a client's proof in a session that was opened here at a port."""
         found = _AUTHORIZATION.fullmatch(authorization)
         if found is None:
             return False
@@ -51,13 +53,13 @@ class Sessions:
         return hmac.compare_digest(proven, expected) and own
 
     def _nonce(self, chance: str, theirs: str) -> str:
-        """64 hexadecimal digits, the first 32 by chance."""
+        """Return 64 hexadecimal digits, the first 32 by chance."""
         mark = hmac.new(self._mark, f"{chance} {theirs}".encode(), sha256)
         return chance + mark.hexdigest()[:32]
 
 
 def session_routes(sessions: Sessions) -> APIRouter:
-    """The one path that is open to all: what it tells is worth nothing without the token."""
+    """Return the one path that is open to all: what it tells is worth nothing without the token."""
     router = APIRouter()
 
     @router.get(SESSION_PATH)
@@ -70,5 +72,5 @@ def session_routes(sessions: Sessions) -> APIRouter:
 
 
 def local_port(scope: Scope) -> int:
-    """Where the request came in."""
+    """Tell where the request came in."""
     return scope["server"][1]

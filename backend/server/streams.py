@@ -20,7 +20,7 @@ from backend.server.description import ContainerResponse, request_body
 from backend.server.frame_image import frame_image
 from backend.server.limits import Limits
 from backend.server.models import Models
-from backend.server.problems import Problem, ProblemError
+from backend.server.problems import ProblemDocument, ProblemError
 from backend.server.reconstructor import LiveTracker
 from backend.server.security import read_body
 
@@ -54,7 +54,7 @@ class Stream:
         time: float | None,
         threads: ThreadPoolExecutor,
     ) -> contract.FrameResult:
-        """Faces of a frame that holds a place; `time` None is now.
+        """Return faces of a frame that holds a place; `time` None is now.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Stream:
         """
         if self.frames_here >= FRAMES_AT_ONCE:
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "stream-busy",
                     "Earlier frames of this stream are still being processed.",
@@ -131,7 +131,7 @@ class Streams:
         self._forget_idle()
         if len(self._streams) >= self._limits.streams:
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "too-many-streams",
                     f"{len(self._streams)} streams are open already.",
@@ -144,7 +144,7 @@ class Streams:
         return stream_id
 
     def find(self, stream_id: str) -> Stream:
-        """An open session.
+        """Return an open session.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class Streams:
         stream = self._streams.get(stream_id)
         if stream is None:
             raise ProblemError(
-                Problem(
+                ProblemDocument(
                     HTTPStatus.NOT_FOUND,
                     "no-such-stream",
                     "There is no such stream, or it was closed because nobody used it.",
@@ -186,7 +186,7 @@ class Streams:
 
 
 def stream_routes(models: Models, streams: Streams, limits: Limits) -> APIRouter:
-    """Routes of streams."""
+    """Return routes of streams."""
     router = APIRouter()
 
     @router.post("/v1/streams", status_code=HTTPStatus.CREATED)

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request
 from backend.errors import BadInputError
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
+from backend.progress import Progress
 from backend.server.description import request_body
-from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
@@ -22,7 +22,7 @@ ENVELOPE_BYTES = 2**16
 
 
 def texture_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
-    """Routes of textures."""
+    """Return routes of textures."""
     router = APIRouter()
     most_bytes = limits.photo_bytes + ENVELOPE_BYTES
 

@@ -20,7 +20,7 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 
 @contextmanager
 def unfinished_work(key: str) -> Iterator[Path]:
-    """Folder for the work of a key; it stays only if the process dies in the block."""
+    """Return the folder for the work of a key; it stays only if the process dies in the block."""
     with suppress(OSError):  # whoever writes there says so
         _home().mkdir(PRIVATE, parents=True, exist_ok=True)
     forget_old_work()

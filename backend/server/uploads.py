@@ -16,7 +16,7 @@ from pathlib import Path
 from fastapi import Request
 
 from backend.data_folder import TEMPORARY, data_folder, remove_older
-from backend.server.problems import Problem, ProblemError
+from backend.server.problems import ProblemDocument, ProblemError
 from backend.server.security import body_pieces
 
 FOLDER = "uploads"
@@ -82,7 +82,7 @@ def _explained() -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise ProblemError(
-            Problem(
+            ProblemDocument(
                 HTTPStatus.INSUFFICIENT_STORAGE,
                 "disk-full" if full else "unwritable",
                 f"Cannot store the clip in {data_folder()}: {error.strerror or error}.",

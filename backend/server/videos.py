@@ -14,9 +14,9 @@ from backend.errors import BadInputError, SynergyFaceError
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import ClipOrder, Which
+from backend.progress import Progress
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import request_body
-from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
@@ -31,7 +31,7 @@ Rate = Annotated[float, Query(gt=0, allow_inf_nan=False)]
 
 
 def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPaths) -> APIRouter:
-    """Routes of clips; `paths` may be named in place of being sent."""
+    """Return routes of clips; `paths` may be named in place of being sent."""
     router = APIRouter()
 
     @router.post(

@@ -61,7 +61,7 @@ def import_checkpoint(path: Path, target: Path | None = None) -> Path:
 
 
 def convert_state_dict(official: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Names and layouts of the authors' state dictionary (without ``module.``) to ours.
+    """Return names and layouts of the authors' state dictionary (without ``module.``) to ours.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def convert_state_dict(official: Mapping[str, Tensor], path: Path) -> dict[str, 
 
 
 def _layer(official: Mapping[str, Tensor], ours: str, conv: str, bn: str) -> dict[str, Tensor]:
-    """A point layer: convolution `conv` and batch normalisation `bn` under our name."""
+    """Return a point layer: convolution `conv` and batch normalisation `bn` under our name."""
     fields = ("weight", "bias", "running_mean", "running_var")
     return {f"{ours}.conv.{name}": official[f"{conv}.{name}"] for name in ("weight", "bias")} | {
         f"{ours}.bn.{name}": official[f"{bn}.{name}"] for name in fields

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import BadInputError
-from backend.foreign.children import Children
-from backend.foreign.process import Limits, OverLimitError
-from backend.foreign.wire import Answer
+from backend.sandbox.children import Children
+from backend.sandbox.process import Limits, OverLimitError
+from backend.sandbox.wire import Answer
 
 if TYPE_CHECKING:
     from torch import Tensor

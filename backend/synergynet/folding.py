@@ -70,7 +70,7 @@ def fold(weights: Mapping[str, Tensor]) -> Weights:
 
 
 def _fold_adaptation(weights: Weights) -> None:
-    """The layer before each attribute, into the one that joins the attributes."""
+    """Fold the layer before each attribute into the one that joins the attributes."""
     layers = [n for n in weights if n.startswith(f"{REFINEMENT}.adapt.") and n.endswith("weight")]
     if not layers:
         return
@@ -87,7 +87,7 @@ def _fold_adaptation(weights: Weights) -> None:
 
 
 def _fold_joint(weights: Weights) -> None:
-    """The normalisation of the sum of the points' and the face's part, into both."""
+    """Fold the normalisation of the sum of the points' and the face's part into both."""
     scale, shift = _pop_norm(weights, f"{REFINEMENT}.joint_bn")
     points, face = f"{REFINEMENT}.joint_points", f"{REFINEMENT}.joint_face"
     weights[f"{points}.weight"] = weights[f"{points}.weight"] * scale[:, None, None]
@@ -104,7 +104,7 @@ def _fold_point_layer(weights: Weights, layer: str) -> None:
 
 
 def _pop_norm(weights: Weights, name: str) -> tuple[Tensor, Tensor]:
-    """What a normalisation with fixed statistics multiplies by, and then adds."""
+    """Return what a normalisation with fixed statistics multiplies by, and then adds."""
     weights.pop(f"{name}.num_batches_tracked", None)
     mean, variance = weights.pop(f"{name}.running_mean"), weights.pop(f"{name}.running_var")
     scale = weights.pop(f"{name}.weight") / torch.sqrt(variance + EPSILON)

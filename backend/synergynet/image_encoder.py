@@ -18,13 +18,13 @@ class ImageEncoder(nn.Module):
 
 
 def global_average(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C)."""
+    """Return (N, C, H, W) -> (N, C)."""
     # Not mean(): the gradient of this keeps the channels-last layout, that of mean() does not.
     return nn.functional.adaptive_avg_pool2d(x, 1).flatten(1)
 
 
 def initialise(module: nn.Module) -> None:
-    """Fresh weights of one layer (He et al. 2015), to be given to `nn.Module.apply`."""
+    """Initialise one layer (He et al. 2015), to be given to `nn.Module.apply`."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
     elif isinstance(module, nn.BatchNorm2d):

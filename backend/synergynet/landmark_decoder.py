@@ -42,15 +42,17 @@ class LandmarkDecoder(nn.Module):
         self.landmark_basis.copy_(torch.from_numpy(np.asarray(scale * basis)))
 
     def parameters_from(self, whitened: Tensor) -> Tensor:
-        """(N, 62) whitened -> (N, 62) in the units of the data files, in single precision."""
+        """Return (N, 62) whitened -> (N, 62) in the units of the data files, in single
+        precision.
+        """
         return whitened.float() * self.parameter_std + self.parameter_mean
 
     def whiten(self, parameters: Tensor) -> Tensor:
-        """Inverse of `parameters_from`."""
+        """Return the inverse of `parameters_from`."""
         return (parameters - self.parameter_mean) / self.parameter_std
 
     def forward(self, parameters: Tensor) -> Tensor:
-        """(N, 62) parameters -> (N, 3, 68) landmarks in the crop frame (pixels, y up)."""
+        """Return (N, 62) parameters -> (N, 3, 68) landmarks in the crop frame (pixels, y up)."""
         # Half a pixel of 120 is what bfloat16 can tell apart, so never under autocast.
         with torch.autocast(parameters.device.type, enabled=False):
             matrix, alpha = split(parameters)
@@ -71,6 +73,6 @@ def normalise_landmarks(landmarks: Tensor) -> Tensor:
 
 
 def official_landmarks(landmarks: Tensor) -> Tensor:
-    """What the authors' code hands to its point networks: pixels, y turned to 121 - y."""
+    """Return what the authors' code hands to its point networks: pixels, y turned to 121 - y."""
     x, y, z = landmarks.unbind(dim=1)
     return torch.stack([x, CROP_SIZE + 1 - y, z], dim=1)

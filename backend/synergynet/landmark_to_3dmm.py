@@ -31,7 +31,7 @@ class LandmarkTo3DMM(nn.Module):
         self.heads = ActivatedHeads(width) if output_activation else ParameterHeads(width)
 
     def forward(self, points: Tensor, *attributes: Tensor) -> Tensor:
-        """(N, 3, 68) points and any (N, ...) attributes -> (N, 62)."""
+        """Return (N, 3, 68) points and any (N, ...) attributes -> (N, 62)."""
         holistic = faces_of(self.encoder(rows_of(points)), N_LANDMARKS).amax(dim=1)
         return self.heads(torch.cat([holistic, *attributes], dim=1))
 

@@ -23,7 +23,7 @@ STAGES = (
 def convolution(
     in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU6."""
+    """Return the convolution, batch normalisation, ReLU6."""
     return nn.Sequential(
         nn.Conv2d(
             in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False

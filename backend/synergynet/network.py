@@ -86,7 +86,7 @@ class SynergyNet(nn.Module):
         self.decoder.attach(model)
 
     def forward(self, image: Tensor) -> Prediction:
-        """(N, 3, 120, 120) RGB in [-1, 1] -> `Prediction`."""
+        """Return (N, 3, 120, 120) RGB in [-1, 1] -> `Prediction`."""
         z, whitened, parameters, coarse = self.regress(image)
         if self.architecture.variant == "official":
             # What the authors publish answers with the coarse landmarks; the refinement in their
@@ -96,7 +96,9 @@ class SynergyNet(nn.Module):
         return Prediction(whitened, parameters, coarse, refined)
 
     def training_forward(self, image: Tensor) -> TrainingPrediction:
-        """(N, 3, 120, 120) RGB in [-1, 1] -> `TrainingPrediction`, the reverse direction too."""
+        """Return (N, 3, 120, 120) RGB in [-1, 1] -> `TrainingPrediction`, the reverse direction
+        too.
+        """
         z, whitened, parameters, coarse = self.regress(image)
         refined, holistic = self._refine(z, whitened, coarse)
         match self.architecture.reverse:
@@ -112,7 +114,7 @@ class SynergyNet(nn.Module):
         return TrainingPrediction(whitened, parameters, coarse, refined, read_back)
 
     def regress(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What the image network says by itself.
+        """Return what the image network says by itself.
 
         Parameters
         ----------
@@ -132,7 +134,8 @@ class SynergyNet(nn.Module):
         return z, whitened, parameters, self.decoder(parameters)
 
     def reverse(self, landmarks: Tensor) -> Tensor:
-        """(N, 3, 68) landmarks in the crop frame -> (N, 62) whitened parameters (training only).
+        """Return (N, 3, 68) landmarks in the crop frame -> (N, 62) whitened parameters (training
+        only).
 
         Raises
         ------
@@ -148,13 +151,15 @@ class SynergyNet(nn.Module):
         return self._reverse_module()(self.point_input(landmarks))
 
     def point_input(self, landmarks: Tensor) -> Tensor:
-        """What the point networks see of (N, 3, 68) landmarks of the crop frame."""
+        """Return what the point networks see of (N, 3, 68) landmarks of the crop frame."""
         if self.architecture.variant == "official":
             return official_landmarks(landmarks)
         return normalise_landmarks(landmarks)
 
     def _refine(self, z: Tensor, whitened: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Refined landmarks, and the feature of all points; coarse and None where none refines."""
+        """Return refined landmarks, and the feature of all points; coarse and None where none
+        refines.
+        """
         if self.refinement is None:
             return coarse, None
         low_level, holistic = self.refinement.encode(self.point_input(coarse))
@@ -168,7 +173,7 @@ class SynergyNet(nn.Module):
         return self.landmark_to_3dmm
 
     def _in_crop_frame(self, residual: Tensor) -> Tensor:
-        """The authors' residual points down, ours up."""
+        """Return the authors' residual points down, ours up."""
         if self.architecture.variant == "official":
             x, y, z = residual.unbind(dim=1)
             return torch.stack([x, -y, z], dim=1)
@@ -176,7 +181,7 @@ class SynergyNet(nn.Module):
 
 
 def _coefficients(whitened: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, 62) -> (N, 40) alpha_shape and (N, 10) alpha_exp, whitened."""
+    """Return (N, 62) -> (N, 40) alpha_shape and (N, 10) alpha_exp, whitened."""
     return whitened[:, N_POSE : N_POSE + N_SHAPE], whitened[:, N_POSE + N_SHAPE :]
 
 
@@ -206,11 +211,13 @@ def _build_reverse(architecture: Architecture, features: int) -> nn.Module | Non
 
 
 def normalise_image(crops: Tensor) -> Tensor:
-    """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 in [-1, 1], as the authors normalise."""
+    """Return (N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 in [-1, 1], as the authors
+    normalise.
+    """
     return (crops.permute(0, 3, 1, 2).to(torch.float32) - 127.5) / 128.0
 
 
 def parameter_counts(network: SynergyNet) -> dict[str, int]:
-    """Trainable numbers per part."""
+    """Return trainable numbers per part."""
     parts = dict(network.named_children())
     return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}

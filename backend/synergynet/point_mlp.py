@@ -43,10 +43,10 @@ def point_mlp(*widths: int) -> nn.Sequential:
 
 
 def rows_of(points: Tensor) -> Tensor:
-    """(N, C, P) features of P points of N faces -> (N * P, C)."""
+    """Return (N, C, P) features of P points of N faces -> (N * P, C)."""
     return points.transpose(1, 2).flatten(0, 1)
 
 
 def faces_of(rows: Tensor, points: int) -> Tensor:
-    """(N * P, C) -> (N, P, C); P is `points`."""
+    """Reshape (N * P, C) to (N, P, C); P is `points`."""
     return rows.reshape(-1, points, rows.shape[1])

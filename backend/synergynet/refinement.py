@@ -58,7 +58,7 @@ class LandmarkRefinement(nn.Module):
         self.residual_scale = residual_scale
 
     def forward(self, points: Tensor, *attributes: Tensor) -> Tensor:
-        """Residual of the landmarks.
+        """Return the residual of the landmarks.
 
         Parameters
         ----------
@@ -74,12 +74,12 @@ class LandmarkRefinement(nn.Module):
         return self.decode(*self.encode(points), *attributes)
 
     def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, 68) points -> (N * 68, 64) feature of each, (N, 1024) feature of all."""
+        """Return (N, 3, 68) points -> (N * 68, 64) feature of each, (N, 1024) feature of all."""
         low_level = self.low_level(rows_of(points))
         return low_level, faces_of(self.holistic(low_level), N_LANDMARKS).amax(dim=1)
 
     def decode(self, low_level: Tensor, holistic: Tensor, *attributes: Tensor) -> Tensor:
-        """What `encode` gives, and the attributes -> (N, 3, 68) residual in crop pixels."""
+        """Return what `encode` gives, and the attributes -> (N, 3, 68) residual in crop pixels."""
         adapted = [layer(value) for layer, value in zip(self.adapt, attributes, strict=True)]
         # The paper repeats the 2354 numbers of the face for each of the 68 points and concatenates
         # them with the point's own 64. The layer that follows is linear, so its face part is the

@@ -37,7 +37,7 @@ class TwoSidedEngine:
         return self._engine.device
 
     def run(self, crops: NDArray[np.uint8]) -> NetworkOutput:
-        """(N, 120, 120, 3) uint8 RGB crops -> `NetworkOutput`."""
+        """Return (N, 120, 120, 3) uint8 RGB crops -> `NetworkOutput`."""
         count = len(crops)
         both = self._engine.run(np.concatenate([crops, crops[:, :, ::-1]]))
         mirrored = FaceParameters(both.parameters[count:]).mirrored(self._mirror)
@@ -52,6 +52,6 @@ class TwoSidedEngine:
 
 
 def _mean_of_sides(landmarks: Float) -> Float:
-    """(N, 68, 3) means of (2N, 68, 3): N faces, then their mirror images."""
+    """Return (N, 68, 3) means of (2N, 68, 3): N faces, then their mirror images."""
     here, there = np.split(landmarks, 2)
     return ((here + mirrored_landmarks(there)) / 2).astype(np.float32)

@@ -34,12 +34,12 @@ def require_weights(path: Path) -> None:
 
 
 def imported_weights_path(folder: Path) -> Path:
-    """Where weights that the user imported lie in the data folder."""
+    """Tell where weights that the user imported lie in the data folder."""
     return folder / "synergynet.safetensors"
 
 
 def active_weights() -> Path:
-    """The user's imported weights if there are any, else those that we ship."""
+    """Return the user's imported weights if there are any, else those that we ship."""
     imported = imported_weights_path(data_folder())
     return imported if imported.is_file() else SHIPPED_WEIGHTS
 

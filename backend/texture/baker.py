@@ -154,7 +154,7 @@ class TextureBaker:
         return CoverFinder.load()
 
     def _seen(self, picture: PosedPicture, progress: Progress, uncovered: bool) -> Observation:
-        """What a picture shows; `uncovered` leaves out what lies before the face."""
+        """Return what a picture shows; `uncovered` leaves out what lies before the face."""
         progress(0.0, STAGE)
         return observe(picture, self.chart, self._finder if uncovered else None)
 

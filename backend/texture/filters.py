@@ -10,7 +10,7 @@ Float = NDArray[np.float32]
 
 
 def smoothstep(low: float, high: float, value: NDArray[np.floating]) -> Float:
-    """0 below `low`, 1 above `high`, a smooth cubic between."""
+    """Return 0 below `low`, 1 above `high`, a smooth cubic between."""
     t = np.clip((value - low) / (high - low), 0, 1).astype(np.float32, copy=False)
     return t * t * (3 - 2 * t)
 
@@ -37,13 +37,15 @@ def resize(picture: NDArray[np.generic], width: int, height: int) -> Float:
 
 
 def outside(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Background that is connected with the picture's border, so not a hole in what is covered."""
+    """Return the background that is connected with the picture's border, so not a hole in what is
+    covered.
+    """
     flooded = np.pad(covered.astype(np.uint8), 1)
     cv2.floodFill(flooded, None, (0, 0), 2)  # pyright: ignore[reportCallIssue, reportArgumentType]
     return flooded[1:-1, 1:-1] == 2
 
 
 def disk(radius: int) -> NDArray[np.uint8]:
-    """(2 radius + 1, 2 radius + 1) kernel for OpenCV's morphology."""
+    """Return (2 radius + 1, 2 radius + 1) kernel for OpenCV's morphology."""
     shape = 2 * radius + 1, 2 * radius + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, shape), np.uint8)

@@ -91,13 +91,13 @@ def export_generator(architecture: Mapping[str, Any]) -> bytes:
 
 
 def active_weights() -> Path:
-    """The user's imported weights if there are any, else those that we ship."""
+    """Return the user's imported weights if there are any, else those that we ship."""
     imported = _imported_weights()
     return imported if imported.is_file() else SHIPPED_WEIGHTS
 
 
 def is_generator(path: Path) -> bool:
-    """Whether a safetensors file says that it holds a texture network."""
+    """Tell whether a safetensors file says that it holds a texture network."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -13,7 +13,7 @@ MEAN_TEXTURE = Path(__file__).with_name("mean_texture.png")
 
 
 def read_mean_texture(size: int) -> NDArray[np.float32]:
-    """(size, size, 3) float32 RGB in [0, 1], row 0 is v = 1."""
+    """Return (size, size, 3) float32 RGB in [0, 1], row 0 is v = 1."""
     from PIL import Image
 
     with Image.open(MEAN_TEXTURE) as picture:

@@ -32,7 +32,7 @@ def merge(observations: Iterable[Observation]) -> Observation:
 
 
 def _added(known: Observation, other: Observation) -> Observation:
-    """What is known, with what another observation shows besides.
+    """Return what is known, with what another observation shows besides.
 
     One that was taken against its judgement adds nothing to one that needed not be.
     """

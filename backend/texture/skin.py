@@ -23,17 +23,19 @@ IMPOSSIBLE_HUE = 3.5, 5.0
 
 
 def log_color(color: Float) -> Float:
-    """Logarithm of RGB, in which light is additive."""
+    """Return the logarithm of RGB, in which light is additive."""
     return np.log(np.maximum(color, 0) + BLACK)
 
 
 def color_from_log(log: Float) -> Float:
-    """Inverse of `log_color`."""
+    """Return the inverse of `log_color`."""
     return np.exp(log) - BLACK
 
 
 def scale_color(color: Float, light: Float, out: Float | None = None) -> Float:
-    """Colours under another light: adds its logarithm to `log_color`; `out` may be `color`."""
+    """Return colours under another light: adds its logarithm to `log_color`; `out` may be
+    `color`.
+    """
     scaled = np.add(color, BLACK, out=out)
     scaled *= light
     scaled -= BLACK
@@ -46,7 +48,7 @@ def relit(picture: Float, log_light: Float, out: Float | None = None) -> Float:
 
 
 def skin_likelihood(log_photo: Float, log_expected: Float, limit: float = NOT_SKIN) -> Float:
-    """How well a photo's colours fit the skin that is expected there.
+    """Tell how well a photo's colours fit the skin that is expected there.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def skin_likelihood(log_photo: Float, log_expected: Float, limit: float = NOT_SK
 
 
 def possible_hue(log_photo: Float, log_expected: Float) -> Float:
-    """(...) 0 where the hue is none that skin, hair or make-up has; arguments as above."""
+    """Return (...) 0 where the hue is none that skin, hair or make-up has; arguments as above."""
     return 1 - smoothstep(*IMPOSSIBLE_HUE, _hue_departure(log_photo, log_expected))
 
 
@@ -76,7 +78,7 @@ def _hue_departure(log_photo: Float, log_expected: Float) -> Float:
 
 
 def weighted_median(values: Float, weights: Float) -> Float:
-    """(C,) medians of (N, C) values."""
+    """Return (C,) medians of (N, C) values."""
     order = np.argsort(values, axis=0)
     total = np.cumsum(weights[order], axis=0)
     middle = (total < total[-1] / 2).sum(axis=0)

@@ -45,7 +45,7 @@ def unwrap(photo: NDArray[np.uint8], vertices_image: Float, uv_map: UvMap) -> Fl
 def _crop(
     photo: NDArray[np.uint8], vertices_image: Float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Part of the photo around the head, and the position of its first pixel."""
+    """Return the part of the photo around the head, and the position of its first pixel."""
     last = np.array(photo.shape[1::-1]) - 1
     low = np.clip(np.floor(vertices_image[:, :2].min(axis=0)) - 2, 0, last).astype(int)
     high = np.clip(np.ceil(vertices_image[:, :2].max(axis=0)) + 2, 0, last).astype(int)
@@ -53,7 +53,7 @@ def _crop(
 
 
 def _texels_per_pixel(position: Float, inside: NDArray[np.bool_]) -> float:
-    """How finely, in the densest tenth of the chart, texels sample the photo."""
+    """Tell how finely, in the densest tenth of the chart, texels sample the photo."""
     some = np.flatnonzero(inside[:, 1:])[::7]
     row, column = np.divmod(some, inside.shape[1] - 1)
     step = np.linalg.norm(position[row, column + 1] - position[row, column], axis=1)

@@ -56,7 +56,7 @@ class UvMap:
         return cls(size, texel_from_vertex, inside, mirrored.reshape(size, size, 2))
 
     def spread(self, attributes: Float) -> Float:
-        """(V, C) attributes of the vertices to a (size, size, C) picture."""
+        """Return (V, C) attributes of the vertices to a (size, size, C) picture."""
         return (self.texel_from_vertex @ attributes).reshape(self.size, self.size, -1)
 
     def mirror(self, picture: Float) -> Float:
@@ -65,12 +65,12 @@ class UvMap:
 
 
 def texel_position(uv: Float, size: int) -> Float:
-    """(N, 2) texture coordinates to x (right), y (down) in texels, centres at integers."""
+    """Return (N, 2) texture coordinates to x (right), y (down) in texels, centres at integers."""
     return np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1) * np.float32(size) - np.float32(0.5)
 
 
 def _nearest_inside(inside: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """(size * size,) flat index of the nearest texel that is inside."""
+    """Return (size * size,) flat index of the nearest texel that is inside."""
     _, label = cv2.distanceTransformWithLabels(
         (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )

@@ -33,7 +33,7 @@ TURNED = 0.22, 0.42
 
 
 def visibility(vertices_image: Float, model: MorphableModel, photo_size: tuple[int, int]) -> Float:
-    """Weight with which each vertex may be coloured from the photo.
+    """Return the weight with which each vertex may be coloured from the photo.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _better_than_other_half(
 
 
 def _not_behind(local: Float, normals: Float, depth: Float) -> Float:
-    """0 for vertices that something in front hides, or nearly hides."""
+    """Return 0 for vertices that something in front hides, or nearly hides."""
     # A slanted surface rises by itself within a pixel, or within the reach of the kernel.
     slope = np.sqrt(np.clip(1 - normals[:, 2] ** 2, 0, 1)) / np.maximum(normals[:, 2], 0.2)
     behind = (_at(depth, local) - local[:, 2]) / (DEPTH_BIAS * RESOLUTION + slope)
@@ -111,6 +111,6 @@ def _inside_photo(vertices_image: Float, photo_size: tuple[int, int], unit: floa
 
 
 def _at(picture: NDArray[np.generic], local: Float) -> Float:
-    """(V,) value of the pixel that holds each vertex."""
+    """Return (V,) value of the pixel that holds each vertex."""
     x, y = np.round(local[:, :2]).astype(np.intp).T
     return np.asarray(picture[y, x], np.float32)

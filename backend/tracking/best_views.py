@@ -55,7 +55,7 @@ class View:
         return np.asarray(cv2.imdecode(self.jpeg, cv2.IMREAD_COLOR_RGB), np.uint8)
 
     def carry(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, 3) points of the frame to this picture's pixels."""
+        """Return (N, 3) points of the frame to this picture's pixels."""
         corner = np.array([*self.corner, 0], np.float32)
         half = np.array([0.5, 0.5, 0], np.float32)
         return (points - corner + half) * np.float32(self.scale) - half
@@ -91,7 +91,7 @@ class BestViews:
 
 
 def mouth_opening(landmarks: NDArray[np.float32]) -> float:
-    """How far the inner lips are apart, in widths of the mouth, of (68, 3) landmarks."""
+    """Tell how far the inner lips are apart, in widths of the mouth, of (68, 3) landmarks."""
     height, width = (np.linalg.norm(landmarks[a] - landmarks[b]) for a, b in ((62, 66), (48, 54)))
     return float(height / max(width, 1e-6))
 

@@ -165,7 +165,7 @@ class FilmPoints:
         self.close()
 
     def later(self, image: Image, boxes: Boxes, time: float) -> Future[dict[int, Float]]:
-        """What `read` says, as soon as earlier frames are done; waits while many wait.
+        """Return what `read` says, as soon as earlier frames are done; waits while many wait.
 
         Parameters
         ----------

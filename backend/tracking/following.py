@@ -15,9 +15,9 @@ from backend.engines.engine import Engine
 from backend.tracking.best_views import BestViews
 from backend.tracking.film_points import FaceFilm, FilmPoints
 from backend.tracking.history import History
-from backend.tracking.partial import PartialTracking, Progress
+from backend.tracking.partial import PartialTracking, TrackedPart
 from backend.tracking.sighting import Sighting
-from backend.tracking.tracker import FaceTracker, Memory
+from backend.tracking.tracker import FaceTracker, TrackerState
 from backend.vision.clip import Clip, Frame, Range, read_ahead
 from backend.vision.detection import FaceDetector
 
@@ -38,7 +38,7 @@ def follow(
     partial: PartialTracking | None,
     report: Report,
     film: Callable[[], FaceFilm] | None = None,
-) -> Progress:
+) -> TrackedPart:
     """Follow the faces of a clip to its end.
 
     Parameters
@@ -78,14 +78,14 @@ def follow(
         return following.whole(clip.skipped)
 
 
-NOTHING = Progress(np.zeros(0), np.zeros(0, np.int64), History.of([]), Memory(), {}, 0)
+NOTHING = TrackedPart(np.zeros(0), np.zeros(0, np.int64), History.of([]), TrackerState(), {}, 0)
 
 
 class _Following:
     """What was found so far, growing."""
 
     def __init__(
-        self, begun: Progress, engine: Engine, detector: FaceDetector, points: FilmPoints | None
+        self, begun: TrackedPart, engine: Engine, detector: FaceDetector, points: FilmPoints | None
     ) -> None:
         self._tracker = FaceTracker(engine, detector, begun.memory)
         self._points = points
@@ -120,9 +120,9 @@ class _Following:
         self._times.append(frame.time)
         self._frames.append(frame.number)
 
-    def stretch(self, skipped: int) -> Progress:
-        """What is new since the last stretch."""
-        new = Progress(
+    def stretch(self, skipped: int) -> TrackedPart:
+        """Return what is new since the last stretch."""
+        new = TrackedPart(
             np.array(self._times, np.float64),
             np.array(self._frames, np.int64),
             History.of(self._fresh, self._points_of_fresh()),
@@ -142,7 +142,7 @@ class _Following:
         first = self._row - len(frames)
         return [frames[row - first][face] for row, face, _ in self._fresh]
 
-    def whole(self, skipped: int) -> Progress:
+    def whole(self, skipped: int) -> TrackedPart:
         """All of it."""
         last = self.stretch(skipped)
-        return Progress.joined([*self._stretches[:-1], last])
+        return TrackedPart.joined([*self._stretches[:-1], last])

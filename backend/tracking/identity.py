@@ -37,7 +37,7 @@ NEAR_BONUS = 0.8
 
 
 def trust(history: History) -> Array:
-    """(N,) how far each sighting tells of the shape: near, sharp, frontal and believed."""
+    """Return (N,) how far each sighting tells of the shape: near, sharp, frontal and believed."""
     matrix = FaceParameters(history.parameters).matrix[:, :, :3]
     norm = np.linalg.norm(matrix, axis=2)[:, :2].mean(axis=1)
     facing = np.clip(matrix[:, 2, 2] / np.maximum(norm, 1e-12), 0.05, 1)
@@ -47,7 +47,8 @@ def trust(history: History) -> Array:
 
 
 def common_shape(history: History, model: MorphableModel) -> NDArray[np.float32]:
-    """(40,) float32, the shape of all sightings: their geometric median, weighted by `trust`.
+    """Return (40,) float32, the shape of all sightings: their geometric median, weighted by
+    `trust`.
 
     Unlike the mean it is not drawn away by the frames in which the network was wrong.
 
@@ -65,7 +66,7 @@ def common_shape(history: History, model: MorphableModel) -> NDArray[np.float32]
 
 
 def most_visible(persons: list[History], count: int) -> list[History]:
-    """At most so many of several people, those who are largest over time, in the same order."""
+    """Choose at most so many people, those who are largest over time, in the same order."""
     area = [float((p.box[:, 2] ** 2 * p.confidence).sum()) for p in persons]
     chosen = np.argsort(area, kind="stable")[::-1][:count]
     return [persons[index] for index in sorted(chosen.tolist())]
@@ -96,7 +97,8 @@ def people(
     views: Mapping[tuple[int, int], View],
     report: Callable[[], None] = lambda: None,
 ) -> list[History]:
-    """Sightings by person: faces that came back, after a gap or a cut, are found to be the same.
+    """Return sightings by person: faces that came back, after a gap or a cut, are found to be the
+    same.
 
     The nearest two are joined until no two are near; people who are seen in the same frame are
     not the same.
@@ -146,7 +148,7 @@ def _portraits(
     views: Mapping[tuple[int, int], View],
     report: Callable[[], None],
 ) -> dict[int, list[Portrait]]:
-    """Portraits of every face."""
+    """Return portraits of every face."""
     portraits: dict[int, list[Portrait]] = {face: [] for face in np.unique(history.face).tolist()}
     portrayer = Portrayer(model)
     for (face, _), view in views.items():
@@ -157,7 +159,9 @@ def _portraits(
 
 
 def _distance(a: _Person, b: _Person, times: Array) -> float:
-    """How unlike two people are: 1 is what one person's sightings differ by; inf if never same."""
+    """Tell how unlike two people are: 1 is what one person's sightings differ by; inf if never
+    same.
+    """
     if np.intersect1d(a.seen.row, b.seen.row).size:
         return np.inf
     unlike = unlikeness(a.portraits, b.portraits)
@@ -169,7 +173,7 @@ def _distance(a: _Person, b: _Person, times: Array) -> float:
 
 
 def _follows(a: _Person, b: _Person, times: Array) -> bool:
-    """Whether one appears soon after and near where the other was lost."""
+    """Tell whether one appears soon after and near where the other was lost."""
     first, then = (a.seen, b.seen) if a.seen.row[0] < b.seen.row[0] else (b.seen, a.seen)
     start = then.row[0]
     before = np.flatnonzero(first.row < start)[-1]

@@ -13,7 +13,7 @@ from backend.morphable_model.model import N_EXPRESSION, MorphableModel
 from backend.tracking.history import History
 from backend.tracking.one_euro import Cutoff, OneEuro, OneEuroRotation
 from backend.tracking.refit import poses_of
-from backend.tracking.tracker import FaceTracker, Memory
+from backend.tracking.tracker import FaceTracker, TrackerState
 from backend.vision.detection import FaceDetector
 
 Array = NDArray[np.floating]
@@ -78,7 +78,7 @@ class LiveTracker:
     ) -> None:
         self._model = model
         # A search with all means takes seconds, for which a stream has no time.
-        self._tracker = FaceTracker(engine, detector, Memory(thorough_at=np.inf))
+        self._tracker = FaceTracker(engine, detector, TrackerState(thorough_at=np.inf))
         self._smoothing = smoothing
         self._smoothers: dict[int, _Smoother] = {}
 

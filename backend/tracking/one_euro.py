@@ -41,7 +41,7 @@ class Cutoff:
     slope: float | Array
 
     def __call__(self, speed: Array | float) -> Array | float:
-        """Hertz."""
+        """Return hertz."""
         return self.resting + self.slope * speed
 
 
@@ -59,7 +59,7 @@ class OneEuro:
         self._state: tuple[float, Array, Array, Array] | None = None
 
     def __call__(self, value: Array, time: float) -> Array:
-        """Smoothed value; `time` in seconds rises from call to call."""
+        """Return the smoothed value; `time` in seconds rises from call to call."""
         value = np.asarray(value, np.float64)
         if self._state is None:
             self._state = (time, value, value, np.zeros_like(value))
@@ -86,7 +86,7 @@ class OneEuroRotation:
         self._state: tuple[float, Array, Array, Array] | None = None
 
     def __call__(self, quaternion: Array, time: float) -> Array:
-        """Smoothed rotation, of the sign of the one before; see `OneEuro`."""
+        """Return the smoothed rotation, of the sign of the one before; see `OneEuro`."""
         quaternion = np.asarray(quaternion, np.float64)
         if self._state is None:
             self._state = (time, quaternion, quaternion, np.zeros(3))
@@ -103,6 +103,6 @@ class OneEuroRotation:
 
 
 def _share(cutoff: Array | float, step: float) -> Array | float:
-    """How far a first-order low-pass filter goes towards a new value, 0 to 1."""
+    """Tell how far a first-order low-pass filter goes towards a new value, 0 to 1."""
     turn = 2 * np.pi * cutoff * step
     return turn / (turn + 1)

@@ -15,7 +15,7 @@ from backend.data_folder import TEMPORARY, atomic_path
 from backend.morphable_model.boxes import RoiBox
 from backend.tracking.best_views import View
 from backend.tracking.history import History
-from backend.tracking.tracker import Followed, Memory
+from backend.tracking.tracker import Followed, TrackerState
 
 # Of the files; those of another version are not read.
 VERSION = 4
@@ -24,7 +24,7 @@ FRAMES = "frames_{}.npz"
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrackedPart:
     """What tracking has found in a stretch of frames, and where it stands after them.
 
     Attributes
@@ -44,12 +44,12 @@ class Progress:
     times: NDArray[np.float64]
     frames: NDArray[np.int64]
     history: History
-    memory: Memory
+    memory: TrackerState
     views: dict[tuple[int, int], View]
     skipped: int
 
     @classmethod
-    def joined(cls, stretches: list[Progress]) -> Progress:
+    def joined(cls, stretches: list[TrackedPart]) -> TrackedPart:
         """One stretch after the other, at least one, as one."""
         return replace(
             stretches[-1],
@@ -77,8 +77,8 @@ class PartialTracking:
         self._key = key
         self._stretches = 0
 
-    def load(self) -> Progress | None:
-        """What was kept under this key, or None. Damaged files count as none."""
+    def load(self) -> TrackedPart | None:
+        """Return what was kept under this key, or None. Damaged files count as none."""
         try:
             with np.load(self._folder / STATE, allow_pickle=False) as state:
                 described = json.loads(str(state["described"]))
@@ -95,7 +95,7 @@ class PartialTracking:
         self._stretches = described["stretches"]
         return progress
 
-    def save(self, stretch: Progress) -> None:
+    def save(self, stretch: TrackedPart) -> None:
         """Keep the stretch that follows the last one, and the state after it.
 
         Raises
@@ -138,7 +138,7 @@ def discard(folder: Path) -> None:
 
 def _progress(
     described: dict[str, Any], arrays: dict[str, Any], stretches: list[dict[str, Any]]
-) -> Progress:
+) -> TrackedPart:
     names = [field.name for field in fields(History)]
     history = History.joined([History(*(s[name] for name in names)) for s in stretches])
     views = {
@@ -147,7 +147,7 @@ def _progress(
         )
         for i, v in enumerate(described["views"])
     }
-    return Progress(
+    return TrackedPart(
         np.concatenate([s["times"] for s in stretches]),
         np.concatenate([s["frames"] for s in stretches]),
         history,
@@ -157,7 +157,7 @@ def _progress(
     )
 
 
-def _described(memory: Memory) -> dict[str, Any]:
+def _described(memory: TrackerState) -> dict[str, Any]:
     """All of it but the thumbnail."""
     return {
         "faces": [(f.number, *vars(f.roi_box).values(), f.seen) for f in memory.faces],
@@ -168,12 +168,12 @@ def _described(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _memory(described: dict[str, Any], thumbnail: NDArray[np.int16] | None) -> Memory:
+def _memory(described: dict[str, Any], thumbnail: NDArray[np.int16] | None) -> TrackerState:
     faces = tuple(
         Followed(number, RoiBox(x, y, side, roll), seen)
         for number, x, y, side, roll, seen in described.pop("faces")
     )
-    return Memory(faces=faces, thumbnail=thumbnail, **described)
+    return TrackerState(faces=faces, thumbnail=thumbnail, **described)
 
 
 def _described_view(key: tuple[int, int], view: View) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _rest(
     read: NDArray[np.bool_],
     neutral_time: float | None,
 ) -> tuple[Rest, NDArray[np.float64]]:
-    """The person's rest, and (3,) where the camera is from the head meanwhile."""
+    """Return the person's rest, and (3,) where the camera is from the head meanwhile."""
     rows = _sample(times, read, neutral_time)
     seen = history[rows].points * UP
     if neutral_time is None:

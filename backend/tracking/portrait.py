@@ -61,7 +61,7 @@ class Portrayer:
         self._mean = _fine(read_mean_texture(SIZE), np.ones((SIZE, SIZE), np.float32))
 
     def portrait(self, view: View, seen: History, index: int) -> Portrait:
-        """Portrait of a face in a view of it, which is a sighting of its history."""
+        """Return portrait of a face in a view of it, which is a sighting of its history."""
         face = FaceParameters(seen.parameters[index])
         vertices = view.carry(face.vertices_image(self._model, seen.boxes[index]))
         image = view.image
@@ -72,7 +72,7 @@ class Portrayer:
 
 
 def unlikeness(a: list[Portrait], b: list[Portrait]) -> float | None:
-    """How unlike two faces are in the two portraits that are most alike.
+    """Tell how unlike two faces are in the two portraits that are most alike.
 
     A bad fit, a grimace or a shadow makes portraits of one person unlike; nothing makes strangers'
     alike.
@@ -93,7 +93,9 @@ def _apart(a: Portrait, b: Portrait, common: Float) -> float:
 
 
 def _fine(colors: Float, seen: Float) -> Float:
-    """(S, S) what is fine in the brightness of (S, S, 3) colours, everywhere of one strength."""
+    """Return (S, S) what is fine in the brightness of (S, S, 3) colours, everywhere of one
+    strength.
+    """
     brightness = np.log(np.asarray(colors.mean(axis=2), np.float32) + np.float32(DARKEST))
     fine = brightness - _around(brightness, seen, COARSE)
     strength = np.sqrt(_around(fine**2, seen, 2 * COARSE) + FAINT**2)
@@ -101,13 +103,13 @@ def _fine(colors: Float, seen: Float) -> Float:
 
 
 def _around(picture: Float, seen: Float, reach: float) -> Float:
-    """(S, S) mean around each texel of what is seen."""
+    """Return (S, S) mean around each texel of what is seen."""
     weights = cv2.GaussianBlur(seen, (0, 0), reach)
     total = cv2.GaussianBlur(picture * seen, (0, 0), reach)
     return np.asarray(total / (weights + np.float32(1e-3)), np.float32)
 
 
 def _unit(features: NDArray[np.floating], seen: Float) -> Float:
-    """Features of root mean square 1 where they are seen."""
+    """Return features of root mean square 1 where they are seen."""
     power = (seen * features**2).sum() / (seen.sum() + 1e-6)
     return np.asarray(features / np.sqrt(power + 1e-6), np.float32)

@@ -54,7 +54,7 @@ class Poses:
     def parameters(
         self, boxes: RoiBoxes, alpha_shape: Array, model: MorphableModel
     ) -> NDArray[np.float32]:
-        """(N, 62) in the crop frames of upright boxes."""
+        """Return (N, 62) in the crop frames of upright boxes."""
         shape = np.broadcast_to(alpha_shape, (len(boxes), N_SHAPE))
         alpha = np.concatenate([shape, self.expression * model.expression_sigma], axis=1)
         return np.asarray(FaceParameters.of_image(self.pose, alpha, boxes).numbers, np.float32)

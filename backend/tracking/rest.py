@@ -58,7 +58,7 @@ class Rest:
 
 
 def find_rest(points: Array, neutral: Array, keys: Array) -> Rest:
-    """The rest of a person in F frames.
+    """Return the rest of a person in F frames.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def find_rest(points: Array, neutral: Array, keys: Array) -> Rest:
 
 
 def given_rest(points: Array, neutral: Array) -> Rest:
-    """The rest when somebody says that F frames show it; see `find_rest`."""
+    """Return the rest when somebody says that F frames show it; see `find_rest`."""
     weights = np.ones(len(points))
     face = onto_model(_median(together(points), weights), neutral)
     return Rest(face, np.zeros(len(EXPRESSION_NAMES)), weights)

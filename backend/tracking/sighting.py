@@ -93,7 +93,7 @@ def look(image: Image, roi_boxes: list[RoiBox], engine: Engine) -> list[Sighting
 
 
 def rigidity(parameters: Float) -> float:
-    """How near the pose's matrix is to a rotation times a scale: 1 it is one, 0 no face."""
+    """Tell how near the pose's matrix is to a rotation times a scale: 1 it is one, 0 no face."""
     stretch = np.linalg.svd(FaceParameters(parameters).matrix[:, :3], compute_uv=False)
     if stretch[2] < 1e-12:
         return 0.0
@@ -101,14 +101,14 @@ def rigidity(parameters: Float) -> float:
 
 
 def within(landmarks: Float, height: int, width: int) -> float:
-    """How far a face is inside of the picture: 1 wholly, 0 for the most part not."""
+    """Tell how far a face is inside of the picture: 1 wholly, 0 for the most part not."""
     last = np.array([width, height]) - 1
     share = np.mean(((landmarks[:, :2] >= 0) & (landmarks[:, :2] <= last)).all(axis=1))
     return float(np.clip((share - OUTSIDE) / (INSIDE - OUTSIDE), 0, 1))
 
 
 def overlap(a: RoiBox, b: RoiBox) -> float:
-    """Shared part of two boxes' area, turns left aside (intersection over union)."""
+    """Return the shared part of two boxes' area, turns left aside (intersection over union)."""
     ax0, ay0, ax1, ay1 = a.corners
     bx0, by0, bx1, by1 = b.corners
     shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))

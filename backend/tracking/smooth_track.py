@@ -13,7 +13,7 @@ from backend.tracking.track import Track
 
 
 def smooth_track(track: Track, times: NDArray[np.float64], strengths: Strengths) -> Track:
-    """The track with smoothed `rotation`, `scale`, `translation` and `expression`.
+    """Return the track with smoothed `rotation`, `scale`, `translation` and `expression`.
 
     Its `parameters`, `roi_boxes` and `landmarks` are still those measured.
 
@@ -36,7 +36,7 @@ def smooth_track(track: Track, times: NDArray[np.float64], strengths: Strengths)
 
 
 def motion_of(track: Track, times: NDArray[np.float64]) -> Motion:
-    """A track's motion, quaternions in the model frame; they are NaN in gaps."""
+    """Return a track's motion, quaternions in the model frame; they are NaN in gaps."""
     quaternions = np.full((len(times), 4), np.nan)
     seen = Rotation.from_matrix(track.rotation[track.present])
     quaternions[track.present] = seen.as_quat()[:, [3, 0, 1, 2]]

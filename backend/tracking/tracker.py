@@ -53,7 +53,7 @@ class Followed:
 
 
 @dataclass(frozen=True)
-class Memory:
+class TrackerState:
     """All that a tracker knows, so that tracking can go on from here.
 
     Attributes
@@ -101,14 +101,14 @@ class FaceTracker:
     """
 
     def __init__(
-        self, engine: Engine, detector: FaceDetector, memory: Memory | None = None
+        self, engine: Engine, detector: FaceDetector, memory: TrackerState | None = None
     ) -> None:
         self._engine = engine
         self._detector = detector
-        self.memory = memory or Memory()
+        self.memory = memory or TrackerState()
 
     def step(self, image: Image, time: float) -> dict[int, Sighting]:
-        """Faces of the next frame, by the numbers of `Followed`.
+        """Return faces of the next frame, by the numbers of `Followed`.
 
         Parameters
         ----------
@@ -143,7 +143,7 @@ class FaceTracker:
         return {face.number: sighting for face, sighting in seen.items()}
 
     def _find(self, image: Image, time: float, known: list[Sighting]) -> list[Sighting]:
-        """Faces that are not known yet."""
+        """Return faces that are not known yet."""
         memory = self.memory
         detections = self._detector.glance(image)
         if not detections and not known and time >= memory.thorough_at:
@@ -168,7 +168,7 @@ class FaceTracker:
         return [*_without_doubles(sure).values()]
 
     def _notice_cut(self, image: Image) -> bool:
-        """Whether this frame begins another shot than the last one's."""
+        """Tell whether this frame begins another shot than the last one's."""
         # Some of the pixels are enough, and far quicker to shrink.
         some = cv2.resize(image, SAMPLED, interpolation=cv2.INTER_NEAREST)
         small = cv2.resize(some, THUMBNAIL, interpolation=cv2.INTER_AREA)
@@ -185,7 +185,7 @@ class FaceTracker:
 
 
 def _without_doubles(seen: dict[Followed, Sighting]) -> dict[Followed, Sighting]:
-    """Of faces that have come to the same place, the one that came from nearest stays."""
+    """Drop doubles: of faces at the same place the one that came from nearest stays."""
     kept = dict(seen)
     for a, b in combinations(seen, 2):
         if a in kept and b in kept and overlap(seen[a].next_box, seen[b].next_box) > SAME:
@@ -194,14 +194,14 @@ def _without_doubles(seen: dict[Followed, Sighting]) -> dict[Followed, Sighting]
 
 
 def _moved(face: Followed, sighting: Sighting) -> float:
-    """How far a face moved and grew, in parts of its size."""
+    """Tell how far a face moved and grew, in parts of its size."""
     old, new = face.roi_box, sighting.next_box
     shift = np.hypot(new.x - old.x, new.y - old.y) / old.side
     return float(shift + abs(np.log(new.side / old.side)))
 
 
 def _returning(sighting: Sighting, missed: list[Followed]) -> Followed | None:
-    """The missed face that a new one is."""
+    """Return the missed face that a new one is."""
     nearest = max(missed, key=lambda f: overlap(f.roi_box, sighting.next_box), default=None)
     if nearest is None or overlap(nearest.roi_box, sighting.next_box) == 0:
         return None

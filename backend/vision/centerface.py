@@ -54,7 +54,7 @@ class Candidate:
     points: Float
 
     def carried(self, affine: NDArray[np.floating]) -> Candidate:
-        """The same face through a (2, 3) similarity."""
+        """Return the same face through a (2, 3) similarity."""
         linear, shift = affine[:, :2], affine[:, 2]
         scale = float(np.sqrt(abs(np.linalg.det(linear))))
         return Candidate(
@@ -107,7 +107,7 @@ class CenterFace:
         return self.find_each(view[None], least)[0]
 
     def find_each(self, views: Image, least: float) -> list[list[Candidate]]:
-        """As `find`, for (N, H, W, 3) pictures of one size at once."""
+        """Find faces as `find` does, in (N, H, W, 3) pictures of one size at once."""
         height, width = (-(-side // MULTIPLE) * MULTIPLE for side in views.shape[1:3])
         pixels = np.zeros((len(views), 3, height, width), np.float32)
         pixels[:, :, : views.shape[1], : views.shape[2]] = views.transpose(0, 3, 1, 2)
@@ -158,7 +158,7 @@ def _candidates(
     points: NDArray[np.float32],
     least: float,
 ) -> list[Candidate]:
-    """Faces from (1 | 2 | 2 | 10, h, w) maps, in which y comes before x."""
+    """Return faces from (1 | 2 | 2 | 10, h, w) maps, in which y comes before x."""
     row, column = np.nonzero(heat[0] > least)
     order = np.argsort(-heat[0, row, column], kind="stable")
     at = row[order], column[order]
@@ -185,7 +185,7 @@ def _candidates(
 
 
 def _shared(corner: Float, extent: Float, other: Float, other_extent: Float) -> float:
-    """Intersection over union of two boxes."""
+    """Return the intersection over union of two boxes."""
     sides = np.minimum(corner + extent, other + other_extent) - np.maximum(corner, other)
     shared = float(np.prod(np.clip(sides, 0, None)))
     return shared / float(np.prod(extent) + np.prod(other_extent) - shared)

@@ -93,7 +93,9 @@ class Range:
             )
 
     def share(self, time: float, duration: float) -> float:
-        """How much of the range lies before a time, 0 to 1; 0 if the duration (inf) is unknown."""
+        """Tell how much of the range lies before a time, 0 to 1; 0 if the duration (inf) is
+        unknown.
+        """
         length = min(self.end, duration) - self.start
         return float(np.clip((time - self.start) / length, 0, 1)) if 0 < length < np.inf else 0.0
 
@@ -116,7 +118,7 @@ class Clip(Protocol):
     skipped: int
 
     def frames(self, part: Range) -> Generator[Frame]:
-        """Frames of a part, in the order of showing, each decoded when it is asked for.
+        """Return frames of a part, in the order of showing, each decoded when it is asked for.
 
         Raises
         ------
@@ -129,7 +131,7 @@ class Clip(Protocol):
 def read_ahead(
     frames: Generator[Frame], idle: Callable[[], None] = lambda: None, depth: int = AHEAD
 ) -> Generator[Frame]:
-    """The same frames, taken from `frames` by another thread, `depth` of them in advance.
+    """Yield the same frames, taken from `frames` by another thread, `depth` of them in advance.
 
     Errors of `frames` come out where they occurred. Closing the iterator ends the thread.
 

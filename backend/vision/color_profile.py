@@ -23,7 +23,7 @@ _MODES = {
 
 
 def to_srgb(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What converts a picture's colours to sRGB, and leaves transparency out.
+    """Return what converts a picture's colours to sRGB, and leaves transparency out.
 
     A profile that is damaged, longer than `MAX_PROFILE_BYTES` or for another kind of picture counts
     as none: without a profile colours are taken for sRGB.
@@ -62,7 +62,9 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether it is that of sRGB, which most photos have: all the work would be for rounding."""
+    """Tell whether it is that of sRGB, which most photos have: all the work would be for
+    rounding.
+    """
     levels = np.linspace(0, 255, 9).astype(np.uint8)
     colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 9, 3)
     converted = np.asarray(transform.apply(Image.fromarray(colors)))

@@ -58,7 +58,7 @@ def crop(image: NDArray[np.uint8], roi_box: RoiBox, size: int = CROP_SIZE) -> ND
 def _patch(
     image: NDArray[np.uint8], image_from_crop: NDArray[np.floating], size: int, block: int
 ) -> tuple[int, int, NDArray[np.uint8]]:
-    """Origin and pixels of the image part that the crop needs, in whole blocks."""
+    """Return the origin and pixels of the image part that the crop needs, in whole blocks."""
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]])
     reach = corners @ image_from_crop[:, :2].T + image_from_crop[:, 2]

@@ -91,7 +91,7 @@ class FaceDetector:
         self._finder = FaceFinder(finder_path or model_path.with_name(FINDER_FILE))
 
     def film(self) -> FilmLandmarker:
-        """What reads the points of one face through a film; close it by letting it go."""
+        """Return what reads the points of one face through a film; close it by letting it go."""
         return FilmLandmarker(self._model_path)
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class FaceDetector:
             if face.score >= SURE and any(_apart(five, face) < ALIKE for five in read)
         ]
         doubted = seen + [face for face in read if not is_known(face, seen)]
-        found += self._finder.believed(image, doubted, found)
+        found += self._finder.confirmed(image, doubted, found)
         found += self._finder.further(image, found)
         return _ordered([self._detection(image, face, readings) for face in found])
 
@@ -148,7 +148,9 @@ class FaceDetector:
         return _ordered([Detection(_region(face), None) for face in self._finder.glance(image)])
 
     def _first_sight(self, image: Image) -> tuple[list[Candidate], list[_Reading]]:
-        """What may be faces, and what MediaPipe reads in the whole image, at the same time."""
+        """Return what may be faces, and what MediaPipe reads in the whole image, at the same
+        time.
+        """
         with ThreadPoolExecutor(1) as beside:
             seen = beside.submit(self._finder.first_sight, image)
             readings = self._overview(image)
@@ -167,7 +169,7 @@ class FaceDetector:
         ]
 
     def _detection(self, image: Image, face: Candidate, readings: list[_Reading]) -> Detection:
-        """The face with the points that fit it."""
+        """Return the face with the points that fit it."""
         known = _nearest(readings, face, ALIKE)
         if known is None or not known.sharp:
             closer = [_Reading(points, True) for points in self._close_look(image, face)]
@@ -195,14 +197,14 @@ class _Reading:
 
 
 def _nearest(readings: list[_Reading], face: Candidate, alike: float) -> _Reading | None:
-    """The reading that shows the same as CenterFace saw, if there is one."""
+    """Return the reading that shows the same as CenterFace saw, if there is one."""
     apart = [(_apart(_five_of(reading.points), face), reading) for reading in readings]
     distance, nearest = min(apart, key=lambda pair: pair[0], default=(np.inf, None))
     return nearest if distance < alike else None
 
 
 def _five_of(points: Points) -> Candidate:
-    """A reading as CenterFace would have seen it, without a score."""
+    """Return a reading as CenterFace would have seen it, without a score."""
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     middle = ((low + high) / 2).astype(np.float64)
     return Candidate(0.0, middle, _height(points), points[list(FIVE_POINTS), :2].astype(np.float64))

@@ -43,7 +43,8 @@ CLOCK = Fraction(1, 25)
 
 
 def matrix_of(frame: VideoFrame) -> int:
-    """The matrix from a frame's colours to RGB (H.273); players' guess where the film is silent.
+    """Return the matrix from a frame's colours to RGB (H.273); players' guess where the film is
+    silent.
 
     FFmpeg itself takes BT.601 for all films that do not say, and makes skin of high definition
     too pale or too red.
@@ -57,7 +58,7 @@ def matrix_of(frame: VideoFrame) -> int:
 
 
 def coding_of(frame: VideoFrame) -> Coding:
-    """What a frame's RGB means.
+    """Return what a frame's RGB means.
 
     As players have it, films of usual television are for a screen of sRGB, whatever their tags
     say: its curves differ on paper only, and its primaries by 1.3 CIEDE2000 of skin at most.
@@ -79,7 +80,7 @@ class ScreenColors:
         self._table: _Table | None = None
 
     def picture(self, frame: VideoFrame, size: Size) -> NDArray[np.uint8]:
-        """(height, width, 3) uint8 sRGB of a frame, not turned.
+        """Return (height, width, 3) uint8 sRGB of a frame, not turned.
 
         Parameters
         ----------
@@ -127,7 +128,7 @@ class _Table:
         self._count = 0
 
     def looked_up(self, frame: VideoFrame) -> VideoFrame:
-        """A frame of `TABLE_PIXELS` with the table's colours instead of its own."""
+        """Return a frame of `TABLE_PIXELS` with the table's colours instead of its own."""
         frame.pts, frame.time_base = self._count, CLOCK
         self._count += 1
         self._graph.vpush(frame, FRAMES)
@@ -155,7 +156,7 @@ def tag_bt709(stream: VideoStream) -> None:
 
 
 def bt709_frame(image: NDArray[np.uint8]) -> VideoFrame:
-    """(H, W, 3) uint8 RGB as a frame that can be encoded."""
+    """Return (H, W, 3) uint8 RGB as a frame that can be encoded."""
     from av import VideoFrame
     from av.video.reformatter import ColorRange, Colorspace
 

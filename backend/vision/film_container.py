@@ -127,7 +127,7 @@ class FrameMemory:
 
     @classmethod
     def of(cls, frame: VideoFrame) -> FrameMemory:
-        """What a frame like this one takes."""
+        """Return what a frame like this one takes."""
         bits = frame.format.padded_bits_per_pixel
         return cls(frame.width * frame.height, bits / 8 or PIXEL_BYTES)
 
@@ -147,7 +147,9 @@ def use_threads(stream: VideoStream, frame: FrameMemory) -> None:
 
 
 def nominal_rate(stream: VideoStream) -> float:
-    """Frames a second where there is no pause, as players guess it from all that the file says."""
+    """Return frames a second where there is no pause, as players guess it from all that the file
+    says.
+    """
     low, high = FRAME_RATES
     said = (stream.guessed_rate, stream.average_rate, stream.codec_context.framerate)
     rates = (float(rate) for rate in said if rate)
@@ -155,14 +157,14 @@ def nominal_rate(stream: VideoStream) -> float:
 
 
 def duration(container: InputContainer, stream: VideoStream) -> float:
-    """Seconds, by the file, which may be wrong; inf if it does not say."""
+    """Return seconds, by the file, which may be wrong; inf if it does not say."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / 1e6 if container.duration else float("inf")
 
 
 def longest_gap(container: InputContainer) -> float:
-    """Seconds between two frames that can be a pause."""
+    """Return seconds between two frames that can be a pause."""
     from av.format import Flags
 
     jumps = container.format.flags & Flags.ts_discont.value

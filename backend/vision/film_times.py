@@ -28,7 +28,7 @@ class BestEffort:
         self._last: int | None = None
 
     def choose(self, pts: int | None, dts: int | None) -> int | None:
-        """Time of the next frame, in the order of showing; None if nothing says it."""
+        """Return the time of the next frame, in the order of showing; None if nothing says it."""
         if dts is not None:
             self._falls_of_dts += self._last_dts is not None and dts <= self._last_dts
         if pts is not None:
@@ -69,7 +69,7 @@ class Timeline:
         self._seconds = 0.0
 
     def next(self, pts: int | None, dts: int | None) -> float:
-        """Seconds of the next frame in the order of showing; pts and dts in ticks."""
+        """Return seconds of the next frame in the order of showing; pts and dts in ticks."""
         ticks = self._best_effort.choose(pts, dts)
         follows = 0.0 if self._last is None else self._last + self._step
         self._last = follows if ticks is None else self._shown(ticks, follows)

@@ -53,11 +53,11 @@ class FaceFinder:
         self._network = CenterFace(model_path)
 
     def glance(self, image: Image) -> list[Candidate]:
-        """Faces of (H, W, 3) uint8 RGB higher than a tenth of it, in little time."""
+        """Return faces of (H, W, 3) uint8 RGB higher than a tenth of it, in little time."""
         return self._view(image, GLANCE_VIEW, 0.0, [])
 
     def first_sight(self, image: Image) -> list[Candidate]:
-        """What may be faces higher than an eighth of an (H, W, 3) uint8 RGB image."""
+        """Return what may be faces higher than an eighth of an (H, W, 3) uint8 RGB image."""
         return [face for face, _ in self._seen(image, FIRST_VIEW, 0.0)]
 
     def further(self, image: Image, known: list[Candidate]) -> list[Candidate]:
@@ -75,10 +75,12 @@ class FaceFinder:
             return found
         return self._turned(image, min(pixels, FINER * FIRST_VIEW))
 
-    def believed(
+    def confirmed(
         self, image: Image, faces: list[Candidate], known: list[Candidate]
     ) -> list[Candidate]:
-        """Those faces that a closer look confirms, as it saw them, and that are not known."""
+        """Return those faces that a closer look confirms, as it saw them, and that are not
+        known.
+        """
         found: list[Candidate] = []
         for face in faces:
             if is_known(face, known + found):
@@ -89,7 +91,7 @@ class FaceFinder:
         return found
 
     def _turned(self, image: Image, pixels: int) -> list[Candidate]:
-        """Faces of the first turn of the image that shows any."""
+        """Return faces of the first turn of the image that shows any."""
         for turn in QUARTER_TURNS:
             found = self._view(image, pixels, turn, [])
             if found:
@@ -99,25 +101,25 @@ class FaceFinder:
     def _view(
         self, image: Image, pixels: int, turn: float, known: list[Candidate]
     ) -> list[Candidate]:
-        """Faces not yet known, in a view of so many pixels."""
+        """Return faces not yet known, in a view of so many pixels."""
         found: list[Candidate] = []
         for face, certain in self._seen(image, pixels, turn):
             others = known + found
             if certain and not is_known(face, others):
                 found.append(face)
             elif not certain:
-                found += self.believed(image, [face], others)
+                found += self.confirmed(image, [face], others)
         return found
 
     def _seen(self, image: Image, pixels: int, turn: float) -> list[tuple[Candidate, bool]]:
-        """What may be faces, and whether each is certainly one."""
+        """Return what may be faces, and whether each is certainly one."""
         scale = min(1.0, pixels / max(image.shape[:2]))
         view, image_from_view = shrunk_and_turned(image, scale, turn)
         seen = self._network.find(view, MAYBE)
         return [(face.carried(image_from_view), _is_certain(face)) for face in seen]
 
     def _closer(self, image: Image, face: Candidate) -> Candidate | None:
-        """The face as seen upright and by itself; None if there is none."""
+        """Return the face as seen upright and by itself; None if there is none."""
         x, y = face.centre.tolist()
         side = roi_box_from_five(face.centre, face.size, face.points).side * MARGIN
         upright = self._looks(image, [RoiBox(x, y, side)], TURN_PIXELS)
@@ -137,7 +139,7 @@ class FaceFinder:
         return final[0] if _surest(final) >= SURE else None
 
     def _looks(self, image: Image, boxes: list[RoiBox], pixels: int) -> list[Candidate]:
-        """The face in the middle of each region that shows one."""
+        """Return the face in the middle of each region that shows one."""
         crops = np.stack([crop(image, box, pixels) for box in boxes])
         found: list[Candidate] = []
         for box, seen in zip(boxes, self._network.find_each(crops, MAYBE), strict=True):
@@ -149,14 +151,14 @@ class FaceFinder:
 
 
 def is_known(face: Candidate, known: list[Candidate]) -> bool:
-    """Whether a face's middle is less than half a face from another's."""
+    """Tell whether a face's middle is less than half a face from another's."""
     return any(
         np.abs(face.centre - other.centre).max() < max(face.size, other.size) / 2 for other in known
     )
 
 
 def _is_certain(seen: Candidate) -> bool:
-    """Whether a view showed a face as well as a closer look would."""
+    """Tell whether a view showed a face as well as a closer look would."""
     return (
         seen.score >= CERTAIN
         and AS_LARGE[0] <= seen.size <= AS_LARGE[1]
@@ -169,7 +171,7 @@ def _surest(faces: list[Candidate]) -> float:
 
 
 def _pixels_that_show_all(image: Image, found: list[Candidate]) -> int:
-    """Size of the view in which all faces that matter are seen."""
+    """Return the size of the view in which all faces that matter are seen."""
     longest = max(image.shape[:2])
     largest = max((face.size for face in found), default=0.0)
     smallest = max(SMALLEST_TO_LARGEST * largest, SMALLEST)

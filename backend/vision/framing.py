@@ -51,11 +51,13 @@ class Turn:
         return cls.of_matrix((cosine, -sine, sine, cosine))
 
     def size(self, size: Size) -> Size:
-        """Width and height of a stored picture as they are shown, or the other way round."""
+        """Return the width and height of a stored picture as they are shown, or the other way
+        round.
+        """
         return (size[1], size[0]) if self.transposed else size
 
     def shown(self, image: Image) -> Image:
-        """(H, W, 3) stored picture as it is shown."""
+        """Return (H, W, 3) stored picture as it is shown."""
         if self.transposed:
             image = np.asarray(cv2.transpose(image), np.uint8)
         if self.mirrored_x and self.mirrored_y:
@@ -69,7 +71,9 @@ UPRIGHT = Turn()
 
 
 def largest_within(size: Size, room: Size) -> Size:
-    """Width and height that a picture of a size has when it just fits into another size."""
+    """Return the width and height that a picture of a size has when it just fits into another
+    size.
+    """
     # A pixel of rounding is no other shape.
     scale = min(room[0] / size[0], room[1] / size[1])
     fitted = [max(1, round(side * scale)) for side in size]
@@ -78,7 +82,9 @@ def largest_within(size: Size, room: Size) -> Size:
 
 
 def letterboxed(image: Image, room: Size) -> Image:
-    """A picture that fits into a size in the middle of black, (room height, room width, 3)."""
+    """Return a picture that fits into a size in the middle of black, (room height, room width,
+    3).
+    """
     if image.shape[1::-1] == room:
         return image
     height, width = image.shape[:2]

@@ -96,7 +96,7 @@ class Coding:
         return _matrix(*given)
 
     def light(self, colors: Floats) -> NDArray[np.float32]:
-        """Light of a screen that shows colours; see `light`."""
+        """Return light of a screen that shows colours; see `light`."""
         if self.exponent is not None:
             return np.clip(np.asarray(colors, np.float32), 0, 1) ** np.float32(self.exponent)
         return light(colors, self.transfer)
@@ -187,7 +187,7 @@ def cube(coding: Coding, size: int = 65) -> NDArray[np.float32]:
 
 
 def light(colors: Floats, transfer: int) -> NDArray[np.float32]:
-    """Light of a screen that shows the colours.
+    """Return light of a screen that shows the colours.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def light(colors: Floats, transfer: int) -> NDArray[np.float32]:
 
 
 def pq_nits(signal: Floats) -> NDArray[np.float32]:
-    """BT.2100's EOTF of PQ: (...) in 0 to 1 as candela per square metre, to 10,000."""
+    """Return BT.2100's EOTF of PQ: (...) in 0 to 1 as candela per square metre, to 10,000."""
     m1, m2 = 2610 / 16384, 2523 / 4096 * 128
     c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
     # In float32 the small differences below lose a hundredth of dark light.
@@ -222,7 +222,7 @@ def pq_nits(signal: Floats) -> NDArray[np.float32]:
 
 
 def hlg_nits(signal: Floats) -> NDArray[np.float32]:
-    """BT.2100's EOTF of HLG on its reference screen of 1,000 candela per square metre.
+    """Return BT.2100's EOTF of HLG on its reference screen of 1,000 candela per square metre.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def hlg_nits(signal: Floats) -> NDArray[np.float32]:
 
 
 def _hlg_scene(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The camera's light, by the inverse of HLG's OETF."""
+    """Return the camera's light, by the inverse of HLG's OETF."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
     return np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12).astype(
@@ -246,35 +246,39 @@ def _hlg_scene(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _hlg_display(scene: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The screen's light in candela per square metre, by HLG's OOTF."""
+    """Return the screen's light in candela per square metre, by HLG's OOTF."""
     luminance = (scene @ BT_2020_LUMINANCE)[..., None]
     gain = np.float32(HLG_PEAK) * luminance ** np.float32(HLG_GAMMA - 1)
     return np.asarray(scene * gain, np.float32)
 
 
 def linear_srgb(colors: Floats) -> NDArray[np.float32]:
-    """Linear light of sRGB's colours: (...) in 0 to 1."""
+    """Return the linear light of sRGB's colours: (...) in 0 to 1."""
     colors = np.asarray(colors, np.float32)
     bright = ((np.maximum(colors, 0) + 0.055) / 1.055) ** 2.4
     return np.where(colors <= 0.04045, colors / 12.92, bright).astype(np.float32)
 
 
 def encoded_srgb(linear: Floats) -> NDArray[np.float32]:
-    """SRGB's colours of linear light, (...); what its screen cannot show is clipped to 0 and 1."""
+    """Return SRGB's colours of linear light, (...); what its screen cannot show is clipped to 0
+    and 1.
+    """
     linear = np.clip(np.asarray(linear, np.float32), 0, 1)
     bright = 1.055 * linear ** (1 / 2.4) - 0.055
     return np.where(linear <= 0.0031308, 12.92 * linear, bright).astype(np.float32)
 
 
 def in_srgb_primaries(linear: Floats, primaries: int) -> NDArray[np.float32]:
-    """Linear light of other primaries in sRGB's: (..., 3), below 0 what they do not reach."""
+    """Return the linear light of other primaries in sRGB's: (..., 3), below 0 what they do not
+    reach.
+    """
     matrix = Coding(primaries).matrix
     linear = np.asarray(linear, np.float32)
     return linear if matrix is None else linear @ matrix.T
 
 
 def tone_mapped(linear: Floats) -> NDArray[np.float32]:
-    """Light of HDR as light of a screen that ends at diffuse white.
+    """Return light of HDR as light of a screen that ends at diffuse white.
 
     Light up to `KNEE` keeps its value, so that skin looks as in a picture without HDR. Brighter
     light rolls off by its largest channel, which keeps the hue, and loses colour as it grows.
@@ -307,7 +311,7 @@ def primaries_matrix(
     blue: tuple[float, float],
     white: tuple[float, float],
 ) -> NDArray[np.float32]:
-    """Matrix from linear light of given primaries to that of sRGB's.
+    """Return the matrix from linear light of given primaries to that of sRGB's.
 
     Parameters
     ----------
@@ -331,14 +335,14 @@ _matrix = lru_cache(primaries_matrix)
 
 
 def _to_xyz(*chromaticities: tuple[float, float]) -> NDArray[np.float64]:
-    """Matrix from linear light of primaries (red, green, blue, white) to CIE XYZ."""
+    """Return the matrix from linear light of primaries (red, green, blue, white) to CIE XYZ."""
     *primaries, white = [np.array([x / y, 1, (1 - x - y) / y]) for x, y in chromaticities]
     columns = np.stack(primaries, axis=1)
     return columns * np.linalg.solve(columns, white)
 
 
 def _adapted(white: tuple[float, float]) -> Floats:
-    """Bradford's matrix from XYZ under a white to XYZ under D65."""
+    """Return Bradford's matrix from XYZ under a white to XYZ under D65."""
     if white == _D65:
         return np.eye(3)
     cones = np.array(

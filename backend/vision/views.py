@@ -45,7 +45,7 @@ def shrunk_and_turned(image: Image, scale: float, turn: float) -> tuple[Image, N
 
 
 def carry(points: Points, affine: NDArray[np.floating]) -> Points:
-    """Points through a (2, 3) similarity; z takes its scale."""
+    """Carry points through a (2, 3) similarity; z takes its scale."""
     scale = np.sqrt(abs(np.linalg.det(affine[:, :2])))
     xy = points[:, :2] @ affine[:, :2].T + affine[:, 2]
     return np.column_stack([xy, points[:, 2] * scale]).astype(np.float32)

@@ -7,10 +7,10 @@ import signal
 import time
 from pathlib import Path
 
-from backend.batch.items import Item, Outcome
+from backend.batch.items import BatchFile, Outcome
 
 
-def act(item: Item) -> Outcome:
+def act(item: BatchFile) -> Outcome:
     """``good``, ``die`` (always), ``die-once``, ``sleep``; writes its process's number."""
     word = item.source.read_text().split()[0]
     item.directory.mkdir(parents=True, exist_ok=True)
@@ -24,25 +24,25 @@ def act(item: Item) -> Outcome:
     return Outcome(item, "done", faces=1, seconds=0.5)
 
 
-def act_slowly(item: Item) -> Outcome:
+def act_slowly(item: BatchFile) -> Outcome:
     """Takes a second, so that there is something to interrupt."""
     outcome = act(item)
     time.sleep(1)
     return outcome
 
 
-def pids(item: Item) -> list[int]:
+def pids(item: BatchFile) -> list[int]:
     """Processes that have worked on an item."""
     trace = item.directory / "pids"
     return [int(line) for line in trace.read_text().split()] if trace.exists() else []
 
 
-def write_items(folder: Path, **words: str) -> list[Item]:
+def write_items(folder: Path, **words: str) -> list[BatchFile]:
     """Items of the given names whose files say what to do."""
     folder.mkdir(parents=True, exist_ok=True)
     items = []
     for name, word in words.items():
         source = folder / f"{name}.png"
         source.write_text(word)
-        items.append(Item(source, "photo", folder / "out" / name))
+        items.append(BatchFile(source, "photo", folder / "out" / name))
     return items

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.foreign.wire import Rows
+from backend.sandbox.wire import Rows
 from backend.vision.decoding import frame, photo
 
 

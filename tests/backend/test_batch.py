@@ -21,8 +21,8 @@ import pytest
 from PIL import Image
 
 from backend.batch.items import (
+    BatchFile,
     BatchOptions,
-    Item,
     Outcome,
     earlier_outcome,
     find_items,
@@ -77,12 +77,12 @@ def test_folders_without_work_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def item(tmp_path: Path) -> Item:
+def item(tmp_path: Path) -> BatchFile:
     touch(tmp_path, "a.png")
-    return Item(tmp_path / "a.png", "photo", tmp_path / "out" / "a")
+    return BatchFile(tmp_path / "a.png", "photo", tmp_path / "out" / "a")
 
 
-def test_what_was_done_is_kept_until_something_changes(item: Item) -> None:
+def test_what_was_done_is_kept_until_something_changes(item: BatchFile) -> None:
     assert earlier_outcome(item, OPTIONS) is None
     record_done(Outcome(item, "done", faces=2, seconds=1.5), OPTIONS)
     assert earlier_outcome(item, OPTIONS) == Outcome(item, "kept", faces=2, seconds=1.5)
@@ -94,7 +94,7 @@ def test_what_was_done_is_kept_until_something_changes(item: Item) -> None:
 
 
 @pytest.mark.parametrize("record", ["", "{", "[]", '{"key": 3}', '{"faces": 1}'])
-def test_a_damaged_record_means_not_done(item: Item, record: str) -> None:
+def test_a_damaged_record_means_not_done(item: BatchFile, record: str) -> None:
     record_done(Outcome(item, "done", faces=1), OPTIONS)
     (item.directory / "batch.json").write_text(record)
     assert earlier_outcome(item, OPTIONS) is None
@@ -161,7 +161,7 @@ def test_a_batch_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     table = tmp_path / "out" / "results.csv"
     done: list[str] = []
 
-    def runner(waiting: list[Item], stop_after: int):
+    def runner(waiting: list[BatchFile], stop_after: int):
         for count, item in enumerate(waiting):
             if count == stop_after:
                 raise KeyboardInterrupt

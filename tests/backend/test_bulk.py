@@ -12,10 +12,10 @@ import torch
 from skimage import data
 from torch.utils.flop_counter import FlopCounterMode
 
-from backend.bulk.answering import Answering
 from backend.bulk.faces import BulkFaces
 from backend.bulk.frames import FoundFaces, FrameBatch
 from backend.bulk.geometry import crops
+from backend.bulk.network import BulkNetwork
 from backend.cli import main
 from backend.engines.engine import load_engine
 from backend.engines.torch_engine import load_folded
@@ -99,7 +99,7 @@ def test_half_precision_is_precise_enough(
 ) -> None:
     """What a graphics card computes in, here on the processor."""
     batch = FrameBatch.of(photo[None], [BOXES])
-    in_half = BulkFaces(Answering(load_folded(SHIPPED_WEIGHTS), model, "cpu", True, half=True))
+    in_half = BulkFaces(BulkNetwork(load_folded(SHIPPED_WEIGHTS), model, "cpu", True, half=True))
     (ours,), (exact,) = (list(map(kept, faces.find([batch]))) for faces in (in_half, bulk))
     assert ours.landmarks.dtype == np.float32
     assert ours.vertices is not None and exact.vertices is not None
@@ -168,12 +168,12 @@ def test_work_is_counted(bulk: BulkFaces, photo: np.ndarray) -> None:
     batch = FrameBatch.of(photo[None], [BOXES[:1]])
     inputs = torch.from_numpy(batch.pictures), torch.from_numpy(batch.image_from_crop)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        bulk.answering(*inputs, 1)
+        bulk.network(*inputs, 1)
     backbone = 2 * 300e6 * (120 / 224) ** 2
     mesh = 2 * 153 * 3 * 53_215
     counts = counter.get_flop_counts()
-    assert sum(counts["Answering.network.backbone"].values()) == pytest.approx(backbone, rel=0.25)
-    assert sum(counts["Answering.decoder"].values()) == pytest.approx(mesh, rel=0.01)
+    assert sum(counts["BulkNetwork.network.backbone"].values()) == pytest.approx(backbone, rel=0.25)
+    assert sum(counts["BulkNetwork.decoder"].values()) == pytest.approx(mesh, rel=0.01)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

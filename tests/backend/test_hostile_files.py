@@ -22,9 +22,9 @@ from safetensors.numpy import save_file
 
 from backend.asset_import import import_asset
 from backend.errors import BadInputError
-from backend.foreign.wire import Answer
 from backend.morphable_model import bfm2009
 from backend.morphable_model.pickled_arrays import read_pickled_arrays
+from backend.sandbox.wire import Answer
 from tests.backend.test_fuzz_files import array_of
 
 

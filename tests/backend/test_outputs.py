@@ -47,6 +47,7 @@ class FakeReconstructor:
     """Finds as many faces in a photo as the value of its first pixel says."""
 
     model = None
+    head_maker = None
 
     def faces_from_image(self, image: np.ndarray, **_: object) -> list[SimpleNamespace]:
         return [SimpleNamespace(image=image, vertices_image=None)] * int(image[0, 0, 0])
@@ -62,7 +63,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     def write_face(directory: Path, face: Any, *more: Any) -> dict[str, Any]:
         with atomic_path(directory / "head.glb") as path:
             path.write_bytes(bytes([face.image[-1, -1, 0]]))
-        return {"directory": str(more[-1] or directory)}
+        _, _, _, shown, _ = more
+        return {"directory": str(shown or directory)}
 
     def track(request: Any, *_: Any, **__: Any) -> TrackedClip:
         info = ClipInfo(96, 64, 25.0, str(request.source))

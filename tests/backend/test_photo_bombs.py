@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from backend.errors import BadInputError
-from backend.foreign import children as foreign
-from backend.foreign.children import Children, end_children
-from backend.foreign.process import Limits, OverLimitError
+from backend.sandbox import children as foreign
+from backend.sandbox.children import Children, end_children
+from backend.sandbox.process import Limits, OverLimitError
 from backend.server.frame_image import frame_image
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits as ServerLimits

@@ -16,7 +16,7 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from backend.errors import BadInputError
-from backend.foreign.wire import Rows
+from backend.sandbox.wire import Rows
 from backend.vision.decoding import photo
 from tests.backend.bt2100 import HLG, PQ, hdr_signal, linear
 from tests.backend.icc_profiles import ADOBE_RGB, DISPLAY_P3, gamma, sampled_srgb_curve, screen

@@ -40,9 +40,11 @@ def test_every_mode_has_its_fill_under_the_name_that_users_know():
 
 @pytest.mark.parametrize("mode", ["photo+gan", "photo"])
 def test_what_the_photo_shows_is_the_photo(textures, mode):
-    believed = textures[mode].visibility == 255
-    assert believed.mean() > 0.08
-    difference = textures[mode].albedo[believed].astype(int) - textures["photo"].albedo[believed]
+    confidence = textures[mode].visibility == 255
+    assert confidence.mean() > 0.08
+    difference = (
+        textures[mode].albedo[confidence].astype(int) - textures["photo"].albedo[confidence]
+    )
     assert np.abs(difference).max() <= 1
 
 
@@ -145,12 +147,12 @@ def test_damaged_weights_are_not_imported(tmp_path: Path, monkeypatch, capsys):
 def test_onnx_and_torch_agree():
     random = np.random.default_rng(0)
     photo, filled = random.uniform(size=(2, 256, 256, 3)).astype(np.float32)
-    believed = random.uniform(size=(256, 256)).astype(np.float32)
+    confidence = random.uniform(size=(256, 256)).astype(np.float32)
     onnx = generator.load_texture_generator()
     torch = generator.TorchGenerator(
         generator.SHIPPED_WEIGHTS, generator.read_mean_texture(256), "cpu"
     )
-    difference = onnx.make(photo, filled, believed) - torch.make(photo, filled, believed)
+    difference = onnx.make(photo, filled, confidence) - torch.make(photo, filled, confidence)
     assert np.abs(difference).max() < 2e-3
 
 

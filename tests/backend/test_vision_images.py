@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from backend.errors import BadInputError, CancelledError
-from backend.foreign.children import stopped_by
+from backend.sandbox.children import stopped_by
 from backend.vision.images import AHEAD, BACKGROUND, decode_image, read_ahead, read_image
 from tests.backend.photo_bombs import progressive_jpeg
 

@@ -41,7 +41,7 @@ def perform(
     **values: Any,
 ) -> Any:
     """Put a tracked clip into the scene."""
-    module = submodule("scene.performance")
+    module = submodule("scene.clip_animation")
     return module.perform(
         scene,
         scene.collection,
@@ -101,7 +101,7 @@ def test_keys_lie_where_the_timestamps_say(
 
 
 def test_the_scene_takes_the_clips_rate_and_length(scene: bpy.types.Scene) -> None:
-    module = submodule("scene.performance")
+    module = submodule("scene.clip_animation")
     for rate, (fps, base) in {24000 / 1001: (24, 1.001), 25.0: (25, 1), 12.5: (12, 0.96)}.items():
         times = np.arange(100) / rate
         [head] = perform(
@@ -118,7 +118,7 @@ def test_the_scene_takes_the_clips_rate_and_length(scene: bpy.types.Scene) -> No
 @pytest.mark.parametrize("rate", [60_000.0, 0.0])
 def test_a_rate_that_no_film_has_is_measured(scene: bpy.types.Scene, rate: float) -> None:
     """Raw DV says 60,000; Blender takes 32,767 at most, and a scene at that cannot be played."""
-    module = submodule("scene.performance")
+    module = submodule("scene.clip_animation")
     staging = module.Staging(style(), use_scene_rate=True)
     [head] = perform(scene, film(np.arange(50) / 25, rate), staging=staging)
     assert scene.render.fps == 25 and scene.render.fps_base == pytest.approx(1)
@@ -127,7 +127,7 @@ def test_a_rate_that_no_film_has_is_measured(scene: bpy.types.Scene, rate: float
 
 
 def test_without_any_usable_rate_the_scene_keeps_its_own(scene: bpy.types.Scene) -> None:
-    module = submodule("scene.performance")
+    module = submodule("scene.clip_animation")
     scene.render.fps, scene.render.fps_base = 24, 1.0
     staging = module.Staging(style(), use_scene_rate=True)
     perform(scene, film(np.arange(50) / 60_000, 60_000.0), staging=staging)
@@ -165,7 +165,7 @@ def test_keys_are_computed_once_for_each_face(
     module, smoothed = submodule("motion.keyframes"), []
     smooth = module.smooth
     monkeypatch.setattr(module, "smooth", lambda *a: smoothed.append(a) or smooth(*a))
-    times, performance = np.arange(50) / 12.5, submodule("scene.performance")
+    times, performance = np.arange(50) / 12.5, submodule("scene.clip_animation")
     result = film(times, 12.5, film_track(times), film_track(times, 1))
     staging = performance.Staging(style(), use_scene_rate=True)
     heads = perform(scene, result, staging=staging)
@@ -280,7 +280,7 @@ def test_a_head_of_a_photo_keeps_its_looks(scene: bpy.types.Scene) -> None:
         1.3 * np.ptp(dome().mean[:, 0]), rel=1e-5
     )
     assert colour(image) == pytest.approx((200, 150, 120), abs=0.6)
-    module = submodule("scene.performance")
+    module = submodule("scene.clip_animation")
     staging = module.Staging(style(), use_texture=True)
     perform(scene, film(np.arange(50) / 25, 25.0), head, staging)
     assert colour(image) == pytest.approx((120, 150, 200), abs=0.6)
@@ -340,7 +340,7 @@ def test_the_same_clip_replaces_its_action_and_no_other(scene: bpy.types.Scene) 
     assert {len(curve.keyframe_points) for curve in curves(head).values()} == {20}
     assert len(curves(head)["location", 0].modifiers) == 1, "what the user did to it stays"
     module = submodule("scene.animation")
-    other = module.Take("/clips/other.mp4", 0, "other")
+    other = module.FaceOfClip("/clips/other.mp4", 0, "other")
     result = film(times, 25.0)
     recording = submodule("motion.recording").record(result, result.tracks[0])
     module.animate(head, other, recording, style(), 25.0)
@@ -375,7 +375,7 @@ def test_strong_expressions_are_not_cut_off(scene: bpy.types.Scene) -> None:
     # Another clip needs 14 standard deviations: more than Blender's sliders hold.
     module, result = submodule("scene.animation"), film(times, 24.0, film_track(times, peak=14.0))
     recording = submodule("motion.recording").record(result, result.tracks[0])
-    module.animate(head, module.Take("/clips/loud.mp4", 0, "loud"), recording, style(), 24.0)
+    module.animate(head, module.FaceOfClip("/clips/loud.mp4", 0, "loud"), recording, style(), 24.0)
     assert (key.slider_min, key.slider_max) == (-10, 10)
     np.testing.assert_allclose(shift(), 14 * basis, atol=2e-4)
     # The first clip's action still means what it meant.

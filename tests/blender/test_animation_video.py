@@ -45,7 +45,7 @@ def real_backend(addon: Any) -> Iterator[None]:
 
 def perform(scene: Any, drawn: Path, result: Any, **style: Any) -> Any:
     """The clip with its camera, not smoothed."""
-    performance, recording = submodule("scene.performance"), submodule("motion.recording")
+    performance, recording = submodule("scene.clip_animation"), submodule("motion.recording")
     none = submodule("exchange.smoothing").Strengths(0, 0, 0)
     [head] = performance.perform(
         scene,

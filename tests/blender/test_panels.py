@@ -45,7 +45,7 @@ class Task:
 def running(addon: Any) -> Iterator[Callable[..., None]]:
     """Have a job run, as far as panels see."""
     runtime = submodule("runtime").runtime()
-    progress = submodule("tasks").Progress
+    progress = submodule("tasks").TaskProgress
 
     def run(job: str, **of: Any) -> None:
         runtime.operator, runtime.task = SimpleNamespace(job=job), Task(progress(**of))

@@ -22,12 +22,12 @@ def draw_pair(rng: np.random.Generator) -> Pair:
     texture[rng.integers(8, 56)] = 30
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[4:-4, 4:-4] = 255
-    believed = np.repeat(mask[None], VIEWS, axis=0)
-    believed[1, :, SIZE // 2 :] = 0
-    believed[2, :, : SIZE // 2] = 0
-    filled = np.where(believed[..., None] > 0, texture, texture // 2)
+    confidence = np.repeat(mask[None], VIEWS, axis=0)
+    confidence[1, :, SIZE // 2 :] = 0
+    confidence[2, :, : SIZE // 2] = 0
+    filled = np.where(confidence[..., None] > 0, texture, texture // 2)
     photos = np.repeat(texture[None], VIEWS, axis=0)
-    return Pair(texture, mask, photos, filled, believed)
+    return Pair(texture, mask, photos, filled, confidence)
 
 
 def write_pairs(folder: Path, photos: int = 24) -> Path:

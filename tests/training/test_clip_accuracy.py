@@ -24,14 +24,14 @@ from training.evaluation.clips.accuracy import (
 )
 from training.evaluation.clips.file import ClipPlan
 from training.evaluation.clips.report import ClipTrial
-from training.evaluation.clips.scenarios import SCENARIOS, Stage
+from training.evaluation.clips.scenarios import SCENARIOS, Setup
 from training.evaluation.clips.truth import truth_of
 
 RAW = Strengths(0, 0, 0)
 
 
 def truth_of_scenario(model: MorphableModel, scenario: str, n: int = 100) -> TrackedClip:
-    stage = Stage(model, np.arange(n) / 25, 640, 360, np.random.default_rng(1))
+    stage = Setup(model, np.arange(n) / 25, 640, 360, np.random.default_rng(1))
     return truth_of(SCENARIOS[scenario](stage), model, ClipInfo(640, 360, 25.0, "drawn"))
 
 

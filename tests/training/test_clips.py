@@ -17,7 +17,7 @@ from backend.tracking.track import TrackedClip
 from tests.training.conftest import landmarks_of
 from training.evaluation.clips.drawing import Camera, posed
 from training.evaluation.clips.file import ClipPlan, draw_clip, truth_path
-from training.evaluation.clips.scenarios import SCENARIOS, Scene, Stage
+from training.evaluation.clips.scenarios import SCENARIOS, Scene, Setup
 from training.evaluation.clips.truth import read_truth
 
 SMALL = ClipPlan(seconds=1.0, width=320, height=180)
@@ -41,7 +41,7 @@ def frames_of(path: Path) -> list[av.VideoFrame]:
 
 
 def scene_of(model: MorphableModel, scenario: str, n: int = 60) -> Scene:
-    stage = Stage(model, np.arange(n) / 10, 640, 360, np.random.default_rng(1))
+    stage = Setup(model, np.arange(n) / 10, 640, 360, np.random.default_rng(1))
     return SCENARIOS[scenario](stage)
 
 
@@ -94,7 +94,7 @@ def test_the_head_is_where_the_truth_says(
 ) -> None:
     """What differs from an empty picture is the silhouette of the posed vertices."""
     scene = SCENARIOS["turn"](
-        Stage(model, truth.times, SMALL.width, SMALL.height, np.random.default_rng(SMALL.seed))
+        Setup(model, truth.times, SMALL.width, SMALL.height, np.random.default_rng(SMALL.seed))
     )
     empty = replace(
         scene, people=tuple(replace(p, present=np.zeros(25, bool)) for p in scene.people)

@@ -18,10 +18,11 @@ from training.evaluation import published
 from training.evaluation.landmarks.angles import angle_errors, angles_of, counts
 from training.evaluation.landmarks.identity import within_over_total
 from training.evaluation.landmarks.orientation import summarise
-from training.evaluation.landmarks.predictions import Asking, predict, read_predictions
+from training.evaluation.landmarks.predictions import NetworkChoice, predict, read_predictions
 from training.evaluation.tables import Table, format_table
-from training.readers.aflw import read_300w_lp, read_aflw, read_aflw2000
+from training.readers.aflw import read_aflw, read_aflw2000
 from training.readers.annotations import annotations_of
+from training.readers.w300lp import read_annotated_300w_lp
 
 
 def blank(folder: Path, names: list[str], size: int = 130) -> Path:
@@ -119,7 +120,7 @@ def test_a_crop_is_not_cropped_again(
     landmarks = benchmark / "AFLW2000-3D.pts68.npy"
     annotations = read_aflw2000(benchmark / "images", landmarks)
     with pytest.raises(BadInputError, match="enough"):
-        predict(annotations, model, Asking(), "given")  # pyright: ignore[reportArgumentType]
+        predict(annotations, model, NetworkChoice(), "given")  # pyright: ignore[reportArgumentType]
     assert np.abs(seen[0].astype(int) - image).mean() < 5
     assert (seen[1] == 90).mean() > 0.9
 
@@ -151,7 +152,7 @@ def test_300w_lp_gives_points_and_degrees(tmp_path: Path) -> None:
     savemat(
         folder / "x_2.mat", {"pt2d": np.full((2, 21), -1.0), "pt3d_68": np.vstack([points] * 2)[:3]}
     )
-    annotations = read_300w_lp(folder, lambda name: name[0])
+    annotations = read_annotated_300w_lp(folder, lambda name: name[0])
     assert annotations.names.tolist() == ["x_1.jpg", "x_2.jpg"]
     assert annotations.identities.tolist() == ["x", "x"]
     np.testing.assert_allclose(annotations.points[0], points.T - 1)

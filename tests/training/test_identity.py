@@ -18,7 +18,7 @@ from backend.tracking.sighting import Sighting
 from backend.tracking.tracker import FaceTracker
 from training.data.appearance import marks
 from training.evaluation.clips.drawing import Camera
-from training.evaluation.clips.scenarios import Person, Scene, Setting, Stage, ticks_of
+from training.evaluation.clips.scenarios import Person, Scene, Setting, Setup, ticks_of
 
 WIDTH, HEIGHT, FRAMES, RATE = 640, 360, 30, 25
 SEEDS = range(8)
@@ -35,7 +35,7 @@ class AlikeCamera(Camera):
 def scene(model: MorphableModel, seed: int, two: bool) -> Scene:
     """A cut to another place; there the same person or, just where that was, another one."""
     times = np.arange(FRAMES) / RATE
-    stage = Stage(model, times, WIDTH, HEIGHT, np.random.default_rng(1000 + seed))
+    stage = Setup(model, times, WIDTH, HEIGHT, np.random.default_rng(1000 + seed))
     after = stage.part >= 0.5
     first, second = stage.person(turn=0.3), stage.person(turn=0.3)
     second = replace(second, angles=first.angles, scale=first.scale, place=first.place)

@@ -16,7 +16,6 @@ from training.evaluation.landmarks.florence import (
     Scan,
     head_error,
     near_nose,
-    read_scans,
     render,
 )
 from training.evaluation.landmarks.modelling import (
@@ -28,6 +27,7 @@ from training.evaluation.landmarks.modelling import (
     point_to_plane_rmse,
     rigidly_aligned,
 )
+from training.readers.scans import read_scans
 
 
 def test_a_turned_and_moved_mesh_has_no_error(model: MorphableModel) -> None:

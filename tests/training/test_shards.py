@@ -171,6 +171,24 @@ def test_other_labels_replace_their_shards_alone(ramps: FittedPhotos, tmp_path: 
     assert moved[0] == pytest.approx(landmarks[4, :, 0] + 1 - 64, abs=1e-4)
 
 
+def test_shards_that_come_from_elsewhere_stay(
+    ramps: FittedPhotos, small_pack: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "pack"
+    target.mkdir()
+    others = target / "faces-00007.tar"
+    shutil.copy(small_pack / "faces-00000.tar", others)
+    with pytest.raises(BadInputError, match=r"not of this pack, such as faces-00007\.tar"):
+        pack([ramps], target)
+    assert [path.name for path in target.iterdir()] == [others.name]
+    others.unlink()
+    pack([ramps], target, faces_per_shard=3)
+    shutil.copy(small_pack / "faces-00000.tar", others)
+    with pytest.raises(BadInputError, match="faces-00007"):
+        pack([ramps], target, faces_per_shard=3)
+    assert len([*target.glob("faces-*.tar")]) == 4
+
+
 def test_two_processes_write_the_same_pack(ramps: FittedPhotos, tmp_path: Path) -> None:
     pack([ramps], tmp_path / "one", faces_per_shard=4)
     pack([ramps], tmp_path / "two", workers=2, faces_per_shard=4)

@@ -20,6 +20,7 @@ from training.synergynet.data_module import PackedFacesModule
 from training.synergynet.losses import LossWeights, ReverseTargets, synergy_losses
 from training.synergynet.module import SynergyModule
 from training.synergynet.schedule import ResolutionStep, resolution_at
+from training.synergynet.validation import MeanErrors
 
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "synergynet"
 
@@ -191,3 +192,14 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(
     for name, tensor in module.state_dict().items():
         assert torch.isfinite(tensor).all(), name
     assert not torch.equal(before, module.network.state_dict()["heads.pose.weight"])
+
+
+def test_means_leave_out_what_is_unknown() -> None:
+    errors = MeanErrors(("near", "far", "never"))
+    errors.add("near", np.array([1.0, np.nan, 3.0], np.float32))
+    errors.add("near", np.array([5.0], np.float32))
+    errors.add("far", np.array([np.nan], np.float32))
+    assert {name: value.item() for name, value in errors.means().items()} == {"near": 3.0}
+    errors.add("near", np.array([7.0], np.float32))
+    assert errors.means()["near"].item() == 7.0
+    assert not errors.state_dict()

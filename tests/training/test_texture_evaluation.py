@@ -115,9 +115,9 @@ def test_regions_lie_where_they_are_named_after(model: MorphableModel, chart: Ch
     assert features[chart.uv_map.size - 1 - row, column].all()
 
 
-def view_of(truth: np.ndarray, believed: np.ndarray, filled: np.ndarray) -> TurnedView:
+def view_of(truth: np.ndarray, confidence: np.ndarray, filled: np.ndarray) -> TurnedView:
     known = np.ones(truth.shape[:2], bool)
-    return TurnedView(truth, filled, believed.astype(np.float32), truth, known, yaw=50.0)
+    return TurnedView(truth, filled, confidence.astype(np.float32), truth, known, yaw=50.0)
 
 
 def test_a_symmetric_face_is_completed_by_its_mirror_image(

@@ -66,11 +66,11 @@ def test_reconstruction_in_closed_form() -> None:
     truth, base = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)
     made = torch.tensor([[0.1, 0.2], [0.9, 0.7]]).expand(1, 3, 2, 2)
     mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).reshape(1, 1, 2, 2)
-    believed = torch.tensor([[1.0, 0.0], [0.0, 0.0]]).reshape(1, 1, 2, 2)
+    confidence = torch.tensor([[1.0, 0.0], [0.0, 0.0]]).reshape(1, 1, 2, 2)
 
     def loss(**weights: float) -> float:
         settings = LossWeights(**weights)
-        return reconstruction_loss(made, truth, base, mask, believed, settings).item()
+        return reconstruction_loss(made, truth, base, mask, confidence, settings).item()
 
     assert loss() == pytest.approx((0.1 + 0.2) / 2)
     assert loss(hidden=3.0) == pytest.approx((0.1 + 4 * 0.2) / 5)
@@ -108,9 +108,9 @@ def test_a_score_sees_seventy_texels() -> None:
 
 
 def test_an_untrained_generator_adds_nothing() -> None:
-    filled, believed = 2 * some(2, 3, 64, 64) - 1, some(2, 1, 64, 64)
+    filled, confidence = 2 * some(2, 3, 64, 64) - 1, some(2, 1, 64, 64)
     template = some(3, 64, 64)
-    given = generator_input(SMALL, filled, filled, believed, template)
+    given = generator_input(SMALL, filled, filled, confidence, template)
     assert given[0].shape[1] == SMALL.in_channels == 7
     torch.testing.assert_close(Generator(SMALL).eval()(*given), filled)
 
@@ -118,11 +118,11 @@ def test_an_untrained_generator_adds_nothing() -> None:
 def test_without_the_template_nothing_of_it_comes_in() -> None:
     """Hidden texels of `filled` are made from the template: they must not reach the network."""
     plain = Architecture("texture", template=False, width=8, levels=4, dropout=0.0)
-    filled, believed = some(1, 3, 64, 64), (some(1, 1, 64, 64) > 0.5).float()
-    other = torch.where(believed > 0, filled, 1 - filled)
+    filled, confidence = some(1, 3, 64, 64), (some(1, 1, 64, 64) > 0.5).float()
+    other = torch.where(confidence > 0, filled, 1 - filled)
     network = Generator(plain).eval()
     made = [
-        network(*generator_input(plain, f, f, believed, t))
+        network(*generator_input(plain, f, f, confidence, t))
         for f, t in ((filled, some(3, 64, 64)), (other, -some(3, 64, 64)))
     ]
     assert torch.equal(made[0], made[1])
@@ -131,10 +131,10 @@ def test_without_the_template_nothing_of_it_comes_in() -> None:
 def test_occlusion_stays_where_the_view_believes_or_mirrors() -> None:
     torch.manual_seed(0)
     filled = torch.full((4, 3, 32, 32), 0.5)
-    believed = torch.zeros(4, 1, 32, 32)
-    believed[..., :8] = 1
-    assert torch.equal(occlude(filled, believed, OcclusionSettings()), filled)
-    covered = occlude(filled, believed, OcclusionSettings(share=1.0, least=-1, most=-1))
+    confidence = torch.zeros(4, 1, 32, 32)
+    confidence[..., :8] = 1
+    assert torch.equal(occlude(filled, confidence, OcclusionSettings()), filled)
+    covered = occlude(filled, confidence, OcclusionSettings(share=1.0, least=-1, most=-1))
     changed = (covered != filled).any(dim=1)
     assert changed[..., :8].any() and changed[..., -8:].any()
     assert not changed[..., 8:-8].any()
@@ -281,9 +281,9 @@ def test_both_engines_make_the_same_texture(tmp_path: Path, source: str) -> None
     random = np.random.default_rng(1)
     photo, filled = random.random((2, SIZE, SIZE, 3), np.float32)
     template = texture_network.read_mean_texture(SIZE)
-    believed = random.random((SIZE, SIZE), np.float32)
-    with_torch = TorchGenerator(path, template, "cpu").make(photo, filled, believed)
-    with_onnx = texture_network.load_texture_generator(weights=path).make(photo, filled, believed)
+    confidence = random.random((SIZE, SIZE), np.float32)
+    with_torch = TorchGenerator(path, template, "cpu").make(photo, filled, confidence)
+    with_onnx = texture_network.load_texture_generator(weights=path).make(photo, filled, confidence)
     np.testing.assert_allclose(with_onnx, with_torch, atol=1e-3)
     assert np.abs(with_torch - filled).mean() > 0.01
 

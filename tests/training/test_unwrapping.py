@@ -81,7 +81,7 @@ def test_textures_are_those_the_photos_were_drawn_with(
     known = (pairs.masks[person] == 255) & uv_map.inside
     assert known.sum() > 0.1 * uv_map.inside.sum()
     assert psnr(texture, truth, known) > 30
-    np.testing.assert_array_equal(pairs.believed[person, 0], pairs.masks[person])
+    np.testing.assert_array_equal(pairs.confidence[person, 0], pairs.masks[person])
 
 
 def test_turned_views_show_the_same_texture_less_the_far_side(
@@ -94,13 +94,13 @@ def test_turned_views_show_the_same_texture_less_the_far_side(
     assert pairs.yaw.shape == (3, VIEWS)
     assert pairs.yaw[0, 0] == 0
     for view in range(1, VIEWS):
-        yaw, believed = pairs.yaw[0, view], pairs.believed[0, view]
+        yaw, confidence = pairs.yaw[0, view], pairs.confidence[0, view]
         shown = pairs.filled[0, view].astype(np.float32) / np.float32(255)
-        sure = (believed == 255) & uv_map.inside
+        sure = (confidence == 255) & uv_map.inside
         assert psnr(shown, truth, sure) > 24
         if abs(yaw) > 30:
             # The nose of a head turned to a positive yaw points to the image's left.
-            halves = [believed[side & uv_map.inside].mean() for side in (x > 30, x < -30)]
+            halves = [confidence[side & uv_map.inside].mean() for side in (x > 30, x < -30)]
             assert np.sign(halves[0] - halves[1]) == np.sign(yaw)
 
 

@@ -34,7 +34,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def size(text: str) -> tuple[int, int]:
-    """Width and height of ``1280x720``."""
+    """Return the width and height of ``1280x720``."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size like 1280x720")

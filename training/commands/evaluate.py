@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import BadInputError
 from training.commands import evaluate_clip, evaluate_expressions, evaluate_texture
 from training.commands.evaluation_inputs import (
-    asking_of,
-    asking_options,
+    choice_options,
     data_options,
     measured,
+    network_choice,
     network_options,
 )
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.set_defaults(run_task=run)
         return task
 
-    inputs = data_options(), network_options(), asking_options(read_back=True)
+    inputs = data_options(), network_options(), choice_options(read_back=True)
     plots = _plot_options()
     alignment = add("alignment", "error of the landmarks", _alignment, *inputs, plots)
     alignment.add_argument(
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("identity", "how far the same person's shape varies over photos", _identity, *inputs)
     add("modelling", "error of all vertices against true parameters", _modelling, *inputs)
     florence = add(
-        "florence", "heads from rendered views of scans", _florence, asking_options(), plots
+        "florence", "heads from rendered views of scans", _florence, choice_options(), plots
     )
     florence.add_argument(
         "--scans",
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "synthetic",
         "error on rendered faces; needs no photos",
         _synthetic,
-        asking_options(read_back=True),
+        choice_options(read_back=True),
     )
     synthetic.add_argument("-n", type=int, default=200, help="how many faces (default: 200)")
     synthetic.add_argument("--seed", type=int, default=0)
@@ -136,7 +136,9 @@ def _alignment(args: argparse.Namespace) -> int:
 def _with_seen_jaws(
     predictions: Predictions, peers: dict[str, Predictions]
 ) -> tuple[Predictions, dict[str, Predictions]]:
-    """The answers, ours and the peers', with rows whose jaw is where the mesh's outline is seen."""
+    """Return the answers, ours and the peers', with rows whose jaw is where the mesh's outline is
+    seen.
+    """
     from backend.morphable_model.storage import load_model
     from training.evaluation.landmarks.seen_jaw import SUFFIX, with_seen_jaw
 
@@ -207,11 +209,12 @@ def _modelling(args: argparse.Namespace) -> int:
 def _florence(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
     from training.evaluation import published
-    from training.evaluation.landmarks.florence import evaluate_florence, florence_table, read_scans
+    from training.evaluation.landmarks.florence import evaluate_florence, florence_table
     from training.evaluation.plots import plot_florence
+    from training.readers.scans import read_scans
 
     scans = read_scans(args.scans, args.unit_mm)
-    report = evaluate_florence(load_model(), scans, asking_of(args))
+    report = evaluate_florence(load_model(), scans, network_choice(args))
     if args.plots is not None:
         plot_florence(report["by_yaw"], args.plots)
     tables = [florence_table(report), published.TABLE_10]
@@ -235,7 +238,7 @@ def _synthetic(args: argparse.Namespace) -> int:
     drawn = list(tqdm(views(model, args.n, args.seed), total=args.n, unit="face", disable=None))
     if args.pictures is not None:
         write_views(drawn, args.pictures)
-    report = measure(model, drawn, asking_of(args))
+    report = measure(model, drawn, network_choice(args))
     dense = report["dense"]
     values = [*dense["yaw"].values(), dense["mean_of_bins"], dense["all"]]
     tables = [
@@ -253,7 +256,7 @@ def _print(
     from training.evaluation.tables import format_table
 
     if getattr(args, "predictions", None) is None:
-        report["answers"] = asking_of(args).manner
+        report["answers"] = network_choice(args).manner
         notes = [*notes, f"measured: {report['answers']}"]
     if args.json:
         print(json.dumps(report))

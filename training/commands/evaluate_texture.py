@@ -111,7 +111,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _budget(args: argparse.Namespace) -> list[str]:
-    """What keeps the networks from being compared, by the trainings that their weights lie in."""
+    """Return what keeps the networks from being compared, by the trainings that their weights lie
+    in.
+    """
     from training.runs import budget_notes, read_run
 
     if not args.peer:
@@ -126,14 +128,14 @@ def _budget(args: argparse.Namespace) -> list[str]:
 
 
 def _weights(args: argparse.Namespace) -> dict[str, Path]:
-    """Files of networks by name, ours first."""
+    """Return files of networks by name, ours first."""
     from backend.texture.generator import active_weights
 
     return {OURS: args.weights or active_weights()} | {n: Path(file) for n, file in args.peer}
 
 
 def _generators(args: argparse.Namespace, size: int) -> dict[str, TextureGenerator]:
-    """Networks by name, ours first, for pictures of a size."""
+    """Return networks by name, ours first, for pictures of a size."""
     from backend.engines.devices import find_torch_device
     from backend.texture.mean_face import read_mean_texture
     from gan_texture.inference import TorchGenerator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backend.errors import BadInputError
 
 if TYPE_CHECKING:
-    from training.evaluation.landmarks.predictions import Asking, Boxes, Predictions
+    from training.evaluation.landmarks.predictions import Boxes, NetworkChoice, Predictions
     from training.readers.annotations import Annotations
 
 # Where each format's boxes come from, and whether its files count pixels from 1.
@@ -22,7 +22,7 @@ DEFAULTS: dict[str, tuple[Boxes, bool]] = {
 
 
 def data_options() -> argparse.ArgumentParser:
-    """Options that name annotated photos."""
+    """Return options that name annotated photos."""
     parser = argparse.ArgumentParser(add_help=False)
     data = parser.add_argument_group("annotated photos")
     data.add_argument(
@@ -82,7 +82,7 @@ def data_options() -> argparse.ArgumentParser:
 
 
 def network_options() -> argparse.ArgumentParser:
-    """Options that name whose answers are measured."""
+    """Return options that name whose answers are measured."""
     parser = argparse.ArgumentParser(add_help=False)
     network = parser.add_argument_group("what is measured")
     network.add_argument(
@@ -107,8 +107,8 @@ def network_options() -> argparse.ArgumentParser:
     return parser
 
 
-def asking_options(read_back: bool = False) -> argparse.ArgumentParser:
-    """Options that say how the network is asked."""
+def choice_options(read_back: bool = False) -> argparse.ArgumentParser:
+    """Return options that say how the network is asked."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--single",
@@ -125,17 +125,17 @@ def asking_options(read_back: bool = False) -> argparse.ArgumentParser:
     return parser
 
 
-def asking_of(args: argparse.Namespace) -> Asking:
-    """How the network is asked, by the options."""
-    from training.evaluation.landmarks.predictions import Asking
+def network_choice(args: argparse.Namespace) -> NetworkChoice:
+    """Tell how the network is asked, by the options."""
+    from training.evaluation.landmarks.predictions import NetworkChoice
 
-    return Asking(args.device, args.weights, args.single, getattr(args, "read_back", False))
+    return NetworkChoice(args.device, args.weights, args.single, getattr(args, "read_back", False))
 
 
 def measured(
     args: argparse.Namespace,
 ) -> tuple[Annotations, Predictions, dict[str, Predictions]]:
-    """Annotations, our answers, and the peers'."""
+    """Return annotations, our answers, and the peers'."""
     from backend.morphable_model.storage import load_model
     from training.evaluation.landmarks.predictions import (
         predict,
@@ -154,7 +154,7 @@ def measured(
     predictions = predict(
         annotations,
         load_model(),
-        asking_of(args),
+        network_choice(args),
         args.boxes or DEFAULTS[args.format][0],
     )
     if args.save_predictions is not None:
@@ -164,13 +164,14 @@ def measured(
 
 def _annotations(args: argparse.Namespace) -> Annotations:
     from training.data.fitted_photos import identity_pattern
-    from training.readers.aflw import read_300w_lp, read_aflw, read_aflw2000
+    from training.readers.aflw import read_aflw, read_aflw2000
     from training.readers.annotations import held_out, joined, read_npz
+    from training.readers.w300lp import read_annotated_300w_lp
 
     identity_of = identity_pattern(args.identity)
     one_based = DEFAULTS[args.format][1] if args.one_based is None else args.one_based
     if args.format == "300w-lp":
-        sets = [read_300w_lp(folder, identity_of, one_based) for folder in args.images]
+        sets = [read_annotated_300w_lp(folder, identity_of, one_based) for folder in args.images]
     else:
         if len(args.landmarks) != len(args.images):
             raise BadInputError(

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _parts(network: str) -> tuple[type[LightningModule], type[LightningDataModule]]:
-    """Module and data module of a network."""
+    """Return the module and data module of a network."""
     if network == "texture-gan":
         from training.texture_gan.data_module import TexturePairs
         from training.texture_gan.module import TextureGanModule

@@ -82,7 +82,7 @@ class Annotations:
         return np.array(self.points, np.float32).reshape(-1, 478, 3)
 
     def arrays(self) -> dict[str, NDArray]:
-        """What is stored of them in any case."""
+        """Return what is stored of them in any case."""
         return {
             "names": np.array(self.names, np.str_),
             "mp478": self.mp478,
@@ -182,7 +182,7 @@ def find_faces(folder: Path, detector: Path, all_faces: bool, name: str) -> Foun
 
 @cache
 def _detector(path: Path) -> FaceDetector:
-    """The detector of this process, which takes a second to load."""
+    """Return the detector of this process, which takes a second to load."""
     from backend.vision.detection import FaceDetector
 
     return FaceDetector(path)
@@ -201,7 +201,7 @@ def _mapped(
 
 
 def _files(folder: Path) -> list[str]:
-    """What may be a photo, relative to the folder; hidden files and folders are left out."""
+    """Return what may be a photo, relative to the folder; hidden files and folders are left out."""
     paths = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
     return [
         path.as_posix()

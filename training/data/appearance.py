@@ -36,18 +36,20 @@ class Light:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> Light:
-        """Some light, mostly from the front and above."""
+        """Return some light, mostly from the front and above."""
         direction = rng.normal(0, 1, 3) + np.array([0, 0.4, 1.2])
         ambient = rng.uniform(0.35, 0.7)
         tint = rng.uniform(0.9, 1.1, 3)
         return cls(direction / np.linalg.norm(direction), ambient, rng.uniform(0.5, 0.9) * tint)
 
     def turned(self, rotation: Array) -> Light:
-        """The same light, seen by a camera for which all it sees is turned by (3, 3)."""
+        """Return the same light, seen by a camera for which all it sees is turned by (3, 3)."""
         return replace(self, direction=rotation @ self.direction)
 
     def on(self, normals: Float) -> Float:
-        """(..., 3) RGB light on surfaces with (..., 3) unit normals: nine spherical harmonics."""
+        """Return (..., 3) RGB light on surfaces with (..., 3) unit normals: nine spherical
+        harmonics.
+        """
         cosine = normals @ self.direction
         # The clamped cosine of a lamp to second order (Ramamoorthi & Hanrahan 2001).
         share = 0.25 + 0.5 * cosine + 0.15625 * (3 * cosine**2 - 1)
@@ -55,14 +57,18 @@ class Light:
 
 
 def skin_tone(rng: np.random.Generator, depth: float | None = None) -> Float:
-    """(3,) factors on the mean texture, redder as it darkens; `depth` from 0, pale, to 1, dark."""
+    """Return (3,) factors on the mean texture, redder as it darkens; `depth` from 0, pale, to 1,
+    dark.
+    """
     depth = rng.uniform(0, 1) if depth is None else depth
     pale, dark = np.array([1.12, 1.10, 1.08]), np.array([0.50, 0.41, 0.36])
     return ((pale + (dark - pale) * depth) * rng.uniform(0.95, 1.05, 3)).astype(np.float32)
 
 
 def marks(rng: np.random.Generator, size: int, contrast: float = MARKS_CONTRAST) -> Float:
-    """(size, size, 1) factors about 1 on a texture: freckles, spots and folds of one's own."""
+    """Return (size, size, 1) factors about 1 on a texture: freckles, spots and folds of one's
+    own.
+    """
     noise = rng.standard_normal((size, size)).astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(noise, (0, 0), size / n) for n in (MARKS, COARSE_MARKS))
     pattern = fine - coarse
@@ -70,7 +76,9 @@ def marks(rng: np.random.Generator, size: int, contrast: float = MARKS_CONTRAST)
 
 
 def background(height: int, width: int, rng: np.random.Generator) -> Float:
-    """(height, width, 3) in [0, 1]: a gradient between two colours with blotches of noise."""
+    """Return (height, width, 3) in [0, 1]: a gradient between two colours with blotches of
+    noise.
+    """
     down, right = np.linspace(0, 1, height)[:, None] - 0.5, np.linspace(0, 1, width)[None] - 0.5
     angle = rng.uniform(0, 2 * np.pi)
     t = 0.5 + 0.5 * (np.cos(angle) * right + np.sin(angle) * down)

@@ -11,7 +11,7 @@ from backend.errors import BadInputError
 
 
 def read_arrays(path: Path, required: tuple[str, ...]) -> dict[str, NDArray]:
-    """All arrays of an ``.npz``.
+    """Return all arrays of an ``.npz``.
 
     Raises
     ------

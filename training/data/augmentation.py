@@ -72,14 +72,14 @@ class Similarity:
 
 
 def similarity(angle: Tensor, scale: Tensor, shift: Tensor, mirrored: Tensor) -> Similarity:
-    """From degrees (anticlockwise as seen), factors, pixels (y up) and flags; each of length N."""
+    """Build N from degrees (anticlockwise as seen), factors, pixels (y up) and flags."""
     c, s = torch.cos(torch.deg2rad(angle)) * scale, torch.sin(torch.deg2rad(angle)) * scale
     linear = torch.stack([torch.stack([c, -s], 1), torch.stack([s, c], 1)], 1)
     return Similarity(linear, shift, scale, mirrored)
 
 
 def unchanged(n: int, device: torch.device) -> Similarity:
-    """N times the similarity that changes nothing."""
+    """Return N times the similarity that changes nothing."""
     return similarity(
         torch.zeros(n, device=device),
         torch.ones(n, device=device),
@@ -229,5 +229,5 @@ def warp(crops: Tensor, change: Similarity, size: int) -> Tensor:
 
 
 def to_network(images: Tensor) -> Tensor:
-    """[0, 1] to the network's range, as `backend.synergynet.network.normalise_image`."""
+    """Return [0, 1] to the network's range, as `backend.synergynet.network.normalise_image`."""
     return (images * 255 - 127.5) / 128

@@ -21,7 +21,7 @@ COLOUR = (90, 240, 120)
 def contact_sheet(
     photos: FittedPhotos, count: int = 48, columns: int = 8, landmarks: bool = False
 ) -> NDArray[np.uint8]:
-    """Faces spread evenly over a set, each with its surroundings.
+    """Return faces spread evenly over a set, each with its surroundings.
 
     Parameters
     ----------

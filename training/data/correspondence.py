@@ -145,7 +145,7 @@ def _views(
 
 
 def _with_depth_of(model: MorphableModel, views: Views, corners: Int, weights: Float) -> Views:
-    """The same, their depth such that it agrees on average over all points."""
+    """Return the same, their depth such that it agrees on average over all points."""
     gaps = [
         np.einsum("k,nk->n", weights[p], views.residuals(model, corners[p], p)[..., 2])
         for p in range(N_MESH_POINTS)

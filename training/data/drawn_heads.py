@@ -78,7 +78,7 @@ class HeadRenderer:
     seed: int = 0
 
     def __call__(self, photos: FittedPhotos, index: int) -> list[View]:
-        """Views of one photo of a set."""
+        """Return views of one photo of a set."""
         model, baker = _tools()
         image = read_image(photos.folder / str(photos.names[index]))
         face = FaceParameters(photos.parameters[index])
@@ -103,7 +103,7 @@ def _tools() -> tuple[MorphableModel, TextureBaker]:
 def _expression(
     model: MorphableModel, photos: FittedPhotos, alpha_shape: Float, rng: np.random.Generator
 ) -> Float:
-    """(10,) alpha_exp."""
+    """Return (10,) alpha_exp."""
     mean, std = (a[EXPRESSION] for a in (model.parameter_mean, model.parameter_std))
     donor = photos.parameters[rng.integers(len(photos)), EXPRESSION]
     change = donor - mean if rng.uniform() < BORROWED else std * rng.standard_normal(N_EXPRESSION)
@@ -117,7 +117,7 @@ def _expression(
 
 
 def _lips(model: MorphableModel, alpha: NDArray[np.floating]) -> tuple[float, Float]:
-    """Millimetres between the lips, and their (10,) derivative by alpha_exp."""
+    """Return millimetres between the lips, and their (10,) derivative by alpha_exp."""
     mean = (model.landmark_mean[UPPER_LIP, 1] - model.landmark_mean[LOWER_LIP, 1]).mean()
     basis = model.landmark_basis[UPPER_LIP, 1] - model.landmark_basis[LOWER_LIP, 1]
     by_alpha = basis.mean(axis=0)
@@ -149,7 +149,7 @@ def _view(
 def _placed(
     model: MorphableModel, alpha: Float, rotation: NDArray[np.floating], box: RoiBox
 ) -> FaceParameters:
-    """The head, turned and put where its roi box is the given one."""
+    """Return the head, turned and put where its roi box is the given one."""
     landmarks = model.landmark_mean + model.landmark_basis @ alpha
     # The box of y-up millimetres is as large, and its middle is the same point.
     around = RoiBox.around(landmarks @ rotation.T)
@@ -182,7 +182,7 @@ def _picture(
 
 
 def _behind(photo: Image, side: int, rng: np.random.Generator) -> Float:
-    """(side, side, 3) what is seen beside the head: the photo out of focus, or colours."""
+    """Return (side, side, 3) what is seen beside the head: the photo out of focus, or colours."""
     if rng.uniform() >= BEFORE_PHOTO:
         return background(side, side, rng)
     blurred = cv2.GaussianBlur(cv2.resize(photo, (side, side)), (0, 0), rng.uniform(1, BLUR))

@@ -57,7 +57,7 @@ class SwapRenderer:
     one_in: int = ONE_IN
 
     def __call__(self, photos: FittedPhotos, index: int) -> list[View]:
-        """Views of one photo of a set."""
+        """Return views of one photo of a set."""
         model = _model()
         face = _face(model, photos, index)
         donors = self.donors(photos, index)
@@ -69,7 +69,7 @@ class SwapRenderer:
         ]
 
     def donors(self, photos: FittedPhotos, index: int) -> NDArray[np.intp]:
-        """Photos of other people on the same side of the split who hold their heads alike.
+        """Return photos of other people on the same side of the split who hold their heads alike.
 
         The nearest if nobody does.
         """
@@ -131,12 +131,12 @@ def _face(model: MorphableModel, photos: FittedPhotos, index: int) -> PhotoFace:
 
 
 def _directions(parameters: Float) -> NDArray[np.floating]:
-    """(N, 2) yaw and pitch in degrees, from (N, 62) parameters."""
+    """Return (N, 2) yaw and pitch in degrees, from (N, 62) parameters."""
     return euler_angles(FaceParameters(parameters).pose.rotation)[:, :2]
 
 
 def _opacity(model: MorphableModel) -> Float:
-    """(V,) 1 on the face, 0 on the rest of the head."""
+    """Return (V,) 1 on the face, 0 on the rest of the head."""
     middle = model.landmark_mean[27:36].mean(axis=0)
     distance = np.linalg.norm(model.mean[:, :2] - middle[:2], axis=1)
     share = np.clip((LEFT - distance) / (LEFT - PAINTED), 0, 1)
@@ -155,7 +155,7 @@ def _sample(image: Image, x: Float, y: Float) -> Float:
 
 
 def _like(other: Float, own: Float, where: NDArray[np.bool_]) -> Float:
-    """`other` with the mean and spread that `own` has there, channel by channel."""
+    """Return `other` with the mean and spread that `own` has there, channel by channel."""
     if not where.any():
         return own
     mean, spread = other[where].mean(axis=0), other[where].std(axis=0)
@@ -164,5 +164,5 @@ def _like(other: Float, own: Float, where: NDArray[np.bool_]) -> Float:
 
 
 def _landmarks(model: MorphableModel, parameters: Float, box: RoiBox) -> Float:
-    """(68, 3) of the mesh, image frame."""
+    """Return (68, 3) of the mesh, image frame."""
     return np.asarray(box.to_image(FaceParameters(parameters).landmarks(model)), np.float32)

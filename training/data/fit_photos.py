@@ -49,7 +49,7 @@ class PointFile:
     identities: NDArray[np.str_] | None
 
     def points(self, kind: Points) -> Float:
-        """The points to fit.
+        """Return the points to fit.
 
         Raises
         ------

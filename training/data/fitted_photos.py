@@ -70,7 +70,7 @@ class FittedPhotos:
         return RoiBoxes.from_corners(self.boxes)
 
     def subset(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> FittedPhotos:
-        """Some of the photos."""
+        """Return some of the photos."""
         return FittedPhotos(
             self.source,
             self.folder,
@@ -85,7 +85,7 @@ class FittedPhotos:
 
 
 def identity_pattern(pattern: str) -> Callable[[str], str]:
-    """From a file name to a person: the first group of a regular expression, else the whole name.
+    """Name a person by a file name: the first group of a regular expression, else all of it.
 
     Raises
     ------
@@ -176,7 +176,9 @@ def read_fitted_photos(
 
 
 def outliers_note(sets: Iterable[FittedPhotos]) -> str:
-    """What a command says of the photos that were left out of some sets; nothing if none was."""
+    """Return what a command says of the photos that were left out of some sets; nothing if none
+    was.
+    """
     count = sum(photos.outliers for photos in sets)
     return f"; left out: {count} photos whose fits are outliers" if count else ""
 

@@ -168,7 +168,7 @@ def _fit_batch(
 
 
 def _with_depth(points: Float) -> Float:
-    """(N, P, 3): 0 where no depth was given, else depth relative to the face's mean."""
+    """Return (N, P, 3): 0 where no depth was given, else depth relative to the face's mean."""
     if points.shape[2] == 2:
         return np.concatenate([points, np.zeros_like(points[..., :1])], axis=2)
     depth = points[..., 2:]
@@ -176,7 +176,7 @@ def _with_depth(points: Float) -> Float:
 
 
 def _errors(targets: Float, placed: Float) -> Float:
-    """(N,) percent, see `Fits.errors`."""
+    """Return (N,) percent, see `Fits.errors`."""
     plane = targets[..., :2]
     distance = np.nanmean(np.linalg.norm(placed[..., :2] - plane, axis=2), axis=1)
     extent = np.nanmax(plane, axis=1) - np.nanmin(plane, axis=1)

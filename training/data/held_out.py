@@ -14,13 +14,14 @@ ONE_IN = 10
 
 
 def is_held_out(identity: str, one_in: int) -> bool:
-    """Whether a person belongs to the validation set; depends on the name alone."""
+    """Tell whether a person belongs to the validation set; depends on the name alone."""
     digest = hashlib.sha256(identity.encode()).digest()
     return int.from_bytes(digest[:4], "little") % one_in == 0
 
 
 def are_held_out(identities: NDArray[np.str_], one_in: int) -> NDArray[np.bool_]:
-    """(N,) which faces are of people of the validation set, by the (N,) names of these people.
+    """Return (N,) which faces are of people of the validation set, by the (N,) names of these
+    people.
 
     Raises
     ------

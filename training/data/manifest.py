@@ -53,7 +53,7 @@ def write_manifest(
 
 
 def manifest_path(data: Path) -> Path:
-    """Where the manifest of a file or folder is."""
+    """Tell where the manifest of a file or folder is."""
     return data / "manifest.json" if data.is_dir() else data.with_suffix(".manifest.json")
 
 

@@ -49,13 +49,13 @@ class FittedPhoto:
     box: Float
 
     def vertices_image(self, model: MorphableModel) -> Float:
-        """(V, 3) vertices in the photo's image frame."""
+        """Return (V, 3) vertices in the photo's image frame."""
         roi_box = RoiBoxes.from_corners(self.box)
         return FaceParameters(self.parameters).vertices_image(model, roi_box)
 
 
 def read_fits(folder: Path, fits: Path) -> list[FittedPhoto]:
-    """Photos of a folder with the parameters that an ``.npz`` (names, boxes, params) holds.
+    """Return photos of a folder with the parameters that an ``.npz`` (names, boxes, params) holds.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def _average(
     expected: Float | None,
     title: str,
 ) -> tuple[Float, Float]:
-    """Mean of the textures' logarithms relative to their skin, and the median of that skin.
+    """Return the mean of the textures' logarithms relative to their skin, and the median of that
+    skin.
 
     Texels that depart from `expected`, if given, are left out.
     """
@@ -153,7 +154,7 @@ def _like_skin(mean: Float, features: Float) -> Float:
 
 
 def _symmetric_mean(uv_map: UvMap, total: Float) -> Float:
-    """Mean over both halves; where hardly anything was seen, that of the surroundings.
+    """Return the mean over both halves; where hardly anything was seen, that of the surroundings.
 
     The last channel of `total` is the sum of the weights over both halves, at most 1.
     """

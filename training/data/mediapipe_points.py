@@ -17,7 +17,7 @@ SAME_PLACE = 2.0
 
 
 def surface(table: MediaPipePoints, model: MorphableModel) -> SurfacePoints:
-    """The reliable points as points of the model."""
+    """Return the reliable points as points of the model."""
     return barycentric_points(model, table.corners[table.reliable], table.weights[table.reliable])
 
 

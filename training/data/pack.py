@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.errors import BadInputError
-from backend.morphable_model.boxes import RoiBox
+from backend.morphable_model.boxes import RoiBox, RoiBoxes
 from backend.vision.crop import crop
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos
@@ -85,7 +85,7 @@ class _Shard:
         return sha.hexdigest()
 
     def entry(self, digest: str) -> dict[str, Any]:
-        """What the manifest says of the shard."""
+        """Return what the manifest says of the shard."""
         return {"file": self.file, "faces": len(self.photos), "digest": digest}
 
 
@@ -102,8 +102,8 @@ def pack(
     sets
         What to pack.
     target
-        Folder to write. Shards in it that were made from the same photos and labels are kept,
-        other shards are replaced or removed.
+        Folder to write. Shards that this function made there from the same photos and labels are
+        kept, its other ones replaced or removed.
     workers
         Processes; 1 stays in this one.
     faces_per_shard
@@ -116,18 +116,23 @@ def pack(
     Raises
     ------
     BadInputError
-        There is nothing to pack, labels are not finite, or a photo cannot be read.
+        There is nothing to pack, labels are not finite, a photo cannot be read, or the folder holds
+        shards that come from elsewhere.
     """
     shards = list(_plan(list(sets), faces_per_shard))
+    own = _own(target)
+    _refuse_others(target, own)
     digests = {shard.file: shard.digest() for shard in shards}
     finished = _finished(target)
     kept = {file for file, digest in digests.items() if finished.get(file) == digest}
     if kept != set(digests):
         # An index of other shards would point into the middle of their pictures.
         (target / INDEX_FILE).unlink(missing_ok=True)
-    for path in target.glob(SHARD_PATTERN):
-        if path.name not in kept:
-            path.unlink()
+    entries = [shard.entry(digests[shard.file]) for shard in shards if shard.file in kept]
+    target.mkdir(parents=True, exist_ok=True)
+    write_manifest(target, "pack", _counted_faces(entries), shards=entries, begun=[*digests])
+    for file in own - kept:
+        (target / file).unlink(missing_ok=True)
     total = sum(len(shard.photos) for shard in shards)
     with _crops(workers) as crops, tqdm(total=total, unit="face", disable=None) as bar:
         for shard in shards:
@@ -139,7 +144,7 @@ def pack(
             kept.add(shard.file)
             entries = [shard.entry(digests[shard.file]) for shard in shards if shard.file in kept]
             write_manifest(
-                target, "pack", {"faces": sum(e["faces"] for e in entries)}, shards=entries
+                target, "pack", _counted_faces(entries), shards=entries, begun=[*digests]
             )
     index = build_index(target)
     entries = [shard.entry(digests[shard.file]) for shard in shards]
@@ -150,7 +155,7 @@ def pack(
 
 @contextmanager
 def _crops(workers: int) -> Iterator[Crops]:
-    """What makes JPEGs of context crops, in order: in processes or here."""
+    """Return what makes JPEGs of context crops, in order: in processes or here."""
     if workers == 1:
         yield lambda photos, boxes: starmap(_context_jpeg, zip(photos, boxes, strict=True))
         return
@@ -159,7 +164,7 @@ def _crops(workers: int) -> Iterator[Crops]:
 
 
 def _context_jpeg(photo: Path, box: NDArray[np.float32]) -> bytes:
-    roi_box = RoiBox.from_corners(*box.astype(float))
+    roi_box = RoiBoxes.from_corners(box[None])[0]
     context = RoiBox(roi_box.x, roi_box.y, roi_box.side * CONTEXT)
     return encode_crop(crop(read_image(photo), context, STORED_SIZE))
 
@@ -189,8 +194,31 @@ def _plan(sets: list[FittedPhotos], faces_per_shard: int) -> Iterator[_Shard]:
         yield _Shard(file, first, paths[part], boxes[part], labels.subset(part))
 
 
+def _own(target: Path) -> set[str]:
+    """Return the file names of the shards that were made, or begun, here, by the folder's
+    manifest.
+    """
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        manifest = json.loads((target / MANIFEST_FILE).read_text("utf-8"))
+        return {str(s["file"]) for s in manifest["shards"]} | set(manifest.get("begun", ()))
+    return set()
+
+
+def _refuse_others(target: Path, own: set[str]) -> None:
+    others = sorted(path.name for path in target.glob(SHARD_PATTERN) if path.name not in own)
+    if others:
+        raise BadInputError(
+            f"{target} holds {len(others)} shards that are not of this pack, such as {others[0]}.",
+            "Give another folder, or move them away.",
+        )
+
+
+def _counted_faces(entries: list[dict[str, Any]]) -> dict[str, int]:
+    return {"faces": sum(entry["faces"] for entry in entries)}
+
+
 def _finished(target: Path) -> dict[str, str]:
-    """File names and digests of the whole shards in a folder, by its manifest."""
+    """Return the file names and digests of the whole shards in a folder, by its manifest."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         shards = json.loads((target / MANIFEST_FILE).read_text())["shards"]
         return {s["file"]: s["digest"] for s in shards if (target / s["file"]).is_file()}
@@ -202,7 +230,9 @@ def _counts(labels: Labels) -> dict[str, int]:
 
 
 def _about(labels: Labels) -> dict[str, Any]:
-    """How the crops are stored, and how many faces there are by source and by yaw in degrees."""
+    """Tell how the crops are stored, and how many faces there are by source and by yaw in
+    degrees.
+    """
     counts, edges = np.histogram(labels.yaw, YAW_BINS)
     return {
         "crop": {"size": STORED_SIZE, "context": CONTEXT, "jpeg_quality": JPEG_QUALITY},
@@ -232,9 +262,5 @@ def _labels(photos: FittedPhotos) -> Labels:
 
 
 def _in_crop_frame(points: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, P, 3) image pixels -> (N, 3, P) crop frame."""
-    each = [
-        RoiBox.from_corners(*b.astype(float)).to_crop(p).T
-        for p, b in zip(points, boxes, strict=True)
-    ]
-    return np.array(each, np.float32).reshape(len(points), 3, -1)
+    """Return (N, P, 3) image pixels -> (N, 3, P) crop frame."""
+    return RoiBoxes.from_corners(boxes).to_crop(points).swapaxes(1, 2).astype(np.float32)

@@ -62,7 +62,7 @@ class ShardBytes:
         return {"location": self.location, "_maps": {}}
 
     def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
-        """Bytes of each range.
+        """Return bytes of each range.
 
         Raises
         ------

@@ -42,7 +42,7 @@ class PhotometricSettings:
 
 
 def distort(images: Tensor, settings: PhotometricSettings) -> Tensor:
-    """(N, 3, H, W) in [0, 1] -> the same, distorted."""
+    """Return (N, 3, H, W) in [0, 1] -> the same, distorted."""
     images = occlude(images, settings.occlusion)
     images = jitter_colours(images, settings)
     images = lose_resolution(images, settings.low_resolution)
@@ -51,7 +51,7 @@ def distort(images: Tensor, settings: PhotometricSettings) -> Tensor:
 
 
 def _chosen(images: Tensor, probability: float) -> Tensor:
-    """(k,) indices of the images that something happens to."""
+    """Return (k,) indices of the images that something happens to."""
     return torch.nonzero(torch.rand(len(images), device=images.device) < probability)[:, 0]
 
 
@@ -60,7 +60,7 @@ def _factor(images: Tensor, limit: float, channels: int = 1) -> Tensor:
 
 
 def jitter_colours(images: Tensor, settings: PhotometricSettings) -> Tensor:
-    """Brightness, tint, contrast, saturation, and now and then no colour at all."""
+    """Return brightness, tint, contrast, saturation, and now and then no colour at all."""
     images = images * _factor(images, settings.brightness) * _factor(images, settings.tint, 3)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     images = torch.lerp(mean, images, _factor(images, settings.contrast))
@@ -85,7 +85,7 @@ def lose_resolution(images: Tensor, probability: float) -> Tensor:
 
 
 def blur(images: Tensor, probability: float) -> Tensor:
-    """Gaussian blur of some images, each with its own width."""
+    """Return Gaussian blur of some images, each with its own width."""
     at = _chosen(images, probability)
     if not len(at):
         return images
@@ -102,7 +102,7 @@ def blur(images: Tensor, probability: float) -> Tensor:
 
 
 def add_noise(images: Tensor, probability: float, level: float) -> Tensor:
-    """Gaussian noise in some images, of a strength of their own."""
+    """Return Gaussian noise in some images, of a strength of their own."""
     at = _chosen(images, probability)
     strength = level * torch.rand(len(at), 1, 1, 1, device=images.device)
     images[at] += strength * torch.randn_like(images[at])

@@ -57,7 +57,7 @@ class PhotoSet:
 
 
 def read_recipe(path: Path, root: Path) -> list[PhotoSet]:
-    """Sets of a recipe, with their paths resolved.
+    """Return sets of a recipe, with their paths resolved.
 
     Raises
     ------
@@ -93,12 +93,12 @@ def made_sets(
 
 
 def fitted_sets(sets: list[PhotoSet], target: Path) -> list[FittedPhotos]:
-    """The photos of a recipe with their fits; fits that are made go to ``TARGET/fits``."""
+    """Return the photos of a recipe with their fits; fits that are made go to ``TARGET/fits``."""
     return [replace(_fitted(entry, target), source=entry.name) for entry in sets]
 
 
 def _made(entry: PhotoSet, target: Path, workers: int, one_in: int) -> Iterator[FittedPhotos]:
-    """The photos of a set, then the pictures rendered from them."""
+    """Yield the photos of a set, then the pictures rendered from them."""
     from training.data.drawn_heads import HeadRenderer
     from training.data.face_swap import SwapRenderer
     from training.data.profiling.views import ProfileRenderer

@@ -106,7 +106,7 @@ def render_views(
 
 
 def _finished(target: Path, digest: str) -> int | None:
-    """Number of views, if the very same job has filled the folder already."""
+    """Return the number of views, if the very same job has filled the folder already."""
     try:
         manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
         same = manifest["digest"] == digest and (target / FITS_FILE).is_file()
@@ -116,7 +116,7 @@ def _finished(target: Path, digest: str) -> int | None:
 
 
 def _digest(photos: FittedPhotos, renderer: Renderer) -> str:
-    """Of what a job depends on, so that another job does not take its parts over."""
+    """Hash what a job depends on, so that another job does not take its parts over."""
     digest = hashlib.sha256(repr((photos.folder, renderer)).encode())
     for array in (photos.names, photos.identities, photos.parameters, photos.boxes):
         digest.update(np.ascontiguousarray(array).tobytes())

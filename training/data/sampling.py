@@ -20,7 +20,7 @@ from training.data.shards import Labels
 def face_weights(
     labels: Labels, source_weights: Mapping[str, float], yaw_balance: float, bin_width: float = 15.0
 ) -> NDArray[np.float64]:
-    """How often faces are drawn, relative to each other.
+    """Tell how often faces are drawn, relative to each other.
 
     Parameters
     ----------
@@ -63,7 +63,9 @@ def require_sources(labels: Labels, sources: Iterable[str]) -> None:
 
 
 def draw(weights: NDArray[np.float64], size: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Row numbers in random order; row i comes ``size * weights[i] / sum`` times, give or take one.
+    """Return the row numbers in random order; row i comes ``size * weights[i] / sum`` times, give
+    or
+    take one.
 
     Equal weights and a size of N give a permutation.
     """
@@ -110,7 +112,7 @@ class EpochSampler(DistributedSampler[int]):
         self.start = 0
 
     def order(self) -> NDArray[np.intp]:
-        """(size,) rows of all machines in this epoch."""
+        """Return (size,) rows of all machines in this epoch."""
         if self.weights is None:
             return np.arange(self.size)
         return draw(self.weights, self.size, np.random.default_rng([self.seed, self.epoch]))
@@ -169,7 +171,7 @@ class ResumableLoader(DataLoader[Any]):
         self._resumed: dict[str, int] | None = None
 
     def state_dict(self) -> dict[str, int]:
-        """Epoch, and how many of its batches have been taken."""
+        """Return the epoch, and how many of its batches have been taken."""
         return {"epoch": self.order.epoch, "batches": self.taken}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
@@ -188,5 +190,5 @@ class ResumableLoader(DataLoader[Any]):
 
 
 def _as_is(batch: Any) -> Any:
-    """``__getitems__`` gives whole batches already."""
+    """Refuse single items: ``__getitems__`` gives whole batches already."""
     return batch

@@ -81,12 +81,12 @@ class Labels:
         return euler_angles(rotation)[:, 0].astype(np.float32)
 
     def subset(self, chosen: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Labels:
-        """Some of the faces."""
+        """Return some of the faces."""
         return Labels(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     @classmethod
     def concatenate(cls, parts: Iterable[Labels]) -> Labels:
-        """All faces of several sets."""
+        """Return all faces of several sets."""
         parts = list(parts)
         names = [field.name for field in fields(cls)]
         return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
@@ -124,14 +124,14 @@ class Sample(NamedTuple):
 
 
 def encode_crop(crop: NDArray[np.uint8]) -> bytes:
-    """JPEG of an RGB crop, with colours at full resolution."""
+    """Return JPEG of an RGB crop, with colours at full resolution."""
     done, data = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), _JPEG_OPTIONS)
     assert done
     return data.tobytes()
 
 
 def decode_crop(data: bytes) -> NDArray[np.uint8]:
-    """(S, S, 3) RGB of a JPEG.
+    """Return (S, S, 3) RGB of a JPEG.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def write_shard(path: Path, first: int, jpegs: Iterable[bytes], labels: Labels) 
 
 
 def read_shard(path: Path) -> Iterator[Sample]:
-    """Samples of a shard in their order.
+    """Yield samples of a shard in their order.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def read_shard(path: Path) -> Iterator[Sample]:
 
 
 def build_index(folder: Path) -> PackIndex:
-    """Index of a folder's shards, made from the shards alone.
+    """Return the index of a folder's shards, made from the shards alone.
 
     Raises
     ------
@@ -261,7 +261,7 @@ def _label_json(labels: Labels, row: int) -> bytes:
 
 
 def _shortest(values: NDArray[np.float32]) -> list[Any]:
-    """Numbers with the fewest digits that give back the same float32."""
+    """Return numbers with the fewest digits that give back the same float32."""
     return values.astype("U32").astype(np.float64).tolist()
 
 

@@ -79,7 +79,7 @@ def _cumulative(errors: Mapping[str, Array]) -> Figure:
 
 
 def _by_yaw(errors: Mapping[str, Array], yaw: Array, quantity: str) -> Figure:
-    """Means over steps of 10 degrees; a step without photos is a gap."""
+    """Return means over steps of 10 degrees; a step without photos is a gap."""
     figure, axes = _figure("yaw, degrees", quantity)
     edges = np.arange(-90, 91, YAW_STEP)
     step = np.clip(np.floor((yaw + 90) / YAW_STEP), 0, len(edges) - 2)
@@ -94,14 +94,14 @@ def _by_yaw(errors: Mapping[str, Array], yaw: Array, quantity: str) -> Figure:
 
 
 def _refinement(squared: Array) -> Figure:
-    """Histogram as in the paper's supplement, where it peaks at 0.22 pixels."""
+    """Return the histogram as in the paper's supplement, where it peaks at 0.22 pixels."""
     figure, axes = _figure("|L_r - L_c|^2, squared crop pixels", "landmarks")
     axes.hist(squared.ravel(), bins=100, range=(0, float(np.percentile(squared, 99)) or 1.0))
     return figure
 
 
 def _people(errors: Mapping[str, Array], identities: NDArray[np.str_]) -> Figure:
-    """Mean error of the first row for each person, largest first."""
+    """Return the mean error of the first row for each person, largest first."""
     name, values = next(iter(errors.items()))
     people, person = np.unique(identities, return_inverse=True)
     means = np.bincount(person, values) / np.bincount(person)

@@ -14,7 +14,7 @@ _BINS = ("0-30", "30-60", "60-90", "bins' mean")
 def _table(
     title: str, columns: tuple[str, ...], *rows: tuple[str, *tuple[float | None, ...]]
 ) -> Table:
-    """A table from rows of a name and numbers."""
+    """Return a table from rows of a name and numbers."""
     return Table(title, columns, tuple((name, values) for name, *values in rows))
 
 

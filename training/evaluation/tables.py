@@ -28,7 +28,7 @@ class Table:
 
 
 def format_table(table: Table, decimals: int = 2) -> str:
-    """The table as aligned lines."""
+    """Return the table as aligned lines."""
     first = max(len(table.title), *(len(name) for name, _ in table.rows), 10)
     widths = [max(len(column), 7) + 2 for column in table.columns]
     lines = [table.title.ljust(first) + "".join(map(str.rjust, table.columns, widths))]

@@ -112,7 +112,7 @@ def _cast_shadow(shape: Float, random: Random) -> Float:
 
 
 def _shifted(face: Float, seen: Float, random: Random) -> tuple[Float, Float]:
-    """What a head that was fitted a little wrong shows."""
+    """Return what a head that was fitted a little wrong shows."""
     size = len(face)
     turn, scale = random.normal(0, 2.5), 1 + random.normal(0, 0.03)
     matrix = cv2.getRotationMatrix2D((size / 2, size / 2), turn, scale)
@@ -127,7 +127,7 @@ def _shifted(face: Float, seen: Float, random: Random) -> tuple[Float, Float]:
 
 
 def _photographed(face: Floating, random: Random) -> Float:
-    """A face in some light, by some camera."""
+    """Return a face in some light, by some camera."""
     size = len(face)
     light = np.exp(random.normal(0, 0.3)) * np.exp(random.normal(0, 0.08, 3))
     if random.random() < COLOURED:

@@ -1,17 +1,15 @@
-"""Readers of the public benchmarks' own files. They count pixels from 1, as Matlab does."""
+"""AFLW and AFLW2000-3D in their authors' own files. They count pixels from 1, as Matlab does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from training.readers.annotations import Annotations, annotations_of, require_folder
+from training.readers.annotations import Annotations, annotations_of, photos_of, require_folder
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Files that lie beside the landmarks in the authors' folder (and in 3DDFA's).
 AFLW2000_BOXES, AFLW2000_POSE = "AFLW2000-3D_crop.roi_box.npy", "AFLW2000-3D.pose.npy"
 # Pitch, yaw, roll of the photos that the orientation test counts, and the indices of the others.
@@ -102,61 +100,10 @@ def read_aflw(
     )
 
 
-def read_300w_lp(
-    folder: Path, identity_of: Callable[[str], str], one_based: bool = True
-) -> Annotations:
-    """Read a folder of photos, each with a ``.mat`` beside it, as 300W-LP and AFLW2000-3D come.
-
-    A ``.mat`` holds ``pt3d_68`` (2 or 3, 68) or ``pt2d`` (2, 68), and ``Pose_Para`` (7 numbers:
-    pitch, yaw, roll in radians, translation, scale). Points at -1 are missing; a face with any
-    missing is not measured by its landmarks.
-
-    Raises
-    ------
-    BadInputError
-        There is no such folder, no photo with a ``.mat``, or one that cannot be read.
-    """
-    require_folder(folder)
-    images = [path for path in _sorted_images(folder) if path.with_suffix(".mat").is_file()]
-    if not images:
-        raise BadInputError(
-            f"{folder} has no photo with a .mat beside it.", "Give a folder of 300W-LP."
-        )
-    read = [_read_mat(image.with_suffix(".mat")) for image in images]
-    return annotations_of(
-        images,
-        identities=np.array([identity_of(image.name) for image in images], dtype=np.str_),
-        points=np.stack([points for points, _ in read]) - float(one_based),
-        ypr=np.stack([ypr for _, ypr in read]),
-    )
-
-
-def _read_mat(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(68, 2) points as they are, NaN where missing, and (3,) yaw, pitch, roll in degrees."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        content = loadmat(path)
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
-        raise BadInputError(f"Cannot read {path}: {error}.", "Copy it again.") from error
-    points = np.full((68, 2), np.nan)
-    for name in ("pt3d_68", "pt2d"):
-        stored = np.asarray(content.get(name, np.empty(0)), np.float64)
-        if stored.ndim == 2 and stored.shape[0] >= 2 and stored.shape[1] == 68:
-            points = stored[:2].T.copy()
-            points[(points == -1).any(axis=1)] = np.nan
-            break
-    ypr = np.full(3, np.nan)
-    pose = np.asarray(content.get("Pose_Para", np.empty(0)), np.float64).ravel()
-    if len(pose) >= 3:
-        pitch, yaw, roll = np.degrees(pose[:3])
-        ypr = np.array([yaw, pitch, roll])
-    return points, ypr
-
-
 def _array(path: Path, shape: tuple[int | tuple[int, ...], ...]) -> NDArray[np.floating]:
-    """Numbers of an ``.npy`` whose shape is as given: -1 is any length, a tuple any of these."""
+    """Return numbers of an ``.npy`` whose shape is as given: -1 is any length, a tuple any of
+    these.
+    """
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
@@ -173,7 +120,7 @@ def _array(path: Path, shape: tuple[int | tuple[int, ...], ...]) -> NDArray[np.f
 
 
 def _angles(path: Path, n: int) -> NDArray[np.float64] | None:
-    """(N, 3) degrees, NaN where not known; None if there is no such file."""
+    """Return (N, 3) degrees, NaN where not known; None if there is no such file."""
     if not path.is_file():
         return None
     angles = np.full((n, 3), np.nan)
@@ -195,7 +142,7 @@ def _angles(path: Path, n: int) -> NDArray[np.float64] | None:
 def _images(folder: Path, image_list: Path | None, n: int, landmarks: Path) -> list[Path]:
     require_folder(folder)
     if image_list is None:
-        images = _sorted_images(folder)
+        images = photos_of(folder)
     else:
         try:
             lines = image_list.read_text(encoding="utf-8").split("\n")
@@ -208,7 +155,3 @@ def _images(folder: Path, image_list: Path | None, n: int, landmarks: Path) -> l
             "Give the photos' list with --list.",
         )
     return images
-
-
-def _sorted_images(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
+from backend.exchange.contract.suffixes import kind_of
 from training.data.arrays import read_arrays
 
 Array = NDArray[np.floating]
@@ -62,7 +63,7 @@ class Annotations:
         return bool(np.isfinite(self.points21).any())
 
     def subset(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> Annotations:
-        """Some of the photos."""
+        """Return some of the photos."""
         return self._with(lambda name: getattr(self, name)[chosen])
 
     def _with(self, array: Callable[[str], NDArray]) -> Annotations:
@@ -81,7 +82,7 @@ def annotations_of(
     points21: Array | None = None,
     may_be_crops: bool = False,
 ) -> Annotations:
-    """Annotations of images, with NaN for everything that is not given."""
+    """Return annotations of images, with NaN for everything that is not given."""
     n = len(images)
 
     def full(array: Array | None, *shape: int) -> Array:
@@ -102,7 +103,7 @@ def annotations_of(
 
 
 def joined(sets: list[Annotations]) -> Annotations:
-    """Several sets as one.
+    """Return several sets as one.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def joined(sets: list[Annotations]) -> Annotations:
 
 
 def held_out(annotations: Annotations, one_in: int) -> Annotations:
-    """Only people whom a training with the same `one_in` leaves out.
+    """Keep only people whom a training with the same `one_in` leaves out.
 
     Raises
     ------
@@ -204,3 +205,8 @@ def require_folder(folder: Path) -> None:
     """Raise `BadInputError` unless the folder is there."""
     if not folder.is_dir():
         raise BadInputError(f"There is no folder {folder}.", "Give the folder of the images.")
+
+
+def photos_of(folder: Path) -> list[Path]:
+    """Return photos of a folder by name."""
+    return sorted(path for path in folder.iterdir() if kind_of(path.name) == "photo")

@@ -80,7 +80,7 @@ def read_tddfa(
 
 
 def _identity(name: str) -> str:
-    """The person in a file name: 300W-LP's face, whatever its view, crop or mirror image."""
+    """Return the person in a file name: 300W-LP's face, whatever its view, crop or mirror image."""
     stem = Path(name).stem
     found = _IDENTITY.match(stem)
     return found["face"] if found else stem

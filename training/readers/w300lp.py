@@ -13,8 +13,9 @@ out, so a face may lie a fraction of a pixel off its points.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from backend.morphable_model.boxes import CROP_SIZE, RoiBox, RoiBoxes
 from backend.morphable_model.model import N_EXPRESSION, N_SHAPE, MorphableModel
 from backend.morphable_model.parameters import FaceParameters
 from training.data.fitted_photos import FittedPhotos
+from training.readers.annotations import Annotations, annotations_of, photos_of, require_folder
 
 SHAPES = {"Pose_Para": 7, "Shape_Para": 199, "Exp_Para": 29, "pt2d": 136}
 
@@ -87,14 +89,12 @@ def read_300w_lp(folder: Path, model: MorphableModel) -> FittedPhotos:
 
 
 def _read(path: Path) -> _Annotation:
-    from scipy.io import loadmat
-
+    content = _content(path)
     try:
-        content = loadmat(path, variable_names=list(SHAPES))
         arrays = {name: np.asarray(content[name], np.float64) for name in SHAPES}
         with Image.open(path.with_suffix(".jpg")) as image:
             height = image.height
-    except Exception as error:  # a damaged .mat raises nearly anything
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise _unusable(path, str(error)) from error
     for name, size in SHAPES.items():
         if arrays[name].size != size:
@@ -107,6 +107,65 @@ def _read(path: Path) -> _Annotation:
     shape, expression = (arrays[name].ravel() for name in ("Shape_Para", "Exp_Para"))
     numbers = [matrix.ravel(), shape[:N_SHAPE], expression[:N_EXPRESSION]]
     return _Annotation(np.concatenate(numbers), arrays["pt2d"].reshape(2, 68).T - 1)
+
+
+def read_annotated_300w_lp(
+    folder: Path, identity_of: Callable[[str], str], one_based: bool = True
+) -> Annotations:
+    """Read what people annotated, of photos with a ``.mat`` beside each, as AFLW2000-3D has it too.
+
+    A ``.mat`` holds ``pt3d_68`` (2 or 3, 68) or ``pt2d`` (2, 68), and ``Pose_Para`` (7 numbers:
+    pitch, yaw, roll in radians, translation, scale). Points at -1 are missing; a face with any
+    missing is not measured by its landmarks.
+
+    Raises
+    ------
+    BadInputError
+        There is no such folder, no photo with a ``.mat``, or one that cannot be read.
+    """
+    require_folder(folder)
+    images = [path for path in photos_of(folder) if path.with_suffix(".mat").is_file()]
+    if not images:
+        raise BadInputError(
+            f"{folder} has no photo with a .mat beside it.", "Give a folder of 300W-LP."
+        )
+    read = [_points_and_angles(image.with_suffix(".mat")) for image in images]
+    return annotations_of(
+        images,
+        identities=np.array([identity_of(image.name) for image in images], dtype=np.str_),
+        points=np.stack([points for points, _ in read]) - float(one_based),
+        ypr=np.stack([ypr for _, ypr in read]),
+    )
+
+
+def _points_and_angles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (68, 2) points as they are, NaN where missing, and (3,) yaw, pitch, roll in
+    degrees.
+    """
+    content = _content(path)
+    points = np.full((68, 2), np.nan)
+    for name in ("pt3d_68", "pt2d"):
+        stored = np.asarray(content.get(name, np.empty(0)), np.float64)
+        if stored.ndim == 2 and stored.shape[0] >= 2 and stored.shape[1] == 68:
+            points = stored[:2].T.copy()
+            points[(points == -1).any(axis=1)] = np.nan
+            break
+    ypr = np.full(3, np.nan)
+    pose = np.asarray(content.get("Pose_Para", np.empty(0)), np.float64).ravel()
+    if len(pose) >= 3:
+        pitch, yaw, roll = np.degrees(pose[:3])
+        ypr = np.array([yaw, pitch, roll])
+    return points, ypr
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return the arrays of a ``.mat`` by name."""
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(path)
+    except Exception as error:  # a damaged .mat raises nearly anything
+        raise _unusable(path, str(error)) from error
 
 
 def _unusable(path: Path, reason: str) -> BadInputError:

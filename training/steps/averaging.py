@@ -11,7 +11,7 @@ AveragingFunction = Callable[[Sequence[Tensor], Sequence[Tensor], "Tensor | int"
 
 
 def warming_average(decay: float) -> AveragingFunction:
-    """Exponential moving average that forgets the untrained network.
+    """Build an exponential moving average that forgets the untrained network.
 
     After n updates the decay is ``min(decay, (1 + n) / (10 + n))``. With a fixed decay the random
     initial weights would still be a large part of the average after thousands of steps.

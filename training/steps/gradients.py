@@ -11,7 +11,7 @@ from torch import nn
 
 
 def finite_gradients(network: nn.Module) -> bool:
-    """Whether all gradients of a network are finite; True if it has none."""
+    """Tell whether all gradients of a network are finite; True if it has none."""
     norms = [p.grad.float().norm() for p in network.parameters() if p.grad is not None]
     return not norms or bool(torch.isfinite(torch.stack(norms)).all())
 

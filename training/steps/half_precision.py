@@ -6,7 +6,7 @@ import torch
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device has instructions for bfloat16.
+    """Tell whether a device has instructions for bfloat16.
 
     Without them, arithmetic in bfloat16 was measured to take a hundred times as long as in float32.
     """

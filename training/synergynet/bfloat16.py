@@ -18,7 +18,7 @@ HALF = 0x7FFF
 
 
 def get(matrix: Any, row: int, column: int) -> np.float32:
-    """An element in single precision."""
+    """Return an element in single precision."""
     raise NotImplementedError
 
 

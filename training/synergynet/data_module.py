@@ -23,7 +23,7 @@ from training.data.shards import Labels, read_index
 
 
 def parameter_statistics(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDArray, NDArray]:
-    """(62,) mean and (62,) standard deviation of the parameters of the chosen faces.
+    """Return (62,) mean and (62,) standard deviation of the parameters of the chosen faces.
 
     What never varies (the depth of the model's origin) gets a standard deviation of 1.
     """
@@ -34,7 +34,7 @@ def parameter_statistics(labels: Labels, chosen: NDArray[np.intp]) -> tuple[NDAr
 
 
 def shared_shapes(labels: Labels, share: float, exact: Sequence[str] = ()) -> Labels:
-    """Labels whose alpha_shape is moved by `share` towards the mean over the person's faces.
+    """Return labels whose alpha_shape is moved by `share` towards the mean over the person's faces.
 
     Views made of a photo have its shape, so every photo counts by the number of its pictures.
     Faces of the sources `exact` are what their labels say: they stay, and do not count.
@@ -131,7 +131,7 @@ class PackedFacesModule(L.LightningDataModule):
             rank_zero_warn(lacking)
 
     def not_validated(self) -> str:
-        """What is not validated, and why; nothing if all is."""
+        """Return what is not validated, and why; nothing if all is."""
         if len(self.validation_indices):
             return ""
         if len(self.view_indices):
@@ -162,7 +162,7 @@ class PackedFacesModule(L.LightningDataModule):
         return self._loader(faces, sampler, drop_last=True)
 
     def val_dataloader(self) -> list[DataLoader[PackedBatch]]:
-        """Annotated photos; then the made views, if there are any."""
+        """Return annotated photos; then the made views, if there are any."""
         rank, world_size = self._share()
         chosen = [self.validation_indices, self.view_indices]
         sets = [PackedFaces(self.pack, rows, self.index) for rows in chosen if len(rows)]

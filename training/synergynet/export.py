@@ -1,4 +1,4 @@
-"""Export of what a training has learned, in the form that the backend loads."""
+"""Export of a trained SynergyNet."""
 
 from __future__ import annotations
 
@@ -7,31 +7,15 @@ from pathlib import Path
 import lightning as L
 
 from backend.synergynet.weights import save_weights
-from training.runs import run_folder
+from training.steps.export import ExportAverage
 from training.synergynet.module import SynergyModule
 
 
-class ExportWeights(L.Callback):
-    """Writes the averaged weights after every validation and at the end, in place of the last ones.
+class ExportWeights(ExportAverage):
+    """Writes ``synergynet.safetensors``; see `ExportAverage`."""
 
-    Parameters
-    ----------
-    path
-        Target file; None is ``synergynet.safetensors`` in the run's folder.
-    """
+    FILE = "synergynet.safetensors"
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._write(trainer, pl_module)
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._write(trainer, pl_module)
-
-    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        folder = run_folder(trainer)
-        if trainer.sanity_checking or not trainer.is_global_zero:
-            return
-        assert isinstance(pl_module, SynergyModule)
-        save_weights(pl_module.averaged_network, self.path or folder / "synergynet.safetensors")
+    def save(self, module: L.LightningModule, path: Path) -> None:
+        assert isinstance(module, SynergyModule)
+        save_weights(module.averaged_network, path)

@@ -91,7 +91,7 @@ def _share_threads() -> None:
 
 
 def _rows(x: Tensor) -> Rows:
-    """(N, C, H, W) in channels-last layout -> (N * H * W, C) view."""
+    """Return (N, C, H, W) in channels-last layout -> (N * H * W, C) view."""
     rows = x.detach().permute(0, 2, 3, 1).reshape(-1, x.shape[1])
     return (rows.view(torch.uint16) if x.dtype == torch.bfloat16 else rows).numpy()
 
@@ -176,7 +176,7 @@ def _apply(x, scale, shift, floor, ceiling, output):
 
 @njit(parallel=True, fastmath={"nsz", "arcp", "contract", "reassoc"}, cache=True)
 def _gradient_sums(x, gradient, scale, shift, floor, ceiling):
-    """Sums over the rows of the gradient that passes the limits, and of it times x."""
+    """Return sums over the rows of the gradient that passes the limits, and of it times x."""
     n, channels = x.shape
     blocks = (n + ROWS - 1) // ROWS
     sums = np.zeros((blocks, 2, channels), np.float32)

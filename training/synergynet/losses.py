@@ -65,7 +65,7 @@ class Losses:
     lips: Tensor
 
     def total(self, weights: LossWeights) -> Tensor:
-        """The weighted sum."""
+        """Return the weighted sum."""
         return (
             weights.parameters * self.parameters
             + weights.landmarks * self.landmarks
@@ -76,18 +76,21 @@ class Losses:
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:
-    """(N, K) and (N, K) whitened -> mean over N of the squared norm of the difference."""
+    """Return (N, K) and (N, K) whitened -> mean over N of the squared norm of the difference."""
     return (a - b).square().sum(dim=1).mean()
 
 
 def landmark_distance(refined: Tensor, truth: Tensor) -> Tensor:
-    """(N, 3, 68) crop pixels -> smooth L1 (beta 1), summed over points and axes, mean over N."""
+    """Return (N, 3, 68) crop pixels -> smooth L1 (beta 1), summed over points and axes, mean over
+    N.
+    """
     loss = functional.smooth_l1_loss(refined, truth, beta=1.0, reduction="none")
     return loss.sum(dim=(1, 2)).mean()
 
 
 def lip_distance(coarse: Tensor, truth: Tensor) -> Tensor:
-    """(N, 3, 68) crop pixels -> smooth L1 (beta 1) of the steps from the lower to the upper lip.
+    """Return (N, 3, 68) crop pixels -> smooth L1 (beta 1) of the steps from the lower to the
+    upper lip.
 
     In the image plane, summed over three places and two axes, mean over N.
     """
@@ -102,7 +105,7 @@ def synergy_losses(
     landmarks: Tensor,
     reverse_targets: ReverseTargets = "all",
 ) -> Losses:
-    """All five; those of the reverse direction are 0 where the network has none.
+    """Return all five; those of the reverse direction are 0 where the network has none.
 
     Parameters
     ----------

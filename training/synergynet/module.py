@@ -35,7 +35,7 @@ from training.synergynet.schedule import (
     build_optimiser,
     resolution_at,
 )
-from training.synergynet.validation import ALL_NAMES, MeanErrors, add_photos, add_views
+from training.synergynet.validation import MeanErrors, add_photos, add_views
 
 InnerPoints = Literal["annotated", "fitted"]
 
@@ -106,7 +106,7 @@ class SynergyModule(SeededSteps):
         self.averaged.requires_grad_(False)
         # The last step that the averaged weights took in; of accumulated batches only one steps.
         self.averaged_step = 0
-        self.errors = MeanErrors(ALL_NAMES)
+        self.errors = MeanErrors()
         # A buffer, so that a resumed run goes on counting.
         self.register_buffer("skipped_steps", torch.zeros((), dtype=torch.long))
 
@@ -180,7 +180,7 @@ class SynergyModule(SeededSteps):
         self.averaged_step = self.trainer.global_step
 
     def predict(self, batch: PackedBatch) -> Prediction:
-        """What the averaged weights say of upright crops, at the size in use.
+        """Return what the averaged weights say of upright crops, at the size in use.
 
         A network that has seen small crops only would fail on full ones.
         """
@@ -207,10 +207,8 @@ class SynergyModule(SeededSteps):
             )
 
     def on_validation_epoch_end(self) -> None:
-        totals = self.trainer.strategy.reduce(self.errors.totals(self.device), reduce_op="sum")
-        for name, value in self.errors.means(totals).items():
+        for name, value in self.errors.means().items():
             self.log(f"val/{name}", value, prog_bar=name.startswith("refined"), rank_zero_only=True)
-        self.errors = MeanErrors(ALL_NAMES)
 
     def configure_optimizers(self) -> Any:
         steps = int(self.trainer.estimated_stepping_batches)
@@ -220,13 +218,14 @@ class SynergyModule(SeededSteps):
 
 
 def regress(network: SynergyNet, images: Tensor) -> TrainingPrediction:
-    """What the image network says by itself: the coarse landmarks are the answer."""
+    """Return what the image network says by itself: the coarse landmarks are the answer."""
     _, whitened, parameters, coarse = network.regress(images)
     return TrainingPrediction(whitened, parameters, coarse, coarse, None)
 
 
 def with_annotated_points(batch: PackedBatch) -> PackedBatch:
-    """The batch with annotated inner points, where there are any, in place of the landmarks' x, y.
+    """Return the batch with annotated inner points, where there are any, in place of the
+    landmarks' x, y.
 
     The jaw (the first 17 landmarks) is left alone.
     """

@@ -57,7 +57,9 @@ class OverlayPictures(L.Callback):
 
 
 def overlay_sheet(module: SynergyModule, batch: PackedBatch) -> NDArray[np.uint8]:
-    """(rows * 240, columns * 240, 3) RGB: crops of a batch with the landmarks found in them."""
+    """Return (rows * 240, columns * 240, 3) RGB: crops of a batch with the landmarks found in
+    them.
+    """
     batch = PackedBatch(*(field.to(module.device) for field in batch))
     prediction = module.predict(batch)
     change = unchanged(len(batch.crops), batch.crops.device)

@@ -47,12 +47,13 @@ class ResolutionStep:
 
 
 def resolution_at(steps: tuple[ResolutionStep, ...], progress: float) -> int:
-    """Input size at a point of the training."""
+    """Return input size at a point of the training."""
     return max((step for step in steps if step.start <= progress), key=lambda s: s.start).size
 
 
 def one_cycle(progress: float, warm_up: float) -> float:
-    """Share of the largest learning rate: a linear rise, then half a cosine down to zero.
+    """Return the share of the largest learning rate: a linear rise, then half a cosine down to
+    zero.
 
     A function of progress alone, so that a resumed run may be given more epochs.
     """
@@ -65,7 +66,7 @@ def one_cycle(progress: float, warm_up: float) -> float:
 def build_optimiser(
     network: nn.Module, settings: OptimiserSettings, steps: int, epochs: int, fused: bool = True
 ) -> dict[str, Any]:
-    """Optimiser and scheduler in the form that Lightning takes.
+    """Return the optimiser and scheduler in the form that Lightning takes.
 
     `fused` steps are faster; Lightning does not clip their gradients in mixed precision.
     """

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 
 def is_strided_depthwise(layer: nn.Module) -> bool:
-    """Whether a layer can be a `StridedDepthwiseConv2d`."""
+    """Tell whether a layer can be a `StridedDepthwiseConv2d`."""
     return (
         type(layer) is nn.Conv2d
         and layer.groups == layer.in_channels == layer.out_channels > 1

@@ -5,34 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from training.evaluation.landmarks.angles import ANGLES, angle_errors, angles_of
 from training.evaluation.landmarks.nme import YAW_BINS, normalised_mean_error, yaw_bins
-
-
-class MeanErrors:
-    """Running means by name; every process holds the same names in the same order."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
-        self.sums = np.zeros((2, len(names)))
-
-    def add(self, name: str, errors: NDArray[np.floating]) -> None:
-        """Take in errors of some faces."""
-        finite = errors[np.isfinite(errors)]
-        self.sums[:, self.names.index(name)] += finite.sum(), len(finite)
-
-    def totals(self, device: torch.device) -> Tensor:
-        """(2, names) sums and counts, to be added up over the processes."""
-        return torch.as_tensor(self.sums, dtype=torch.float32, device=device)
-
-    def means(self, totals: Tensor) -> dict[str, float]:
-        """Means by name, without those of which there was nothing."""
-        sums, counts = totals.cpu().numpy()
-        pairs = zip(self.names, sums, counts, strict=True)
-        return {name: float(total / count) for name, total, count in pairs if count > 0}
-
 
 ALIGNMENT = tuple(f"{kind}_{part}" for kind in ("refined", "coarse") for part in ("all", "inner"))
 BY_YAW = {name: f"yaw_{name.replace('-', '_')}" for name in YAW_BINS}
@@ -40,8 +17,36 @@ ANGLE_NAMES = (*(f"angle_{name}" for name in ANGLES), "angle_mean")
 ALL_NAMES = (*ALIGNMENT, *BY_YAW.values(), *ANGLE_NAMES)
 
 
+class MeanErrors(nn.ModuleDict):
+    """Running means of errors by name, over batches and processes."""
+
+    def __init__(self, names: tuple[str, ...] = ALL_NAMES) -> None:
+        super().__init__({name: MeanMetric(nan_strategy="ignore") for name in names})
+
+    def add(self, name: str, errors: NDArray[np.floating]) -> None:
+        """Take in errors of some faces; what is unknown of them is NaN."""
+        metric = self._metric(name)
+        metric.update(torch.as_tensor(errors, dtype=torch.float32, device=metric.device))
+
+    def means(self) -> dict[str, Tensor]:
+        """Return means by name, without those of which there was nothing; begins anew.
+
+        All processes must ask, and have taken in errors of the same names.
+        """
+        metrics = {name: self._metric(name) for name in self}
+        means = {name: m.compute() for name, m in metrics.items() if m.update_called}
+        for metric in metrics.values():
+            metric.reset()
+        return {name: mean for name, mean in means.items() if mean.isfinite()}
+
+    def _metric(self, name: str) -> MeanMetric:
+        metric = self[name]
+        assert isinstance(metric, MeanMetric)
+        return metric
+
+
 def add_photos(errors: MeanErrors, refined: Tensor, coarse: Tensor, points: Tensor) -> None:
-    """Errors against annotated points.
+    """Add errors against annotated points.
 
     Parameters
     ----------
@@ -60,7 +65,7 @@ def add_photos(errors: MeanErrors, refined: Tensor, coarse: Tensor, points: Tens
 def add_views(
     errors: MeanErrors, refined: Tensor, parameters: Tensor, landmarks: Tensor, truth: Tensor
 ) -> None:
-    """Errors on views whose landmarks and pose are known: by yaw, and of the angles.
+    """Add errors on views whose landmarks and pose are known: by yaw, and of angles.
 
     Parameters
     ----------
@@ -81,5 +86,5 @@ def add_views(
 
 
 def _rows(points: Tensor) -> NDArray[np.float32]:
-    """(N, 2 or 3, P) -> (N, P, 2)."""
+    """Return (N, 2 or 3, P) -> (N, P, 2)."""
     return points[:, :2].transpose(1, 2).float().cpu().numpy()

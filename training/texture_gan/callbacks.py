@@ -13,35 +13,20 @@ from torch import Tensor
 from backend.data_folder import atomic_path
 from gan_texture.weights import save_generator
 from training.runs import run_folder
+from training.steps.export import ExportAverage
 from training.texture_gan.data_module import PairBatch, PairViews, TexturePairs
 from training.texture_gan.module import TextureGanModule
 
 
-class ExportGenerator(L.Callback):
-    """Writes the averaged generator after every validation and at the end, in place of the last.
+class ExportGenerator(ExportAverage):
+    """Writes ``generator.safetensors``; see `ExportAverage`."""
 
-    Parameters
-    ----------
-    path
-        Target file; None is ``generator.safetensors`` in the run's folder.
-    """
+    FILE = "generator.safetensors"
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._write(trainer, pl_module)
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._write(trainer, pl_module)
-
-    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        folder = run_folder(trainer)
-        if trainer.sanity_checking or not trainer.is_global_zero:
-            return
-        assert isinstance(pl_module, TextureGanModule)
-        with atomic_path(self.path or folder / "generator.safetensors") as temporary:
-            save_generator(pl_module.averaged_generator, temporary)
+    def save(self, module: L.LightningModule, path: Path) -> None:
+        assert isinstance(module, TextureGanModule)
+        with atomic_path(path) as temporary:
+            save_generator(module.averaged_generator, temporary)
 
 
 class SampleSheets(L.Callback):
@@ -78,13 +63,13 @@ class SampleSheets(L.Callback):
 
 
 def sample_sheet(module: TextureGanModule, batch: PairBatch) -> NDArray[np.uint8]:
-    """(N * S, 5 * S, 3) RGB: a row for each view of a batch; see `SampleSheets`."""
+    """Return (N * S, 5 * S, 3) RGB: a row for each view of a batch; see `SampleSheets`."""
     batch = PairBatch(*(field.to(module.device) for field in batch))
     made = module.make(module.views(batch))
     columns = [
         _pictures(batch.photo),
         _pictures(batch.filled),
-        _pictures(batch.believed.expand_as(batch.filled)),
+        _pictures(batch.confidence.expand_as(batch.filled)),
         _pictures(((made + 1) * 127.5).round()),
         _pictures(batch.texture * (batch.mask > 127)),
     ]
@@ -92,5 +77,5 @@ def sample_sheet(module: TextureGanModule, batch: PairBatch) -> NDArray[np.uint8
 
 
 def _pictures(tensor: Tensor) -> NDArray[np.uint8]:
-    """(N, 3, S, S) from 0 to 255 -> (N, S, S, 3)."""
+    """Return (N, 3, S, S) from 0 to 255 -> (N, S, S, 3)."""
     return tensor.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)

@@ -27,13 +27,13 @@ class PairBatch(NamedTuple):
     ----------
     photo, filled, texture
         (N, 3, S, S) the face's crop; what the view gives of the texture; the texture itself.
-    believed, mask
+    confidence, mask
         (N, 1, S, S) where the view shows the texture, and where the texture is known.
     """
 
     photo: Tensor
     filled: Tensor
-    believed: Tensor
+    confidence: Tensor
     texture: Tensor
     mask: Tensor
 
@@ -56,7 +56,7 @@ class PairViews(Dataset[PairBatch]):
         return PairBatch(
             _channels_first(pairs.photos[row, view]),
             _channels_first(pairs.filled[row, view]),
-            torch.from_numpy(pairs.believed[row, view][:, None]),
+            torch.from_numpy(pairs.confidence[row, view][:, None]),
             _channels_first(pairs.textures[row]),
             torch.from_numpy(pairs.masks[row][:, None]),
         )

@@ -35,7 +35,9 @@ class LightingSettings:
 def random_light(
     count: int, size: int, settings: LightingSettings, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Factors for colours: (N, 3, 1, 1) the same everywhere, (N, 1, S, S) over the texture."""
+    """Return factors for colours: (N, 3, 1, 1) the same everywhere, (N, 1, S, S) over the
+    texture.
+    """
     gain = torch.randn(count, 1, 1, 1, device=device) * settings.gain
     cast = torch.randn(count, 3, 1, 1, device=device) * settings.cast
     knots = torch.randn(count, 1, FIELD, FIELD, device=device) * settings.field
@@ -44,6 +46,8 @@ def random_light(
 
 
 def relight(picture: Tensor, light: Tensor) -> Tensor:
-    """Colours in [0, 1] under another light, as `backend.texture.skin.scale_color`; clipped."""
+    """Return colours in [0, 1] under another light, as `backend.texture.skin.scale_color`;
+    clipped.
+    """
     black = float(BLACK)
     return ((picture + black) * light - black).clamp(0, 1)

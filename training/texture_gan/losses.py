@@ -32,7 +32,7 @@ class LossWeights:
 
 
 def adversarial_loss(scores: Tensor, weights: Tensor, real: bool) -> Tensor:
-    """Least-squares GAN (Mao et al. 2017): mean over patches of (score - target)^2.
+    """Return the least-squares GAN loss (Mao et al. 2017): mean over patches of (score - target)^2.
 
     Parameters
     ----------
@@ -46,9 +46,14 @@ def adversarial_loss(scores: Tensor, weights: Tensor, real: bool) -> Tensor:
 
 
 def reconstruction_loss(
-    made: Tensor, truth: Tensor, base: Tensor, mask: Tensor, believed: Tensor, weights: LossWeights
+    made: Tensor,
+    truth: Tensor,
+    base: Tensor,
+    mask: Tensor,
+    confidence: Tensor,
+    weights: LossWeights,
 ) -> Tensor:
-    """Mean absolute difference over the texels that count.
+    """Return the mean absolute difference over the texels that count.
 
     Parameters
     ----------
@@ -56,10 +61,10 @@ def reconstruction_loss(
         (N, 3, S, S).
     mask
         (N, 1, S, S), where the truth is known.
-    believed
+    confidence
         (N, 1, S, S), where the input shows it.
     """
-    known = mask * (1 + weights.hidden * (1 - believed))
+    known = mask * (1 + weights.hidden * (1 - confidence))
     loss = weighted_mean((made - truth).abs(), known)
     if weights.unknown:
         loss = loss + weights.unknown * weighted_mean((made - base).abs(), 1 - mask)
@@ -67,16 +72,18 @@ def reconstruction_loss(
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of (N, C, h, w) values by (N, 1, h, w) weights."""
+    """Return the mean of (N, C, h, w) values by (N, 1, h, w) weights."""
     return (values * weights).sum() / (weights.sum() * values.shape[1]).clamp_min(1.0)
 
 
 def patch_weights(mask: Tensor, scores: Tensor) -> Tensor:
-    """(N, 1, h, w) how much of the middle of each of the discriminator's patches is known."""
+    """Return (N, 1, h, w) how much of the middle of each of the discriminator's patches is
+    known.
+    """
     height, width = scores.shape[-2:]
     return F.adaptive_avg_pool2d(mask, (height, width))
 
 
 def only_inside(picture: Tensor, outside: Tensor, mask: Tensor) -> Tensor:
-    """A picture whose texels outside of the mask are another's."""
+    """Return a picture whose texels outside of the mask are another's."""
     return torch.lerp(outside, picture, mask)

@@ -65,7 +65,7 @@ class Views:
     clear: Tensor
     texture: Tensor
     mask: Tensor
-    believed: Tensor
+    confidence: Tensor
 
 
 class TextureGanModule(SeededSteps):
@@ -152,13 +152,13 @@ class TextureGanModule(SeededSteps):
         made = made.float()
 
         discriminator_loss = self._discriminator_loss(views, made.detach())
-        judged = self._step(discriminator_loss, self.discriminator, discriminator_steps)
+        discriminated = self._step(discriminator_loss, self.discriminator, discriminator_steps)
 
         self.discriminator.requires_grad_(False)
-        adversarial = self._judge(views, made, real=True)
+        adversarial = self._score(views, made, real=True)
         self.discriminator.requires_grad_(True)
         reconstruction = reconstruction_loss(
-            made, views.texture, views.clear, views.mask, views.believed, self.loss_weights
+            made, views.texture, views.clear, views.mask, views.confidence, self.loss_weights
         )
         loss = (
             self.loss_weights.adversarial * adversarial
@@ -174,13 +174,13 @@ class TextureGanModule(SeededSteps):
             schedule.step()
         self.log("train/reconstruction", reconstruction, prog_bar=True)
         self.log_dict({"train/adversarial": adversarial, "train/discriminator": discriminator_loss})
-        skipped = float(not (judged and learned))
+        skipped = float(not (discriminated and learned))
         self.log("train/skipped_steps", skipped, on_step=False, on_epoch=True, reduce_fx="sum")
 
     def validation_step(self, batch: PairBatch, batch_index: int) -> None:
         views = self.views(batch)
         made = self.make(views)
-        hidden = views.mask * (1 - views.believed)
+        hidden = views.mask * (1 - views.confidence)
         for name, picture in (("made", made), ("filled", views.base)):
             error = weighted_mean((picture - views.texture).abs() / 2, hidden)
             self.log(
@@ -192,7 +192,7 @@ class TextureGanModule(SeededSteps):
             )
 
     def make(self, views: Views) -> Tensor:
-        """(N, 3, S, S) textures by the averaged generator, in [-1, 1]."""
+        """Return (N, 3, S, S) textures by the averaged generator, in [-1, 1]."""
         self.averaged.eval()
         with torch.no_grad(), self._precision():
             return self.averaged(views.condition, views.base).float()
@@ -203,21 +203,21 @@ class TextureGanModule(SeededSteps):
         lighting: LightingSettings = LightingSettings(),  # noqa: B008
         occlusion: OcclusionSettings = OcclusionSettings(),  # noqa: B008
     ) -> Views:
-        """A batch as the networks see it, by default without augmentation."""
-        photo, filled, believed, texture, mask = (field.float() / 255 for field in batch)
+        """Return a batch as the networks see it, by default without augmentation."""
+        photo, filled, confidence, texture, mask = (field.float() / 255 for field in batch)
         light, field = random_light(len(photo), texture.shape[-1], lighting, photo.device)
         photo = 2 * relight(photo, light) - 1
         clear = relight(filled, light * field)
-        filled = 2 * occlude(clear, believed, occlusion) - 1
+        filled = 2 * occlude(clear, confidence, occlusion) - 1
         clear = 2 * clear - 1
         texture = 2 * relight(texture, light * field) - 1
         condition, base = generator_input(
-            self.averaged_generator.architecture, photo, filled, believed, self.template
+            self.averaged_generator.architecture, photo, filled, confidence, self.template
         )
         condition = condition.contiguous(memory_format=torch.channels_last)
         if self.averaged_generator.architecture.source == "photo":
             clear = base
-        return Views(condition, base, clear, texture, mask, believed)
+        return Views(condition, base, clear, texture, mask, confidence)
 
     def configure_optimizers(self) -> Any:
         settings = self.optimiser
@@ -238,14 +238,14 @@ class TextureGanModule(SeededSteps):
         return optimisers, schedules
 
     def _discriminator_loss(self, views: Views, made: Tensor) -> Tensor:
-        real = self._judge(views, views.texture, real=True)
-        fake = self._judge(views, made, real=False)
+        real = self._score(views, views.texture, real=True)
+        fake = self._score(views, made, real=False)
         return (real + fake) / 2
 
-    def _judge(self, views: Views, texture: Tensor, real: bool) -> Tensor:
-        """Loss of a texture's scores against those of a real or a made one."""
+    def _score(self, views: Views, texture: Tensor, real: bool) -> Tensor:
+        """Return the loss of a texture's scores against those of a real or a made one."""
         shown = only_inside(texture, views.clear, views.mask)
-        # As in pix2pix, the judge sees what the generator was asked.
+        # As in pix2pix, the discriminator sees what the generator was asked.
         pictures = torch.cat([views.condition[:, :3], shown], dim=1)
         with self._precision():
             scores = self.discriminator(pictures.contiguous(memory_format=torch.channels_last))
@@ -267,6 +267,6 @@ class TextureGanModule(SeededSteps):
 
 
 def template_tensor(size: int) -> Tensor:
-    """(3, size, size) float32 in [-1, 1], the mean face's texture."""
+    """Return (3, size, size) float32 in [-1, 1], the mean face's texture."""
     mean = read_mean_texture(size)
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(2 * mean - 1, -1, 0)))

@@ -31,14 +31,14 @@ class OcclusionSettings:
     most: float = 1.8
 
 
-def occlude(filled: Tensor, believed: Tensor, settings: OcclusionSettings) -> Tensor:
+def occlude(filled: Tensor, confidence: Tensor, settings: OcclusionSettings) -> Tensor:
     """Lay blobs over what the views show, and over its mirror image.
 
     Parameters
     ----------
     filled
         (N, 3, S, S) in [0, 1].
-    believed
+    confidence
         (N, 1, S, S), where the view itself shows the face.
 
     Returns
@@ -53,13 +53,15 @@ def occlude(filled: Tensor, believed: Tensor, settings: OcclusionSettings) -> Te
     height = torch.empty(count, 1, 1, 1, device=filled.device)
     cover = torch.sigmoid(EDGE * (hills - height.uniform_(settings.least, settings.most)))
     chosen = (torch.rand(count, 1, 1, 1, device=filled.device) < settings.share).to(cover.dtype)
-    cover = cover * chosen * believed
-    cover = torch.maximum(cover, cover.flip(-1) * (1 - believed))
+    cover = cover * chosen * confidence
+    cover = torch.maximum(cover, cover.flip(-1) * (1 - confidence))
     return torch.lerp(filled, _stuff(filled), cover)
 
 
 def _stuff(filled: Tensor) -> Tensor:
-    """What lies before the faces: plain stuff with a weave, or other people's skin upside down."""
+    """Return what lies before the faces: plain stuff with a weave, or other people's skin upside
+    down.
+    """
     count, _, height, width = filled.shape
     colour = torch.rand(count, 3, 1, 1, device=filled.device) ** 1.5
     saturation = torch.rand(count, 1, 1, 1, device=filled.device)

@@ -3,7 +3,7 @@
 A folder of plain ``.npy`` arrays that are mapped into memory, so any of them opens in NumPy:
 
 - ``textures.npy`` (P, S, S, 3) and ``masks.npy`` (P, S, S): each photo's own texture, and how far
-  it is believed;
+  that is trusted;
 - ``photos.npy`` (P, K, S, S, 3): K views of each photo, cropped to the face's roi box; the first
   is the photo itself, the others are turned;
 - ``filled.npy`` (P, K, S, S, 3) and ``believed.npy`` (P, K, S, S): the view's own texture as the
@@ -30,6 +30,8 @@ Bytes = NDArray[np.uint8]
 WAITING, MADE, SKIPPED = 0, 1, 2
 INDEX_FILE = "index.npz"
 INDEX_ARRAYS = ("names", "sources", "identities", "yaw")
+# An array's file bears its name, but for one.
+FILE_NAMES = {"confidence": "believed"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Pair:
     mask: Bytes
     photos: Bytes
     filled: Bytes
-    believed: Bytes
+    confidence: Bytes
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Pairs:
     masks: Bytes
     photos: Bytes
     filled: Bytes
-    believed: Bytes
+    confidence: Bytes
     done: Bytes
 
     @property
@@ -73,7 +75,7 @@ class Pairs:
         if pair is not None:
             self.textures[row], self.masks[row] = pair.texture, pair.mask
             self.photos[row] = pair.photos
-            self.filled[row], self.believed[row] = pair.filled, pair.believed
+            self.filled[row], self.confidence[row] = pair.filled, pair.confidence
         self.done[row] = SKIPPED if pair is None else MADE
 
 
@@ -105,7 +107,7 @@ def create_pairs(
         )
     count, views = yaw.shape
     for name, shape in _shapes(count, views, size).items():
-        path = folder / f"{name}.npy"
+        path = _file(folder, name)
         np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
     with atomic_path(folder / INDEX_FILE) as temporary:
         np.savez_compressed(temporary, **index)  # pyright: ignore[reportArgumentType]
@@ -123,9 +125,7 @@ def open_pairs(folder: Path, writable: bool = False) -> Pairs:
     index = read_arrays(folder / INDEX_FILE, INDEX_ARRAYS)
     mode = "r+" if writable else "r"
     try:
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in _shapes(1, 1, 1)
-        }
+        arrays = {name: np.load(_file(folder, name), mmap_mode=mode) for name in _shapes(1, 1, 1)}
     except (OSError, ValueError) as error:
         raise BadInputError(
             f"Cannot use the pairs in {folder}: {error}.",
@@ -136,11 +136,15 @@ def open_pairs(folder: Path, writable: bool = False) -> Pairs:
     wrong = [name for name, shape in expected.items() if arrays[name].shape != shape]
     if wrong:
         raise BadInputError(
-            f"{folder / wrong[0]}.npy has the shape {arrays[wrong[0]].shape}, which is not "
+            f"{_file(folder, wrong[0])} has the shape {arrays[wrong[0]].shape}, which is not "
             f"{expected[wrong[0]]}.",
             "Make the pairs again with `synergyface data unwrap`.",
         )
     return Pairs(**{name: index[name] for name in INDEX_ARRAYS}, **arrays)
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{FILE_NAMES.get(name, name)}.npy"
 
 
 def _shapes(count: int, views: int, size: int) -> dict[str, tuple[int, ...]]:
@@ -149,6 +153,6 @@ def _shapes(count: int, views: int, size: int) -> dict[str, tuple[int, ...]]:
         "masks": (count, size, size),
         "photos": (count, views, size, size, 3),
         "filled": (count, views, size, size, 3),
-        "believed": (count, views, size, size),
+        "confidence": (count, views, size, size),
         "done": (count,),
     }

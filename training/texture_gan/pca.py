@@ -42,7 +42,7 @@ class TexturePca:
     def of(
         cls, textures: NDArray[np.uint8], masks: NDArray[np.uint8], count: int = COMPONENTS
     ) -> TexturePca:
-        """Principal components of textures that are only partly known.
+        """Return principal components of textures that are only partly known.
 
         Unknown texels take the mean, then what the components say of them, in turns.
 
@@ -73,7 +73,7 @@ class TexturePca:
 
     @classmethod
     def of_model(cls, model: MorphableModel, uv_map: UvMap) -> TexturePca | None:
-        """The Basel Face Model's own, None if it has not been imported."""
+        """Return the Basel Face Model's own, None if it has not been imported."""
         if model.mean_texture is None or model.texture_basis is None:
             return None
         columns = model.texture_basis.reshape(len(model.mean_texture), -1)
@@ -82,13 +82,13 @@ class TexturePca:
         return cls(uv_map.spread(model.mean_texture), components)
 
     def with_light(self) -> TexturePca:
-        """With three components more: the mean's red, green and blue, brighter or darker."""
+        """Add three components: the mean's red, green and blue, brighter or darker."""
         gains = np.stack([self.mean * channel for channel in np.eye(3, dtype=np.float32)])
         components = np.concatenate([self.components, gains * np.float32(GAIN_DEVIATION)])
         return TexturePca(self.mean, components)
 
     def fit(self, picture: Float, weights: Float, ridge: float) -> Float:
-        """The model's texture that is most like what is known of one.
+        """Return the model's texture that is most like what is known of one.
 
         Parameters
         ----------
@@ -115,14 +115,16 @@ class TexturePca:
 
 
 def _masked_mean(data: Float, known: NDArray[np.bool_]) -> Float:
-    """(S, S, 3) mean of what is known; texels that nobody shows continue their neighbours."""
+    """Return (S, S, 3) mean of what is known; texels that nobody shows continue their
+    neighbours.
+    """
     count = known.sum(axis=0, dtype=np.float32)
     mean = np.sum(data, axis=0, where=known) / np.maximum(count, 1)
     return extend(mean, np.minimum(count[..., 0], 1))
 
 
 def _principal(data: Float, count: int) -> tuple[Float, Float, Float]:
-    """Of (N, D) data: the mean, (K, D) components per standard deviation, (N, K) coefficients."""
+    """Analyse (N, D) data: mean, (K, D) components per standard deviation, (N, K) coefficients."""
     last = len(data) - 1
     mean = data.mean(axis=0)
     centred = data - mean

@@ -130,7 +130,7 @@ def pair_of_photo(
     row: int,
     settings: UnwrapSettings,
 ) -> Pair:
-    """Texture and views of one photo of a set."""
+    """Return the texture and views of one photo of a set."""
     name = str(photos.names[row])
     image = read_image(photos.folder / name)
     parameters = photos.parameters[row]
@@ -148,12 +148,12 @@ def pair_of_photo(
         vertices = _jittered(vertices, settings, random)
         seen = baker.observe(PosedPicture(view.picture, vertices))
         views.append((*_filled(baker, seen), _cropped(view, settings)))
-    filled, believed, crops = (np.stack(arrays) for arrays in zip(*views, strict=True))
-    return Pair(to_bytes(own.sampled), _weights(own.confidence), crops, filled, believed)
+    filled, confidence, crops = (np.stack(arrays) for arrays in zip(*views, strict=True))
+    return Pair(to_bytes(own.sampled), _weights(own.confidence), crops, filled, confidence)
 
 
 def _filled(baker: TextureBaker, seen: Observation) -> tuple[Image, NDArray[np.uint8]]:
-    """What a view gives of the texture, and where it is believed."""
+    """Return what a view gives of the texture, and how far that is trusted."""
     return to_bytes(mirrored(seen, baker.chart)), _weights(seen.confidence)
 
 
@@ -162,7 +162,7 @@ def _cropped(view: TurnedFace, settings: UnwrapSettings) -> Image:
 
 
 def _jittered(vertices: Float, settings: UnwrapSettings, random: np.random.Generator) -> Float:
-    """(V, 3) image frame, with small errors of rotation, scale and place."""
+    """Return (V, 3) image frame, with small errors of rotation, scale and place."""
     centre = vertices.mean(axis=0)
     size = float(np.ptp(vertices[:, 1]))
     turned, shift, scale = np.split(random.normal(0, settings.jitter, 7), [3, 6])
@@ -175,7 +175,7 @@ def _weights(weights: Float) -> NDArray[np.uint8]:
 
 
 def _alone(photos: FittedPhotos, row: int) -> FittedPhotos:
-    """One photo as a set, which travels to another process in no time."""
+    """Return one photo as a set, which travels to another process in no time."""
     return photos.subset(np.array([row]))
 
 

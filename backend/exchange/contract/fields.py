@@ -38,14 +38,14 @@ def reading_envelope() -> Iterator[None]:
 
 
 def entries(envelope: dict[str, Any], name: str) -> list[Any]:
-    """A list of an envelope."""
+    """Return a list of an envelope."""
     if not isinstance(envelope.get(name), list):
         raise ContractError(f"The envelope's {name!r} is not a list.")
     return envelope[name]
 
 
 def floats(values: Any, count: int) -> tuple[Any, ...]:
-    """`count` finite numbers."""
+    """Return `count` finite numbers."""
     if not isinstance(values, list) or any(type(v) not in (int, float) for v in values):
         raise ContractError("Expected a list of numbers.")
     numbers = tuple(float(v) for v in values)
@@ -55,7 +55,7 @@ def floats(values: Any, count: int) -> tuple[Any, ...]:
 
 
 def image_size(envelope: dict[str, Any]) -> tuple[int, int]:
-    """Width and height in pixels."""
+    """Return the width and height in pixels."""
     width, height = envelope["image_size"]
     if type(width) is not int or type(height) is not int or min(width, height) < 1:
         raise ContractError(f"An image cannot measure {width!r} x {height!r} pixels.")
@@ -63,7 +63,7 @@ def image_size(envelope: dict[str, Any]) -> tuple[int, int]:
 
 
 def array(arrays: dict[str, NDArray[Any]], name: str, dtype: str, shape: Shape) -> NDArray[Any]:
-    """An array of that dtype and shape (None: any length), which may have NaN."""
+    """Return an array of that dtype and shape (None: any length), which may have NaN."""
     found = arrays.get(name)
     if found is None:
         raise ContractError(f"Array {name!r} is missing.")
@@ -78,7 +78,7 @@ def array(arrays: dict[str, NDArray[Any]], name: str, dtype: str, shape: Shape) 
 def finite_array(
     arrays: dict[str, NDArray[Any]], name: str, dtype: str, shape: Shape
 ) -> NDArray[Any]:
-    """As `array`, and every value is finite."""
+    """Read an array as `array` does, whose every value is finite."""
     found = array(arrays, name, dtype, shape)
     if not np.isfinite(found).all():
         raise ContractError(f"Array {name!r} has a value that is not finite.")

@@ -61,7 +61,7 @@ def usable_name(text: str) -> str:
 
 
 def same_name(name: str) -> str:
-    """Text that is equal for names that some file system takes for the same."""
+    """Return the text that is equal for names that some file system takes for the same."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
@@ -78,7 +78,7 @@ def numbered(name: str, used: Collection[str]) -> str:
 
 
 def _told_apart(names: Sequence[str], taken: set[str]) -> Iterator[str]:
-    """Number the names that are taken, or another's too."""
+    """Yield the number the names that are taken, or another's too."""
     count = Counter(map(same_name, names))
     single = {name for name, times in count.items() if times == 1} - taken
     used = taken | single

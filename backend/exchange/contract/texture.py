@@ -49,7 +49,7 @@ class TextureOrder:
 
 
 def encode_texture_order(order: TextureOrder) -> bytes:
-    """Body of ``POST /v1/textures``."""
+    """Return the body of ``POST /v1/textures``."""
     envelope = {"kind": "texture-order", "protocol": PROTOCOL, "roi_box": list(order.roi_box)}
     return encode(envelope, {"parameters": order.parameters, "photo": order.photo})
 
@@ -73,7 +73,7 @@ def decode_texture_order(body: bytes) -> TextureOrder:
 
 
 def encode_texture(texture_png: NDArray[np.uint8]) -> bytes:
-    """Body of a finished texture job's result: the (N,) bytes of a PNG file."""
+    """Return the body of a finished texture job's result: the (N,) bytes of a PNG file."""
     return encode({"kind": "texture", "protocol": PROTOCOL}, {"texture_png": texture_png})
 
 

@@ -120,7 +120,7 @@ _TRACK_ARRAYS = ("neutral", *_ROWS, "confidence", "texture_png")
 
 
 def encode_video(result: VideoResult) -> bytes:
-    """Body of a finished video job's result."""
+    """Return the body of a finished video job's result."""
     envelope = {
         "kind": "video",
         "protocol": PROTOCOL,
@@ -200,7 +200,7 @@ def _track(arrays: dict[str, NDArray[Any]], index: int, entry: Any, n_frames: in
 def _rows(
     arrays: dict[str, NDArray[Any]], name: str, shape: Shape, present: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """An array that is finite where the face is there, and NaN where it is not."""
+    """Return an array that is finite where the face is there, and NaN where it is not."""
     found = array(arrays, name, "<f4", shape)
     if not np.isfinite(found[present]).all() or not np.isnan(found[~present]).all():
         raise ContractError(f"Array {name!r} does not have its gaps where the confidence is 0.")

@@ -64,7 +64,7 @@ class NamedKeys:
     offsets: NDArray[np.float32]
 
     def of(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Vertices that a key moves, and by how much."""
+        """Return vertices that a key moves, and by how much."""
         index = self.names.index(name)
         moved = slice(self.starts[index], self.starts[index + 1])
         return self.vertices[moved], self.offsets[moved]
@@ -109,7 +109,7 @@ class WholeHead:
 
 
 def count_keys(head: WholeHead | None) -> int:
-    """How many keys a face has."""
+    """Tell how many keys a face has."""
     return 0 if head is None else len(head.keys.names)
 
 
@@ -117,12 +117,12 @@ _STATIC_ARRAYS = ("corners", "sizes", "uv")
 
 
 def static_envelope(parts: Mapping[str, StaticPart]) -> list[dict[str, str]]:
-    """What the envelope of a model says of its parts."""
+    """Return what the envelope of a model says of its parts."""
     return [{"name": name, "material": part.material} for name, part in parts.items()]
 
 
 def static_arrays(parts: Mapping[str, StaticPart]) -> dict[str, NDArray[Any]]:
-    """Arrays of the parts, all of numbers of 4 bytes."""
+    """Return arrays of the parts, all of numbers of 4 bytes."""
     return {
         f"part/{name}/{field}": getattr(part, field)
         for name, part in parts.items()
@@ -131,7 +131,7 @@ def static_arrays(parts: Mapping[str, StaticPart]) -> dict[str, NDArray[Any]]:
 
 
 def read_static(fields: list[Any], arrays: Arrays) -> dict[str, StaticPart]:
-    """Inverse of `static_envelope` and `static_arrays`.
+    """Return the inverse of `static_envelope` and `static_arrays`.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def _static_part(entry: Any, arrays: Arrays) -> StaticPart:
 
 
 def head_envelope(head: WholeHead | None) -> dict[str, Any] | None:
-    """What an envelope says of a whole head, or that there is none."""
+    """Return what an envelope says of a whole head, or that there is none."""
     if head is None:
         return None
     return {
@@ -169,7 +169,7 @@ def head_envelope(head: WholeHead | None) -> dict[str, Any] | None:
 
 
 def head_arrays(prefix: str, head: WholeHead | None) -> dict[str, NDArray[Any]]:
-    """Arrays of a whole head, all of numbers of 4 bytes; their names begin with `prefix`."""
+    """Return arrays of a whole head, all of numbers of 4 bytes; their names begin with `prefix`."""
     if head is None:
         return {}
     arrays: dict[str, NDArray[Any]] = _key_arrays(f"{prefix}keys", head.keys)
@@ -180,12 +180,12 @@ def head_arrays(prefix: str, head: WholeHead | None) -> dict[str, NDArray[Any]]:
 
 
 def image_arrays(prefix: str, head: WholeHead | None) -> dict[str, NDArray[np.uint8]]:
-    """Pictures of a whole head; single bytes, so they come after all other arrays."""
+    """Return pictures of a whole head; single bytes, so they come after all other arrays."""
     return {} if head is None else {f"{prefix}image/{k}": v for k, v in head.images.items()}
 
 
 def read_head(fields: Any, arrays: Arrays, prefix: str, n_vertices: int) -> WholeHead | None:
-    """Inverse of `head_envelope`, `head_arrays` and `image_arrays`.
+    """Return the inverse of `head_envelope`, `head_arrays` and `image_arrays`.
 
     Parameters
     ----------

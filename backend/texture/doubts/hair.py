@@ -53,7 +53,7 @@ def without_hair(difference: Float, evidence: Evidence, regions: Regions) -> Evi
 
 
 def _smooth_light(brightness: Float, weights: Float) -> Float:
-    """(M, M) the quadratic surface on which most of the weighted texels lie."""
+    """Return (M, M) the quadratic surface on which most of the weighted texels lie."""
     size = len(brightness)
     y, x = np.indices(brightness.shape, np.float32) / np.float32(size / 4) - 2
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
@@ -73,7 +73,7 @@ def _smooth_light(brightness: Float, weights: Float) -> Float:
 
 
 def _hanging(dark: Float, confidence: Float, above: Float) -> NDArray[np.bool_]:
-    """(M, M) what is dark and reaches, over what is dark or no skin, the top of the head."""
+    """Return (M, M) what is dark and reaches, over what is dark or no skin, the top of the head."""
     way = (dark > 0.3) | ((confidence < 0.5) & (above > 0.5))
     _, label = cv2.connectedComponents(way.astype(np.uint8), connectivity=4)
     # The first row of the chart is the top of the head, which no photo of a face shows.
@@ -81,7 +81,7 @@ def _hanging(dark: Float, confidence: Float, above: Float) -> NDArray[np.bool_]:
 
 
 def _cut_off(confidence: Float) -> NDArray[np.bool_]:
-    """(M, M) what is trusted, but not connected with the face."""
+    """Return (M, M) what is trusted, but not connected with the face."""
     seen = confidence > FAINT
     _, label, extent, _ = cv2.connectedComponentsWithStats(seen.astype(np.uint8), connectivity=4)
     area = np.where(np.arange(len(extent)) > 0, extent[:, cv2.CC_STAT_AREA], 0)

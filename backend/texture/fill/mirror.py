@@ -30,7 +30,7 @@ def mirrored(seen: Observation, chart: Chart) -> Float:
 
 
 def _other_half(seen: Observation, chart: Chart) -> tuple[Float, Float]:
-    """(S, S, 3) the photo mirrored, in this half's light; (S, S) its weight."""
+    """Return (S, S, 3) the photo mirrored, in this half's light; (S, S) its weight."""
     other, weights = (chart.uv_map.mirror(p) for p in (seen.sampled, seen.confidence))
     # Only plain skin tells this half's light: what else differs may be hair or background.
     both = seen.evidence.plain * resize(weights, MASK_SIZE, MASK_SIZE)

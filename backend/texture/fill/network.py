@@ -66,13 +66,13 @@ def complete(sampled: Float, confidence: Float, filled: Float, generated: Float)
 
 
 def enlarge(picture: Float, size: int) -> Float:
-    """A (M, M, 3) picture at a larger size."""
+    """Return a (M, M, 3) picture at a larger size."""
     enlarged = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
     return np.asarray(enlarged, np.float32)
 
 
 def _detail(filled: Float, generated: Float) -> Float:
-    """(S, S, 3) what is finer than the network's texture, from the photo's mirror image."""
+    """Return (S, S, 3) what is finer than the network's texture, from the photo's mirror image."""
     size, small = len(filled), len(generated)
     coarse = resize(filled, small, small)
     apart = np.abs(coarse - generated).max(axis=2) / OTHER_DETAIL

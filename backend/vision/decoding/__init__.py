@@ -1,1 +1,1 @@
-"""Decoders of still pictures. They run in a child process: see `backend.foreign`."""
+"""Decoders of still pictures. They run in a child process: see `backend.sandbox`."""

@@ -27,7 +27,7 @@ SAME_GAMMA = 0.01
 
 
 def coding_of(data: Bytes, picture: Image.Image) -> Coding | None:
-    """What a picture's colours mean if neither sRGB nor a profile says it; else None.
+    """Return what a picture's colours mean if neither sRGB nor a profile says it; else None.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class CodedPicture:
         return *self._colors.shape[:2], 3
 
     def rows(self) -> Iterator[NDArray[np.uint8]]:
-        """(n, W, 3) RGB, from the top."""
+        """Yield (n, W, 3) RGB, from the top."""
         height, width, _ = self.shape
         step = max(BAND_PIXELS // width, 1)
         for band in (slice(top, top + step) for top in range(0, height, step)):
@@ -145,7 +145,7 @@ def _heif(data: Bytes) -> _Stored:
 
 
 def _turned(pixels: NDArray[np.unsignedinteger], orientation: int) -> NDArray[np.unsignedinteger]:
-    """As EXIF's tag 274 says."""
+    """Turn as EXIF's tag 274 says."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):
@@ -156,7 +156,7 @@ def _turned(pixels: NDArray[np.unsignedinteger], orientation: int) -> NDArray[np
 
 
 def _png_coding(data: Bytes) -> Coding | None:
-    """What the chunk cICP says: two numbers of H.273."""
+    """Return what the chunk cICP says: two numbers of H.273."""
     at = _SIGNATURE
     for _ in range(MAX_CHUNKS):
         if at + 12 > len(data):
@@ -171,7 +171,7 @@ def _png_coding(data: Bytes) -> Coding | None:
 
 
 def _png_gamma(picture: Image.Image) -> Coding | None:
-    """What the chunks gAMA and cHRM say, the older way; cHRM alone counts for nothing."""
+    """Return what the chunks gAMA and cHRM say, the older way; cHRM alone counts for nothing."""
     gamma = picture.info.get("gamma")
     if not gamma or not GAMMAS[0] <= gamma <= GAMMAS[1]:
         return None

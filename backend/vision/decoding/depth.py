@@ -17,7 +17,7 @@ WHITE = 65535
 
 
 def eight_bits(data: Bytes, picture: Image.Image) -> Image.Image:
-    """A decoded picture in 8 bits per channel, with its profile.
+    """Return a decoded picture in 8 bits per channel, with its profile.
 
     16 bits are scaled, not cut off; in TIFF files, which do not say how many of them count, the
     brightest pixel tells.
@@ -34,7 +34,7 @@ def eight_bits(data: Bytes, picture: Image.Image) -> Image.Image:
 
 
 def _is_dark_16_bit(picture: TiffImagePlugin.TiffImageFile) -> bool:
-    """Whether Pillow has cut to 8 bits what leaves the upper ones empty."""
+    """Tell whether Pillow has cut to 8 bits what leaves the upper ones empty."""
     bits = picture.tag_v2.get(tiff.BITS, ())
     if picture.mode != "RGB" or tuple(bits) != (16, 16, 16) or picture.tell() != 0:
         return False

@@ -8,14 +8,14 @@ import numpy as np
 from PIL import Image
 
 from backend.errors import BadInputError
-from backend.foreign.wire import Answer
+from backend.sandbox.wire import Answer
 from backend.vision.decoding.limits import check_frame
 
 FORMATS = ("JPEG", "PNG")
 
 
 def decode(body: bytes | bytearray) -> Answer:
-    """(H, W, 3) uint8 RGB of a JPEG or PNG file.
+    """Return (H, W, 3) uint8 RGB of a JPEG or PNG file.
 
     OpenCV decodes a JPEG in a third of Pillow's time, but allocates before it looks; so Pillow
     looks at the header first.

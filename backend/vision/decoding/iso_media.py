@@ -19,7 +19,7 @@ Box = tuple[bytes, memoryview]
 
 
 def brands(data: Bytes) -> frozenset[bytes]:
-    """What a file calls itself; nothing if it is no ISO media file."""
+    """Return what a file calls itself; nothing if it is no ISO media file."""
     if data[4:8] != b"ftyp":
         return frozenset()
     end = min(max(int.from_bytes(data[:4], "big"), 16), 256)
@@ -27,17 +27,19 @@ def brands(data: Bytes) -> frozenset[bytes]:
 
 
 def is_avif(data: Bytes) -> bool:
-    """Whether it is AVIF, which shares container and some brands with HEIC."""
+    """Tell whether it is AVIF, which shares container and some brands with HEIC."""
     return bool(brands(data) & AVIF_BRANDS)
 
 
 def is_heif(data: Bytes) -> bool:
-    """Whether it is HEIC, or another kind of HEIF that is not AVIF."""
+    """Tell whether it is HEIC, or another kind of HEIF that is not AVIF."""
     return bool(brands(data) & HEIF_BRANDS) and not is_avif(data)
 
 
 def primary_coding(data: Bytes) -> Coding | None:
-    """What the colours of the primary picture mean; None if the file does not say it in numbers."""
+    """Return what the colours of the primary picture mean; None if the file does not say it in
+    numbers.
+    """
     for kind, content in _primary_properties(data):
         if kind == b"colr" and content[:4] == b"nclx" and len(content) >= 8:
             return Coding(*struct.unpack(">HH", content[4:8]))
@@ -45,7 +47,7 @@ def primary_coding(data: Bytes) -> Coding | None:
 
 
 def primary_depth(data: Bytes) -> int:
-    """Bits per channel of the primary picture; 8 if the file does not say."""
+    """Return bits per channel of the primary picture; 8 if the file does not say."""
     for kind, content in _primary_properties(data):
         if kind == b"pixi" and len(content) >= 6:
             return content[5]
@@ -55,7 +57,7 @@ def primary_depth(data: Bytes) -> int:
 
 
 def _primary_properties(data: Bytes) -> Iterator[Box]:
-    """Properties that are associated with the primary item; nothing of what is damaged."""
+    """Yield properties that are associated with the primary item; nothing of what is damaged."""
     try:
         meta = _inside(memoryview(data), b"meta")
         primary = _item_id(dict(_boxes(meta))[b"pitm"], 4)
@@ -89,12 +91,12 @@ def _boxes(data: memoryview) -> Iterator[Box]:
 
 
 def _item_id(full_box: memoryview, at: int) -> int:
-    """16 bits in version 0 of a box, 32 later."""
+    """Return 16 bits in version 0 of a box, 32 later."""
     return struct.unpack_from(">H" if full_box[0] == 0 else ">I", full_box, at)[0]
 
 
 def _associations(ipma: memoryview) -> dict[int, list[int]]:
-    """Numbers of the properties of each item, from 1."""
+    """Return numbers of the properties of each item, from 1."""
     wide = ipma[3] & 1
     (count,) = struct.unpack_from(">I", ipma, 4)
     at, found = 8, {}

@@ -26,7 +26,9 @@ FILLING = 128
 
 
 def frame_size(data: Bytes, start: int = 0) -> tuple[int, int] | None:
-    """Width and height of the JPEG file that begins at `start`; None if it is none to show."""
+    """Return the width and height of the JPEG file that begins at `start`; None if it is none to
+    show.
+    """
     for marker, at in _segments(data, start):
         if marker in _FRAMES:
             if marker not in _SEQUENTIAL | _PROGRESSIVE or at + 7 > len(data):
@@ -39,7 +41,7 @@ def frame_size(data: Bytes, start: int = 0) -> tuple[int, int] | None:
 
 
 def is_nearly_whole(data: Bytes, pixels: NDArray[np.uint8]) -> bool:
-    """Whether what a file lacks at its end can be done without.
+    """Tell whether what a file lacks at its end can be done without.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def is_nearly_whole(data: Bytes, pixels: NDArray[np.uint8]) -> bool:
 
 
 def _all_coefficients_begun(data: Bytes, scans: list[int]) -> bool:
-    """Whether the last scan had begun: the one after which every bit of every one is known."""
+    """Tell whether the last scan had begun: the one after which every bit of every one is known."""
     missing: dict[int, NDArray[np.bool_]] = {}
     for at in scans:
         count = data[at + 2] if at + 2 < len(data) else 0
@@ -72,7 +74,7 @@ def _all_coefficients_begun(data: Bytes, scans: list[int]) -> bool:
 
 
 def _segments(data: Bytes, start: int) -> Iterator[tuple[int, int]]:
-    """Markers with a length, and where the length stands."""
+    """Yield markers with a length, and where the length stands."""
     at = start + 2
     for _ in range(MAX_SEGMENTS):
         found = _NEXT_MARKER.search(data, at)

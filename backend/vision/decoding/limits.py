@@ -37,7 +37,9 @@ def check_size(size: tuple[int, int], name: str) -> None:
 
 
 def too_many_pixels(name: str, size: tuple[int, int] | None = None) -> BadInputError:
-    """Refusal of a picture, or of a clip's pictures, with more than `MAX_PIXELS` pixels."""
+    """Return the refusal of a picture, or of a clip's pictures, with more than `MAX_PIXELS`
+    pixels.
+    """
     extent = f" {size[0]}x{size[1]}, " if size else " "
     return BadInputError(
         f"{name} has too many pixels:{extent}more than {MAX_PIXELS // 10**6} million.",
@@ -47,7 +49,7 @@ def too_many_pixels(name: str, size: tuple[int, int] | None = None) -> BadInputE
 
 
 def not_an_image(name: str) -> BadInputError:
-    """Refusal of what no decoder knows."""
+    """Return the refusal of what no decoder knows."""
     return BadInputError(
         f"{name} is not an image, or it is damaged.",
         f"Formats that can be read: {', '.join(FORMATS)}.",
@@ -56,7 +58,7 @@ def not_an_image(name: str) -> BadInputError:
 
 
 def unsupported(name: str, kind: str) -> BadInputError:
-    """Refusal of a picture of a kind that is known and not read, or not to be opened."""
+    """Return the refusal of a picture of a kind that is known and not read, or not to be opened."""
     return BadInputError(
         f"{name} is a {kind} photo that cannot be read.",
         "Convert it to JPEG or PNG and try again.",
@@ -65,7 +67,7 @@ def unsupported(name: str, kind: str) -> BadInputError:
 
 
 def damaged(name: str) -> BadInputError:
-    """Refusal of a picture that a decoder began and could not end."""
+    """Return the refusal of a picture that a decoder began and could not end."""
     return BadInputError(
         f"{name} is damaged or incomplete: its picture cannot be decoded.",
         "Copy or download it again, or save it as JPEG or PNG.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.errors import BadInputError
-from backend.foreign.wire import Answer, Rows
+from backend.sandbox.wire import Answer, Rows
 from backend.vision.decoding.coded import CodedPicture, coding_of
 from backend.vision.decoding.iso_media import is_heif
 from backend.vision.decoding.limits import damaged, not_an_image, unsupported
@@ -33,7 +33,7 @@ def decode(data: bytes | bytearray, name: str) -> Answer:
 
 
 def _read(data: bytes | bytearray, name: str) -> Picture | CodedPicture:
-    """Everything that may fail; what is left are rows of pixels."""
+    """Return everything that may fail; what is left are rows of pixels."""
     if not data:
         raise BadInputError(f"{name} is empty.", "Copy or download it again.", code="empty-file")
     if data.startswith(JPEG_XL):
@@ -60,7 +60,9 @@ def _read(data: bytes | bytearray, name: str) -> Picture | CodedPicture:
 
 
 def _preview(data: bytes | bytearray, name: str, kind: str) -> Picture:
-    """The largest that can be decoded: what looks like one may be a piece of the raw data."""
+    """Return the largest that can be decoded: what looks like one may be a piece of the raw
+    data.
+    """
     for preview in previews(data, name, kind):
         try:
             picture = open_picture(preview.data, name)

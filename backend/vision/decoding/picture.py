@@ -78,7 +78,7 @@ class Picture:
         return self._picture.height, self._picture.width, 3
 
     def rows(self) -> Iterator[NDArray[np.uint8]]:
-        """(n, W, 3) RGB, from the top."""
+        """Yield (n, W, 3) RGB, from the top."""
         height, width, _ = self.shape
         step = max(BAND_PIXELS // width, 1)
         for top in range(0, height, step):
@@ -123,7 +123,7 @@ def open_picture(data: Bytes, name: str) -> Image.Image:
 
 
 def orientation_of(picture: Image.Image, default: int = 1) -> int:
-    """How a picture is to be turned, as EXIF counts it."""
+    """Tell how a picture is to be turned, as EXIF counts it."""
     try:
         return picture.getexif().get(ExifTags.Base.Orientation, default)
     except Exception:
@@ -132,7 +132,7 @@ def orientation_of(picture: Image.Image, default: int = 1) -> int:
 
 
 def _read_heif_too() -> None:
-    """Most photos need it not, and it takes a while to import."""
+    """Register HEIF: most photos do not need it, and it takes a while to import."""
     import pillow_heif
 
     if "HEIF" not in Image.OPEN:
@@ -170,7 +170,9 @@ def _loaded(data: Bytes, picture: Image.Image) -> Image.Image:
 
 
 def _completed(data: bytes, picture: Image.Image) -> Image.Image:
-    """A JPEG file that lacks its last bytes, as viewers show it; an error if it lacks more."""
+    """Return a JPEG file that lacks its last bytes, as viewers show it; an error if it lacks
+    more.
+    """
     whole = Image.open(io.BytesIO(data + jpeg.END), formats=["JPEG"])
     _scale_down(whole)
     whole.load()

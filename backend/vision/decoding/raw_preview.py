@@ -66,7 +66,7 @@ def raw_kind(data: Bytes) -> str:
 
 
 def previews(data: Bytes, name: str, kind: str) -> list[Preview]:
-    """Pictures of a raw file that are large enough, largest first.
+    """Return pictures of a raw file that are large enough, largest first.
 
     Raises
     ------
@@ -111,14 +111,14 @@ def _is_mosaic(directory: tiff.Directory) -> bool:
 
 
 def _orientation(data: Bytes, found: list[tiff.Directory]) -> int:
-    """That of the whole file; CR3 has it in a TIFF header of its own."""
+    """Find the whole file's orientation; CR3 has it in a TIFF header of its own."""
     if not found and (header := _TIFF.search(data)):
         found = tiff.directories(data[header.start() :])
     return found[0].first(tiff.ORIENTATION, 1) if found else 1
 
 
 def _uncompressed(data: Bytes, page: tiff.Directory, orientation: int) -> Preview | None:
-    """A page of plain RGB bytes."""
+    """Return a page of plain RGB bytes."""
     width, height = page.first(tiff.WIDTH), page.first(tiff.HEIGHT)
     plain = (
         page.first(tiff.COMPRESSION) == tiff.UNCOMPRESSED

@@ -24,12 +24,12 @@ class Directory:
     tags: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def first(self, tag: int, default: int = 0) -> int:
-        """A tag's first value."""
+        """Return a tag's first value."""
         return self.tags.get(tag, (default,))[0]
 
 
 def directories(data: Bytes) -> list[Directory]:
-    """The directories of a file, and those inside of them; none if it is no TIFF file.
+    """Return the directories of a file, and those inside of them; none if it is no TIFF file.
 
     Olympus' and Panasonic's raw files count: they only have another number in the header.
     """

@@ -43,7 +43,7 @@ class Surroundings:
 
 
 def surroundings(head: Float) -> Surroundings:
-    """Rings around a head whose (V, 3) vertices are given in the image frame."""
+    """Return rings around a head whose (V, 3) vertices are given in the image frame."""
     centre = head.mean(axis=0)
     from_centre = head - centre
     radius = np.linalg.norm(from_centre[:, :2], axis=1)
@@ -68,14 +68,16 @@ def surroundings(head: Float) -> Surroundings:
 
 
 def turned(around: Surroundings, rotation: Float, centre: Float) -> Float:
-    """(R * D, 3) anchors after a turn of the head by a (3, 3) rotation of the image frame."""
+    """Return (R * D, 3) anchors after a turn of the head by a (3, 3) rotation of the image
+    frame.
+    """
     moved = (around.anchors - centre) @ rotation.T.astype(np.float32) + centre
     still = around.stays[:, None]
     return ((1 - still) * moved + still * around.anchors).astype(np.float32)
 
 
 def _smooth(ring: Float, reach: int = 4) -> Float:
-    """Moving average around a closed ring."""
+    """Return moving average around a closed ring."""
     offsets = np.arange(-reach, reach + 1)
     return np.stack([np.roll(ring, offset) for offset in offsets]).mean(axis=0)
 

@@ -41,14 +41,16 @@ class MouthInside:
         return cls(np.unique(edges), np.concatenate([edges, middle], axis=1).astype(np.int32))
 
     def with_middle(self, vertices: Float) -> Float:
-        """(V, 3) in the image frame -> (V + 1, 3): the last is the middle, behind the lips."""
+        """Carry (V, 3) in the image frame to (V + 1, 3): the last is the middle, behind the
+        lips.
+        """
         size = np.ptp(vertices[:, 0]) + np.ptp(vertices[:, 1])
         middle = vertices[self.border].mean(axis=0) - [0, 0, DEPTH * size]
         return np.concatenate([vertices, middle[None].astype(np.float32)])
 
 
 def _smallest_border(triangles: Int, n: int) -> Int:
-    """(E, 2) edges of the smallest boundary loop of a mesh of n vertices."""
+    """Return (E, 2) edges of the smallest boundary loop of a mesh of n vertices."""
     corners = triangles.astype(np.int64)
     edges = np.sort(np.concatenate([corners[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))]), 1)
     codes, times = np.unique(edges[:, 0] * n + edges[:, 1], return_counts=True)

@@ -118,7 +118,7 @@ def photo_face(
 def turn(
     model: MorphableModel, mouth: MouthInside, face: PhotoFace, yaw: float, pitch: float
 ) -> TurnedFace:
-    """The face with other yaw and pitch (degrees, `rotation_from_euler`); its roll stays.
+    """Return the face with other yaw and pitch (degrees, `rotation_from_euler`); its roll stays.
 
     The rotation multiplies the 3x4 matrix of the parameters, so they follow exactly. The depth of
     the model's origin, which no picture shows, stays what it was.
@@ -174,7 +174,7 @@ def _shrunk(image: Image, box: RoiBox, size: int) -> tuple[Image, RoiBox]:
 def _source_map(
     model: MorphableModel, mouth: MouthInside, face: PhotoFace, vertices: Float, anchors: Float
 ) -> Float:
-    """(S, S, 2) where in the photo each pixel of the view comes from."""
+    """Return (S, S, 2) where in the photo each pixel of the view comes from."""
     around, size = face.around, face.size
     behind, _ = zbuffer.draw(anchors, around.triangles, around.anchors[:, :2], size, cull=False)
     nothing = np.full((size, size), zbuffer.EMPTY, np.float32)
@@ -198,7 +198,7 @@ def _turned_parameters(
     box: RoiBox,
     model: MorphableModel,
 ) -> Float:
-    """(62,) in the crop frame of the picture's box."""
+    """Return (62,) in the crop frame of the picture's box."""
     before = FaceParameters(face.parameters.astype(np.float64))
     matrix = before.matrix.copy()
     matrix[:, :3] = change @ matrix[:, :3] * (face.box.side / roi.side)

@@ -51,7 +51,7 @@ class ProfileRenderer:
     seed: int = 0
 
     def __call__(self, photos: FittedPhotos, index: int) -> list[View]:
-        """Views of one photo of a set."""
+        """Return views of one photo of a set."""
         model, mouth = _model()
         name = str(photos.names[index])
         box = RoiBox.from_corners(*(float(x) for x in photos.boxes[index]))
@@ -72,7 +72,9 @@ class ProfileRenderer:
         return views
 
     def angles(self, name: str, parameters: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(views, 2) yaw and pitch in degrees of the views of a photo; depend on its name."""
+        """Return (views, 2) yaw and pitch in degrees of the views of a photo; depend on its
+        name.
+        """
         yaw, pitch, _ = euler_angles(FaceParameters(parameters).pose.rotation)
         digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
         random = np.random.default_rng(int.from_bytes(digest[:8], "little"))

@@ -25,7 +25,7 @@ def draw(
     cull: bool = True,
     onto: tuple[Float, Float] | None = None,
 ) -> tuple[Float, Float]:
-    """Interpolated attributes of the nearest surface at every pixel.
+    """Return interpolated attributes of the nearest surface at every pixel.
 
     Parameters
     ----------

@@ -98,7 +98,7 @@ class Presence:
 def measure_motion(
     truth: TrackedClip, found: TrackedClip, model: MorphableModel, strengths: Strengths
 ) -> Motion:
-    """Errors of the only face of a clip, after smoothing."""
+    """Return errors of the only face of a clip, after smoothing."""
     true, track = truth.tracks[0], smoothed_track(found, strengths)
     both = true.present & track.present
     yaw, found_yaw = _yaw(true), _yaw(track)
@@ -120,7 +120,7 @@ def measure_motion(
 
 
 def measure_jitter(found: TrackedClip, model: MorphableModel, strengths: Strengths) -> Jitter:
-    """Jitter of the only face of a clip in which it stands still."""
+    """Return the jitter of the only face of a clip in which it stands still."""
     track = smoothed_track(found, strengths)
     rotation = track.rotation[track.present].astype(np.float64)
     mean = Rotation.from_matrix(rotation).mean().as_matrix()
@@ -131,7 +131,7 @@ def measure_jitter(found: TrackedClip, model: MorphableModel, strengths: Strengt
 
 
 def measure_presence(truth: TrackedClip, found: TrackedClip) -> Presence:
-    """Who was found when: found faces belong to the person with whom they agree most."""
+    """Tell who was found when: found faces belong to the person with whom they agree most."""
     near = np.array([[_near(true, track) for track in found.tracks] for true in truth.tracks])
     person = near.sum(axis=2).argmax(axis=0)
     present = np.array([true.present for true in truth.tracks])
@@ -148,7 +148,7 @@ def measure_presence(truth: TrackedClip, found: TrackedClip) -> Presence:
 
 
 def lag_in_frames(true: tuple[Array, Array], found: tuple[Array, Array]) -> float:
-    """By how many mean frames of `true` a curve comes late, by the peak of the correlation.
+    """Measure by how many mean frames of `true` a curve is late, by the correlation's peak.
 
     Parameters
     ----------
@@ -168,23 +168,23 @@ def lag_in_frames(true: tuple[Array, Array], found: tuple[Array, Array]) -> floa
 
 
 def smoothed_track(found: TrackedClip, strengths: Strengths) -> Track:
-    """The longest track of a clip, smoothed."""
+    """Return the longest track of a clip, smoothed."""
     track = max(found.tracks, key=lambda t: int(t.present.sum()))
     return smooth_track(track, found.times, strengths)
 
 
 def _gaps(track: Track) -> int:
-    """Stretches without the face between its first frame and its last."""
+    """Return stretches without the face between its first frame and its last."""
     return max(0, int((np.diff(track.present.astype(int), prepend=0) > 0).sum()) - 1)
 
 
 def _yaw(track: Track) -> Array:
-    """(F,) degrees; NaN in gaps."""
+    """Return (F,) degrees; NaN in gaps."""
     return euler_angles(track.rotation)[:, 0]
 
 
 def _angles(a: Array, b: Array) -> Array:
-    """(F,) degrees between (F, 3, 3) rotations."""
+    """Return (F,) degrees between (F, 3, 3) rotations."""
     relative = np.asarray(a, np.float64).swapaxes(1, 2) @ b
     sine = np.linalg.norm(relative - relative.swapaxes(1, 2), axis=(1, 2)) / np.sqrt(8)
     cosine = (np.trace(relative, axis1=1, axis2=2) - 1) / 2
@@ -207,7 +207,7 @@ def _strength(expression: Array, model: MorphableModel) -> Array:
 
 
 def _near(true: Track, found: Track) -> NDArray[np.bool_]:
-    """(F,) whether the found face is where the person is."""
+    """Return (F,) whether the found face is where the person is."""
     middle, found_middle = (t.landmarks[..., :2].mean(axis=1) for t in (true, found))
     side = true.roi_boxes[:, 2] - true.roi_boxes[:, 0]
     # Comparisons with NaN, in gaps, are false.

@@ -60,7 +60,7 @@ class Camera:
     seed: int = 0
 
     def frames(self, scene: Scene) -> Iterator[Image]:
-        """(H, W, 3) uint8 RGB for every frame of the scene."""
+        """Yield (H, W, 3) uint8 RGB for every frame of the scene."""
         texture = np.asarray(read_image(MEAN_TEXTURE), np.float32) / np.float32(255)
         skins = [texture * self._complexion(n, len(texture)) for n in range(len(scene.people))]
         numbers = range(int(scene.shots.max()) + 1)
@@ -80,11 +80,11 @@ class Camera:
         return np.random.default_rng([self.seed, *what])
 
     def _complexion(self, number: int, size: int) -> Float:
-        """(size, size, 3) factors on the mean texture: all of somebody's looks."""
+        """Return (size, size, 3) factors on the mean texture: all of somebody's looks."""
         return self._skin_tone(number) * marks(self._rng(5, number), size)
 
     def _skin_tone(self, number: int) -> Float:
-        """Of one person, clearly unlike the next one's."""
+        """Choose one person's skin tone, clearly unlike the next one's."""
         first = self._rng(1).uniform()
         return skin_tone(self._rng(1, number), (first + GOLDEN_RATIO * number) % 1)
 
@@ -98,7 +98,7 @@ class Camera:
         return background(self.height, self.width, rng), Light.drawn(rng)
 
     def _noise_field(self) -> Float:
-        """Larger than a picture: each frame takes another part of it."""
+        """Draw it larger than a picture: each frame takes another part of it."""
         shape = self.height + NOISE_MARGIN, self.width + NOISE_MARGIN, 3
         return self._rng(4).normal(0, NOISE, shape).astype(np.float32)
 
@@ -119,7 +119,7 @@ class Camera:
     def _head(
         self, vertices: Float, turned: Float, side: int, skin: Float, light: Light
     ) -> tuple[Float, Float]:
-        """(side, side, 3) colours times opacity, (side, side, 1) opacity."""
+        """Return (side, side, 3) colours times opacity, (side, side, 1) opacity."""
         model = self.model
         fine = (vertices + np.float32(0.5)) * np.float32(SUPERSAMPLING) - np.float32(0.5)
         normals = vertex_normals(turned, model.triangles)
@@ -135,7 +135,9 @@ class Camera:
 
 
 def posed(model: MorphableModel, person: Person, index: int) -> tuple[Float, Float]:
-    """(V, 3) head of a person in one frame: turned and scaled, y up; and in the image frame."""
+    """Return (V, 3) head of a person in one frame: turned and scaled, y up; and in the image
+    frame.
+    """
     alpha_exp = (person.expression[index] * model.expression_sigma).astype(np.float32)
     head = model.vertices(person.alpha_shape.astype(np.float32), alpha_exp)
     matrix = person.scale[index] * rotation_from_euler(*person.angles[index])

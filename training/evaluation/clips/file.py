@@ -17,7 +17,7 @@ from backend.tracking.track import TrackedClip
 from backend.vision.clip import ClipInfo
 from backend.vision.film_colors import bt709_frame, tag_bt709
 from training.evaluation.clips.drawing import Camera
-from training.evaluation.clips.scenarios import CLOCK, RATES, SCENARIOS, Stage, frame_times
+from training.evaluation.clips.scenarios import CLOCK, RATES, SCENARIOS, Setup, frame_times
 from training.evaluation.clips.truth import truth_of, write_truth
 
 Image = NDArray[np.uint8]
@@ -83,7 +83,7 @@ def draw_clip(plan: ClipPlan, model: MorphableModel, path: Path) -> TrackedClip:
     """
     rng = np.random.default_rng(plan.seed)
     times = frame_times(RATES[plan.rate], plan.seconds, rng)
-    scene = SCENARIOS[plan.scenario](Stage(model, times, plan.width, plan.height, rng))
+    scene = SCENARIOS[plan.scenario](Setup(model, times, plan.width, plan.height, rng))
     frames = Camera(model, plan.width, plan.height, plan.seed).frames(scene)
     write_video(path, frames, scene.ticks, plan.width, plan.height)
     rate = (len(times) - 1) / (times[-1] - times[0])
@@ -94,7 +94,7 @@ def draw_clip(plan: ClipPlan, model: MorphableModel, path: Path) -> TrackedClip:
 
 
 def truth_path(path: Path) -> Path:
-    """Where the truth of a drawn clip lies."""
+    """Tell where the truth of a drawn clip lies."""
     return path.with_suffix(".truth.npz")
 
 

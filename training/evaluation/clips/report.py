@@ -84,7 +84,7 @@ class ClipTrial:
         return found
 
     def _tracked(self, scenario: str, rate: str) -> tuple[TrackedClip, TrackedClip]:
-        """The truth, and what is found."""
+        """Return the truth, and what is found."""
         path = self.folder / f"{scenario}_{rate}.mp4"
         plan = replace(self.plan, scenario=scenario, rate=rate)
         truth = draw_clip(plan, self.reconstructor.model, path)
@@ -93,7 +93,7 @@ class ClipTrial:
 
 
 def clip_tables(report: dict[str, Any]) -> list[Table]:
-    """The report's tables, those that have something in them."""
+    """Return the report's tables, those that have something in them."""
     motion = [
         (rate, [m["rotation"], m["lag"], m["landmarks"], *m["correlation"][:SHOWN]])
         for rate, m in report["motion"].items()

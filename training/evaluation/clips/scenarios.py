@@ -97,7 +97,7 @@ class Scene:
     settings: tuple[Setting, ...] = ()
 
     def setting(self, shot: int) -> Setting:
-        """Where the camera stands in a shot."""
+        """Tell where the camera stands in a shot."""
         return self.settings[shot] if self.settings else Setting(shot)
 
     @property
@@ -107,7 +107,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Setup:
     """What a scenario is given.
 
     Attributes
@@ -134,7 +134,7 @@ class Stage:
         return self.times / max(self.times[-1], 1e-9)
 
     def person(self, turn: float = 1.0, alive: float = 1.0, x: float = 0.5) -> Person:
-        """Somebody who turns and moves about a place.
+        """Return somebody who turns and moves about a place.
 
         Parameters
         ----------
@@ -163,29 +163,29 @@ class Stage:
 
 
 def _babble(times: Array, rng: np.random.Generator) -> Array:
-    """(F, 10) about unit curves of two waves each, 0.3 to 1.5 a second."""
+    """Return (F, 10) about unit curves of two waves each, 0.3 to 1.5 a second."""
     frequency = rng.uniform([[0.3], [0.8]], [[0.8], [1.5]], (2, N_EXPRESSION))
     phase = rng.uniform(0, 2 * np.pi, (2, N_EXPRESSION))
     return np.sin(2 * np.pi * frequency * times[:, None, None] + phase).sum(axis=1)
 
 
-def _turn(stage: Stage) -> Scene:
+def _turn(stage: Setup) -> Scene:
     return _one_shot(stage, stage.person())
 
 
-def _still(stage: Stage) -> Scene:
+def _still(stage: Setup) -> Scene:
     person = stage.person(turn=0, alive=0)
     return _one_shot(stage, replace(person, angles=np.add(person.angles, [10.0, -4.0, 3.0])))
 
 
-def _gap(stage: Stage) -> Scene:
+def _gap(stage: Setup) -> Scene:
     person = stage.person(turn=0.5)
     hidden = (stage.part >= 0.4) & (stage.part < 0.6)
     return _one_shot(stage, replace(person, present=~hidden))
 
 
-def _leaving(stage: Stage) -> Scene:
-    """Out of the picture to the right, and back."""
+def _leaving(stage: Setup) -> Scene:
+    """Walk out of the picture to the right, and back."""
     person = stage.person(turn=0.5)
     away = np.clip(np.minimum(stage.part - 0.3, 0.7 - stage.part) / 0.15, 0, 1)
     place = person.place + np.outer(away, [0.8 * stage.width, 0])
@@ -193,8 +193,8 @@ def _leaving(stage: Stage) -> Scene:
     return _one_shot(stage, replace(person, place=place, present=inside))
 
 
-def _edge(stage: Stage) -> Scene:
-    """Slowly out of the picture at the top, and back."""
+def _edge(stage: Setup) -> Scene:
+    """Move slowly out of the picture at the top, and back."""
     person = stage.person(turn=0.3)
     away = np.clip(np.minimum(stage.part - 0.1, 0.9 - stage.part) / 0.3, 0, 1)
     place = person.place - np.outer(away, [0, 0.9 * stage.height])
@@ -202,8 +202,8 @@ def _edge(stage: Stage) -> Scene:
     return _one_shot(stage, replace(person, place=place, present=inside))
 
 
-def _cut(stage: Stage) -> Scene:
-    """The same person in the same room, from nearer and from another side."""
+def _cut(stage: Setup) -> Scene:
+    """Return the same person in the same room, from nearer and from another side."""
     turn = -25.0, 5.0, 0.0
     after = (stage.part >= 0.5).astype(int)
     person = stage.person(turn=0.4)
@@ -216,16 +216,16 @@ def _cut(stage: Stage) -> Scene:
     return Scene(ticks_of(stage.times), after, (person,), (Setting(0), Setting(0, turn)))
 
 
-def _shots(stage: Stage) -> Scene:
-    """One person, another elsewhere, and the first again where it was, from shot to shot."""
+def _shots(stage: Setup) -> Scene:
+    """Return one person, another elsewhere, and the first again where it was, from shot to shot."""
     shot = ((stage.part >= 1 / 3) & (stage.part < 2 / 3)).astype(int)
     first, second = stage.person(turn=0.5, x=0.4), stage.person(turn=0.5, x=0.6)
     people = replace(first, present=shot == 0), replace(second, present=shot == 1)
     return Scene(ticks_of(stage.times), shot, people)
 
 
-def _crossing(stage: Stage) -> Scene:
-    """Two people change places, the first in front of the second."""
+def _crossing(stage: Setup) -> Scene:
+    """Return two people change places, the first in front of the second."""
     left, right = stage.person(turn=0.3), stage.person(turn=0.3)
     way = 0.28 * stage.width * np.cos(np.pi * np.clip((stage.part - 0.2) / 0.6, 0, 1))
     shift = np.column_stack([way, np.zeros_like(way)])
@@ -234,7 +234,7 @@ def _crossing(stage: Stage) -> Scene:
     return _one_shot(stage, left, right)
 
 
-SCENARIOS: dict[str, Callable[[Stage], Scene]] = {
+SCENARIOS: dict[str, Callable[[Setup], Scene]] = {
     "turn": _turn,
     "still": _still,
     "gap": _gap,
@@ -249,7 +249,7 @@ SCENARIOS: dict[str, Callable[[Stage], Scene]] = {
 def frame_times(
     rate: Fraction | None, seconds: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(F,) seconds of the frames of a clip; no rate is a variable one."""
+    """Return (F,) seconds of the frames of a clip; no rate is a variable one."""
     if rate is not None:
         return np.arange(round(rate * Fraction(seconds))) / float(rate)
     # Rates change every now and then, as those of phones and screen recordings do.
@@ -259,10 +259,10 @@ def frame_times(
 
 
 def ticks_of(times: Array) -> NDArray[np.int64]:
-    """(F,) seconds on the clock of a video file."""
+    """Return (F,) seconds on the clock of a video file."""
     return np.rint(np.asarray(times) * CLOCK).astype(np.int64)
 
 
-def _one_shot(stage: Stage, *people: Person) -> Scene:
+def _one_shot(stage: Setup, *people: Person) -> Scene:
     ticks = ticks_of(stage.times)
     return Scene(ticks, np.zeros_like(ticks), people)

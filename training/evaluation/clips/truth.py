@@ -28,7 +28,9 @@ TRACK_ARRAYS = tuple(f.name for f in fields(Track) if f.name not in ("number", "
 
 
 def truth_of(scene: Scene, model: MorphableModel, info: ClipInfo) -> TrackedClip:
-    """Truth of a scene: confidence is 1 where somebody is drawn, and there are no textures."""
+    """Return the truth of a scene: confidence is 1 where somebody is drawn, and there are no
+    textures.
+    """
     tracks = tuple(_track(number, person, model) for number, person in enumerate(scene.people))
     return TrackedClip(info, scene.times, np.arange(len(scene.ticks)), tracks)
 
@@ -48,7 +50,7 @@ def write_truth(truth: TrackedClip, path: Path) -> None:
 
 
 def read_truth(path: Path) -> TrackedClip:
-    """What `write_truth` wrote.
+    """Return what `write_truth` wrote.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def posed_landmarks(
 
 
 def _seen(array: Array, present: NDArray[np.bool_]) -> Float:
-    """The array with NaN where nobody is there."""
+    """Return the array with NaN where nobody is there."""
     seen = np.array(array, np.float32)
     seen[~present] = np.nan
     return seen

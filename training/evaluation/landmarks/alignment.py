@@ -137,7 +137,7 @@ def _refinement(predictions: Predictions, measured: NDArray[np.bool_]) -> Array 
 
 
 def alignment_report(alignment: Alignment) -> dict[str, Any]:
-    """What is printed as JSON.
+    """Return what is printed as JSON.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def alignment_report(alignment: Alignment) -> dict[str, Any]:
 
 
 def summarise(error: Array, inner: Array | None, yaw: Array) -> dict[str, Any]:
-    """Means of (M,) errors in percent, see `alignment_report`."""
+    """Return means of (M,) errors in percent, see `alignment_report`."""
     by_yaw = means_by_yaw(error, yaw)
     return {
         "all": _mean(error),
@@ -181,7 +181,7 @@ def summarise(error: Array, inner: Array | None, yaw: Array) -> dict[str, Any]:
 
 
 def alignment_table(report: dict[str, Any]) -> Table:
-    """The report as a table, in the columns of the paper's and our own."""
+    """Return the report as a table, in the columns of the paper's and our own."""
     rows = tuple(
         (name, [*row["yaw"].values(), row["mean_of_bins"], row["all"], row["inner"]])
         for name, row in report["nme"].items()
@@ -190,7 +190,7 @@ def alignment_table(report: dict[str, Any]) -> Table:
 
 
 def alignment_notes(report: dict[str, Any]) -> list[str]:
-    """What one must know to read the table."""
+    """Return what one must know to read the table."""
     count = ", ".join(f"{name}: {n}" for name, n in report["count"].items())
     notes = [
         f"{report['n']} photos, {report['detected']} with an answer, "

@@ -19,7 +19,7 @@ LARGEST_ANGLE = 99.0
 def angles_of(
     parameters: NDArray[np.floating], convention: Convention = "exact"
 ) -> NDArray[np.float64]:
-    """(N, 62) parameters in upright crop frames -> (N, 3) yaw, pitch, roll in degrees.
+    """Return (N, 62) parameters in upright crop frames -> (N, 3) yaw, pitch, roll in degrees.
 
     Rows that are not finite give NaN. See `backend.geometry.pose.euler_angles`.
     """
@@ -30,7 +30,8 @@ def angles_of(
 
 
 def counts(truth: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """(N,), which of (N, 3) true angles take part: none is beyond 99 degrees, and all are known
+    """Return (N,), which of (N, 3) true angles take part: none is beyond 99 degrees, and all are
+    known
     that are known of any photo.
     """
     known = np.isfinite(truth)
@@ -42,6 +43,8 @@ def counts(truth: NDArray[np.floating]) -> NDArray[np.bool_]:
 def angle_errors(
     predicted: NDArray[np.floating], truth: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Absolute differences in degrees, the short way round; NaN where either is unknown."""
+    """Return the absolute differences in degrees, the short way round; NaN where either is
+    unknown.
+    """
     difference = np.abs(np.asarray(predicted, np.float64) - truth) % 360
     return np.minimum(difference, 360 - difference)

@@ -16,7 +16,7 @@ from training.readers.annotations import Annotations
 
 
 def within_over_total(alpha: NDArray[np.floating], identities: NDArray[np.str_]) -> float | None:
-    """Share of the variance that is between photos of the same person.
+    """Return the share of the variance that is between photos of the same person.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def identity_report(
     peers: dict[str, Predictions],
     model: MorphableModel,
 ) -> dict[str, Any]:
-    """How far a person's shape varies, all rows on the same photos.
+    """Tell how far a person's shape varies, all rows on the same photos.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def identity_report(
 
 
 def identity_table(report: dict[str, Any]) -> Table:
-    """The report as a table."""
+    """Return the report as a table."""
     rows = tuple(
         (name, [row["alpha_shape"], row["sigma"]])
         for name, row in report["within_over_total"].items()

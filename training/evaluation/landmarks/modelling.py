@@ -53,7 +53,7 @@ class Surface:
 
 
 def dense_error(predicted: Array, truth: Array) -> float:
-    """Protocol 2 in percent; (V, 3) corresponding vertices in the image frame."""
+    """Return the protocol 2 in percent; (V, 3) corresponding vertices in the image frame."""
     difference = np.asarray(predicted, np.float64) - truth
     difference[:, 2] -= difference[:, 2].mean()
     size = np.sqrt(np.ptp(np.asarray(truth[:, :2], np.float64), axis=0).prod())
@@ -61,7 +61,7 @@ def dense_error(predicted: Array, truth: Array) -> float:
 
 
 def interocular_distance(landmarks: Array) -> float:
-    """Distance of the outer eye corners of (68, 3) landmarks."""
+    """Return the distance of the outer eye corners of (68, 3) landmarks."""
     left, right = OUTER_EYE_CORNERS
     return float(np.linalg.norm(landmarks[left] - landmarks[right]))
 
@@ -69,7 +69,7 @@ def interocular_distance(landmarks: Array) -> float:
 def icp_error(
     predicted: Array, truth: Array, predicted_landmarks: Array, landmarks: Array
 ) -> float:
-    """Protocol 1 in percent.
+    """Return the protocol 1 in percent.
 
     Parameters
     ----------
@@ -121,7 +121,9 @@ def rigidly_aligned(
 
 
 def point_to_plane_rmse(points: Array, surface: Surface) -> float:
-    """Root mean square distance of (V, 3) points to the tangent plane at their nearest vertex."""
+    """Return the root mean square distance of (V, 3) points to the tangent plane at their nearest
+    vertex.
+    """
     _, nearest = KDTree(surface.vertices).query(points)
     offset = points - surface.vertices[nearest]
     along = (offset * surface.normals[nearest]).sum(axis=1)
@@ -134,7 +136,7 @@ def modelling_report(
     rows: dict[str, tuple[Array, Array]],
     truth: tuple[Array, Array],
 ) -> dict[str, Any]:
-    """Both protocols for heads of the morphable model.
+    """Return both protocols for heads of the morphable model.
 
     Parameters
     ----------
@@ -179,13 +181,13 @@ def modelling_report(
 
 
 def image_vertices(model: MorphableModel, parameters: Array, corners: Array) -> Array:
-    """(V, 3) image frame, of (62,) parameters in the crop frame of a box x0, y0, x1, y1."""
+    """Return (V, 3) image frame, of (62,) parameters in the crop frame of a box x0, y0, x1, y1."""
     face = FaceParameters(np.asarray(parameters, np.float32))
     return face.vertices_image(model, RoiBoxes.from_corners(corners))
 
 
 def modelling_table(report: dict[str, Any]) -> Table:
-    """The report as a table."""
+    """Return the report as a table."""
     rows = tuple(
         (name, [row["protocol_1"], row["protocol_2"]]) for name, row in report["nme"].items()
     )

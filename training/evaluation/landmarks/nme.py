@@ -27,7 +27,7 @@ AFLW_FROM_68: tuple[tuple[int, ...], ...] = (
 
 
 def box_size(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N,) size sqrt(width * height) of the upright box of (N, 68, 2 or 3) landmarks."""
+    """Return (N,) size sqrt(width * height) of the upright box of (N, 68, 2 or 3) landmarks."""
     extent = np.ptp(np.asarray(landmarks[..., :2], np.float64), axis=1)
     return np.sqrt(extent.prod(axis=1))
 
@@ -37,7 +37,8 @@ def normalised_mean_error(
     truth: NDArray[np.floating],
     part: Literal["all", "inner"] = "all",
 ) -> NDArray[np.float64]:
-    """Mean distance in percent of the size of the true landmarks' bounding box, sqrt(w * h).
+    """Return the mean distance in percent of the size of the true landmarks' bounding box, sqrt(w
+    * h).
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def normalised_mean_error(
 def mean_offset(
     predicted: NDArray[np.floating], truth: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """How far answers lie beside the truth on average: what all photos' inner points share.
+    """Tell how far answers lie beside the truth on average: what all photos' inner points share.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def mean_offset(
 def common_error(
     first: NDArray[np.floating], second: NDArray[np.floating], truth: NDArray[np.floating]
 ) -> float:
-    """How much of the first answers' squared error the second ones have too.
+    """Tell how much of the first answers' squared error the second ones have too.
 
     Errors of networks that have nothing in common are independent; what they share is the truth's
     own error, and what the picture misleads both about. What each landmark lies off on average is
@@ -101,14 +102,18 @@ def common_error(
 
 
 def _scatter(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N, 51, 2) errors of inner points in parts of the size, without their means over photos."""
+    """Return (N, 51, 2) errors of inner points in parts of the size, without their means over
+    photos.
+    """
     truth = np.asarray(truth[..., :2], np.float64)
     error = (predicted[..., :2] - truth)[:, INNER] / box_size(truth)[:, None, None]
     return error - error.mean(axis=0)
 
 
 def aflw_points(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N, 68, C) landmarks -> (N, 21, C) points as AFLW annotates them, see `AFLW_FROM_68`."""
+    """Return (N, 68, C) landmarks -> (N, 21, C) points as AFLW annotates them, see
+    `AFLW_FROM_68`.
+    """
     groups = [landmarks[:, list(group)].mean(axis=1) for group in AFLW_FROM_68]
     return np.stack(groups, axis=1).astype(np.float64)
 
@@ -118,7 +123,7 @@ def aflw_error(
     points: NDArray[np.floating],
     truth: NDArray[np.floating],
 ) -> NDArray[np.float64]:
-    """Error of AFLW's 21 points in percent of the size of the 68 points' box.
+    """Return the error of AFLW's 21 points in percent of the size of the 68 points' box.
 
     Parameters
     ----------
@@ -142,19 +147,23 @@ def aflw_error(
 
 
 def yaw_bins(yaw: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Index into `YAW_BINS` of (N,) degrees of either sign; -1 where the yaw is not known."""
+    """Return the index into `YAW_BINS` of (N,) degrees of either sign; -1 where the yaw is not
+    known.
+    """
     index = np.searchsorted(YAW_EDGES, np.abs(yaw), side="left")
     return np.where(np.isnan(yaw), -1, index)
 
 
 def means_by_yaw(error: NDArray[np.floating], yaw: NDArray[np.floating]) -> dict[str, float | None]:
-    """Mean of (N,) errors in each yaw bin; None where a bin is empty."""
+    """Return the mean of (N,) errors in each yaw bin; None where a bin is empty."""
     bins = yaw_bins(yaw)
     inside = {name: error[bins == index] for index, name in enumerate(YAW_BINS)}
     return {name: float(e.mean()) if len(e) else None for name, e in inside.items()}
 
 
 def mean_of_bins(means: dict[str, float | None]) -> float | None:
-    """Unweighted mean of the yaw bins, the literature's "All"; None if one of them is empty."""
+    """Return the unweighted mean of the yaw bins, the literature's "All"; None if one of them is
+    empty.
+    """
     values = [value for value in means.values() if value is not None]
     return float(np.mean(values)) if len(values) == len(means) else None

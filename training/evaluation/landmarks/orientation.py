@@ -95,7 +95,7 @@ def measure_orientation(
 
 
 def orientation_report(orientation: Orientation) -> dict[str, Any]:
-    """What is printed as JSON.
+    """Return what is printed as JSON.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def orientation_report(orientation: Orientation) -> dict[str, Any]:
 
 
 def summarise(errors: Array, yaw: Array) -> dict[str, Any]:
-    """Means of (M, 3) errors in degrees, see `orientation_report`."""
+    """Return means of (M, 3) errors in degrees, see `orientation_report`."""
     known = [bool(np.isfinite(column).any()) for column in errors.T]
     means = [float(np.nanmean(e)) if k else None for e, k in zip(errors.T, known, strict=True)]
     there = [value for value in means if value is not None]
@@ -136,7 +136,7 @@ def summarise(errors: Array, yaw: Array) -> dict[str, Any]:
 
 
 def orientation_table(report: dict[str, Any]) -> Table:
-    """The report as a table, in the columns of the paper's and our own."""
+    """Return the report as a table, in the columns of the paper's and our own."""
     rows = tuple(
         (
             f"{name}, {convention} angles",
@@ -149,7 +149,7 @@ def orientation_table(report: dict[str, Any]) -> Table:
 
 
 def orientation_notes(report: dict[str, Any]) -> list[str]:
-    """What one must know to read the table."""
+    """Return what one must know to read the table."""
     count = ", ".join(f"{name}: {n}" for name, n in report["count"].items())
     return [
         f"{report['n']} photos, {report['detected']} with an answer, {report['measured']} measured",

@@ -26,7 +26,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.parameters import FaceParameters
 from backend.synergynet.two_sided import TwoSidedEngine
 from backend.vision.crop import crop
-from backend.vision.roi import second_look
+from backend.vision.roi import second_pass
 from training.data.arrays import read_arrays
 from training.data.fitted_photos import require_one_face_each
 from training.evaluation.landmarks.angles import Convention, angles_of
@@ -70,7 +70,7 @@ class Predictions:
         return np.asarray(np.isfinite(first[..., :2]).all(axis=(1, 2)))
 
     def angles(self, row: str, convention: Convention = "exact") -> Array:
-        """(N, 3) yaw, pitch, roll in degrees, of the parameters if there are any."""
+        """Return (N, 3) yaw, pitch, roll in degrees, of the parameters if there are any."""
         if row in self.parameters:
             return angles_of(self.parameters[row], convention)
         return self.ypr
@@ -82,7 +82,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Asking:
+class NetworkChoice:
     """Which network is asked, and how.
 
     Attributes
@@ -111,7 +111,7 @@ class Asking:
         return "mean of the network's answers to each photo and to its mirror image"
 
     def engine(self, model: MorphableModel) -> Engine | TwoSidedEngine:
-        """What answers."""
+        """Return what answers."""
         engine = load_engine(model, self.device, self.weights)
         return engine if self.single else TwoSidedEngine(engine, model)
 
@@ -119,14 +119,14 @@ class Asking:
 def predict(
     annotations: Annotations,
     model: MorphableModel,
-    asking: Asking,
+    network: NetworkChoice,
     boxes: Boxes = "detected",
 ) -> Predictions:
     """Ask the network about annotated photos.
 
     Parameters
     ----------
-    asking
+    network
         Which network, and how.
     boxes
         Where it looks: at what our own detector finds (of several faces, the one nearest to the
@@ -136,7 +136,7 @@ def predict(
     from backend.vision.images import read_image
 
     with ExitStack() as stack:
-        box_of = _box_source(annotations, boxes, asking.engine(model), stack)
+        box_of = _box_source(annotations, boxes, network.engine(model), stack)
         chosen: dict[int, RoiBox] = {}
         crops: list[NDArray[np.uint8]] = []
         for index in tqdm(range(len(annotations)), unit="photo", disable=None):
@@ -145,7 +145,7 @@ def predict(
             if box is not None:
                 chosen[index] = box
                 crops.append(_crop(image, box, annotations.may_be_crops))
-    answers = answer(crops, list(chosen.values()), model, asking)
+    answers = answer(crops, list(chosen.values()), model, network)
     return _spread(answers, np.array(list(chosen), np.intp), len(annotations))
 
 
@@ -153,19 +153,19 @@ def answer(
     crops: list[NDArray[np.uint8]],
     boxes: list[RoiBox],
     model: MorphableModel,
-    asking: Asking,
+    network: NetworkChoice,
 ) -> Predictions:
     """Ask the network about crops of 120x120 pixels that show the content of boxes."""
-    engine = asking.engine(model)
+    engine = network.engine(model)
     outputs = [engine.run(np.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
     in_crop = {
         REFINED: np.concatenate([o.refined for o in outputs] or [np.empty((0, 68, 3))]),
         COARSE: np.concatenate([o.coarse for o in outputs] or [np.empty((0, 68, 3))]),
     }
     parameters = {COARSE: np.concatenate([o.parameters for o in outputs] or [np.empty((0, 62))])}
-    if asking.read_back and outputs:
+    if network.read_back and outputs:
         parameters[READ_BACK], in_crop[READ_BACK] = _read_back(
-            in_crop[REFINED], model, asking.weights
+            in_crop[REFINED], model, network.weights
         )
     where = RoiBoxes.of(boxes)
     return Predictions(
@@ -224,7 +224,7 @@ def read_predictions(
 
 
 def _prediction_arrays(paths: list[Path]) -> dict[str, NDArray]:
-    """The arrays that all files have, one file after the other."""
+    """Return the arrays that all files have, one file after the other."""
     files = []
     for path in paths:
         arrays = read_arrays(path, ("names", "lm68"))
@@ -283,9 +283,9 @@ def _box_source(
 
 
 def _looked_at(image: NDArray[np.uint8], box: RoiBox, engine: Engine | TwoSidedEngine) -> RoiBox:
-    """Where the backend looks at a face that was found, at last."""
+    """Tell where the backend looks at a face that was found, at last."""
     first = engine.run(crop(image, box)[None])
-    return second_look(first.parameters[0], first.refined[0], box) or box
+    return second_pass(first.parameters[0], first.refined[0], box) or box
 
 
 def _crop(image: NDArray[np.uint8], box: RoiBox, may_be_crop: bool) -> NDArray[np.uint8]:
@@ -294,7 +294,9 @@ def _crop(image: NDArray[np.uint8], box: RoiBox, may_be_crop: bool) -> NDArray[n
 
 
 def _read_back(refined: Array, model: MorphableModel, weights: Path | None) -> tuple[Array, Array]:
-    """(N, 62) parameters and (N, 68, 3) crop-frame landmarks that the reverse network sees."""
+    """Return (N, 62) parameters and (N, 68, 3) crop-frame landmarks that the reverse network
+    sees.
+    """
     import torch
 
     from backend.synergynet.weights import active_weights, load_weights
@@ -309,7 +311,7 @@ def _read_back(refined: Array, model: MorphableModel, weights: Path | None) -> t
 
 
 def _spread(answers: Predictions, where: NDArray[np.intp], n: int) -> Predictions:
-    """Answers for some of N photos, with NaN for the others."""
+    """Return answers for some of N photos, with NaN for the others."""
 
     def full(values: Array) -> Array:
         spread = np.full((n, *values.shape[1:]), np.nan)

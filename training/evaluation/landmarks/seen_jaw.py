@@ -26,7 +26,8 @@ SUFFIX = ", jaw as seen"
 
 
 def with_seen_jaw(predictions: Predictions, model: MorphableModel) -> Predictions:
-    """The answers with a further row: the first row's landmarks, the jaw as the mesh shows it.
+    """Return the answers with a further row: the first row's landmarks, the jaw as the mesh shows
+    it.
 
     Unchanged if the answers come without parameters.
     """
@@ -42,7 +43,7 @@ def with_seen_jaw(predictions: Predictions, model: MorphableModel) -> Prediction
 
 
 def seen_jaw(parameters: Array, boxes: Array, model: MorphableModel) -> Array:
-    """Where the outline of meshes runs.
+    """Tell where the outline of meshes runs.
 
     Parameters
     ----------

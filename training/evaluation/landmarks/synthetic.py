@@ -37,7 +37,7 @@ from training.evaluation.landmarks.alignment import alignment_report, measure_al
 from training.evaluation.landmarks.modelling import dense_error, image_vertices
 from training.evaluation.landmarks.nme import mean_of_bins, means_by_yaw
 from training.evaluation.landmarks.orientation import measure_orientation, orientation_report
-from training.evaluation.landmarks.predictions import COARSE, Asking, answer
+from training.evaluation.landmarks.predictions import COARSE, NetworkChoice, answer
 from training.readers.annotations import annotations_of
 
 Float = NDArray[np.float32]
@@ -91,9 +91,9 @@ def views(model: MorphableModel, n: int, seed: int = 0) -> Iterator[View]:
 def measure(
     model: MorphableModel,
     drawn: list[View],
-    asking: Asking,
+    network: NetworkChoice,
 ) -> dict[str, Any]:
-    """What the network makes of rendered faces.
+    """Return what the network makes of rendered faces.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def measure(
     )
     crops = [crop(view.image, view.box) for view in drawn]
     boxes = [view.box for view in drawn]
-    predictions = answer(crops, boxes, model, asking)
+    predictions = answer(crops, boxes, model, network)
     dense = np.array(
         [
             dense_error(
@@ -160,7 +160,7 @@ def write_views(drawn: list[View], folder: Path) -> None:
 
 
 def contact_sheet(drawn: list[View], columns: int = 8, limit: int = 48) -> NDArray[np.uint8]:
-    """The first views side by side in order of their yaw, with their landmarks."""
+    """Return the first views side by side in order of their yaw, with their landmarks."""
     panels = []
     for view in sorted(drawn[:limit], key=lambda view: view.ypr[0]):
         panel = view.image.copy()
@@ -203,7 +203,7 @@ def _box(landmarks: Float, rng: np.random.Generator) -> RoiBox:
 
 
 def _parameters(matrix: Array, vertices: Float, head: Float, alpha: Float, box: RoiBox) -> Float:
-    """(62,) parameters that put the head where it was drawn, in the crop frame of a box."""
+    """Return (62,) parameters that put the head where it was drawn, in the crop frame of a box."""
     scaled = matrix * CROP_SIZE / box.side
     first = box.to_crop(vertices[:1].astype(np.float64))[0]
     pose = np.column_stack([scaled / MICROMETRES_PER_MILLIMETRE, first - scaled @ head[0]])

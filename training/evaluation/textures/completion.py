@@ -61,7 +61,7 @@ class TurnedView:
     ----------
     photo
         (S, S, 3) the face's crop.
-    filled, believed
+    filled, confidence
         (S, S, 3) and (S, S), see `backend.texture.fill.mirror` and
         `backend.texture.observation.Observation.confidence`.
     truth, known
@@ -72,30 +72,32 @@ class TurnedView:
 
     photo: Float
     filled: Float
-    believed: Float
+    confidence: Float
     truth: Float
     known: Mask
     yaw: float
 
     @classmethod
     def of(cls, pairs: Pairs, row: int, view: int) -> TurnedView:
-        """A view of a photo of some pairs."""
+        """Return a view of a photo of some pairs."""
         stored = (
             pairs.photos[row, view],
             pairs.filled[row, view],
-            pairs.believed[row, view],
+            pairs.confidence[row, view],
             pairs.textures[row],
             pairs.masks[row],
         )
-        photo, filled, believed, truth, mask = (
+        photo, filled, confidence, truth, mask = (
             np.asarray(array, np.float32) / np.float32(255) for array in stored
         )
-        return cls(photo, filled, believed, truth, mask > KNOWN_ABOVE, float(pairs.yaw[row, view]))
+        return cls(
+            photo, filled, confidence, truth, mask > KNOWN_ABOVE, float(pairs.yaw[row, view])
+        )
 
     @property
     def hidden(self) -> Mask:
         """(S, S) texels that are judged."""
-        return self.known & (self.believed < HIDDEN_BELOW)
+        return self.known & (self.confidence < HIDDEN_BELOW)
 
 
 Completion = Callable[[TurnedView], Float]
@@ -118,7 +120,7 @@ class Chart:
 
     @classmethod
     def of(cls, model: MorphableModel, size: int) -> Chart:
-        """Chart of textures of a size."""
+        """Return the chart of textures of a size."""
         return cls(model, UvMap.of(model, size))
 
     @cached_property
@@ -137,25 +139,25 @@ class Chart:
         return feature_region(self.model, self.uv_map)
 
     def relit_template(self, view: TurnedView) -> Float:
-        """The mean face in the tone of the skin that a view shows."""
-        seen = view.believed > 0.5
+        """Return the mean face in the tone of the skin that a view shows."""
+        seen = view.confidence > 0.5
         sure = seen & self.skin if (seen & self.skin).any() else seen
         if not sure.any():
             return self.template
         difference = skin.log_color(view.filled[sure]) - skin.log_color(self.template[sure])
-        tone = skin.weighted_median(difference, view.believed[sure])
+        tone = skin.weighted_median(difference, view.confidence[sure])
         return skin.scale_color(self.template, np.exp(tone))
 
     def mirrored(self, view: TurnedView) -> Float:
-        """What the view shows of the other half, over the mean face in its tone."""
-        shown = np.dstack([view.filled, view.believed])
+        """Return what the view shows of the other half, over the mean face in its tone."""
+        shown = np.dstack([view.filled, view.confidence])
         other = self.uv_map.mirror(shown)
         unseen = mix(self.relit_template(view), other[..., :3], other[..., 3])
-        return mix(unseen, view.filled, view.believed)
+        return mix(unseen, view.filled, view.confidence)
 
 
 def simple_completions(chart: Chart) -> dict[str, Completion]:
-    """Ways without training: the template, and the other half."""
+    """Return ways without training: the template, and the other half."""
     return {
         "template": lambda view: chart.template,
         "template, relit": chart.relit_template,
@@ -165,19 +167,21 @@ def simple_completions(chart: Chart) -> dict[str, Completion]:
 
 
 def network_completions(name: str, generator: TextureGenerator) -> dict[str, Completion]:
-    """A network's own texture, and that fitted to what the view shows, as the backend does it."""
+    """Return a network's own texture, and that fitted to what the view shows, as the backend does
+    it.
+    """
 
     def made(view: TurnedView) -> Float:
-        return np.clip(generator.make(view.photo, view.filled, view.believed), 0, 1)
+        return np.clip(generator.make(view.photo, view.filled, view.confidence), 0, 1)
 
     def fitted(view: TurnedView) -> Float:
-        return np.clip(complete(view.filled, view.believed, view.filled, made(view)), 0, 1)
+        return np.clip(complete(view.filled, view.confidence, view.filled, made(view)), 0, 1)
 
     return {name: made, f"{name}, fitted": fitted}
 
 
 def held_out_rows(pairs: Pairs, one_in: int, limit: int | None = None) -> NDArray[np.intp]:
-    """Photos of people whom the training leaves out, at most `limit` of them, spread evenly.
+    """Return photos of people whom the training leaves out, at most `limit` of them, spread evenly.
 
     Raises
     ------
@@ -196,12 +200,12 @@ def held_out_rows(pairs: Pairs, one_in: int, limit: int | None = None) -> NDArra
 
 
 def turned_view(pairs: Pairs, row: int) -> TurnedView:
-    """One turned view of a photo; over all photos, all of them by turns."""
+    """Return one turned view of a photo; over all photos, all of them by turns."""
     return TurnedView.of(pairs, row, 1 + row % (pairs.views - 1))
 
 
 def measure(chart: Chart, view: TurnedView, made: Float) -> tuple[float, float, float, float]:
-    """The `METRICS` of a completed texture; NaN where the view hides too little."""
+    """Return the `METRICS` of a completed texture; NaN where the view hides too little."""
     hidden = view.hidden
     if hidden.sum() < FEWEST_TEXELS:
         return NOTHING
@@ -243,7 +247,7 @@ def texture_report(
 
 
 def texture_tables(report: dict[str, Any]) -> list[Table]:
-    """A table for each metric."""
+    """Return a table for each metric."""
     columns = ("all", *YAW_BINS)
     return [
         Table(

@@ -19,7 +19,7 @@ RIDGES = (1e-6, 1e-5, 1e-4, 1e-3)
 
 
 def fitting_completions(pairs: Pairs, chart: Chart, one_in: int) -> dict[str, Completion]:
-    """Fitting of the training people's principal components, and of the Basel Face Model's.
+    """Return fitting of the training people's principal components, and of the Basel Face Model's.
 
     The latter is there if the user has imported that model's own file. Both are given the view's
     tone of light.
@@ -37,7 +37,7 @@ def fitting_completions(pairs: Pairs, chart: Chart, one_in: int) -> dict[str, Co
 
 
 def _training_rows(pairs: Pairs, one_in: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Photos of the training for the components, and others for the ridge."""
+    """Return photos of the training for the components, and others for the ridge."""
     left_out = are_held_out(pairs.identities, one_in)
     rows = np.flatnonzero(~left_out & (pairs.done == MADE))
     chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST_PEOPLE + TUNING_PEOPLE)).astype(int)
@@ -47,10 +47,10 @@ def _training_rows(pairs: Pairs, one_in: int) -> tuple[NDArray[np.intp], NDArray
 
 
 def _fitting(pca: TexturePca, tuning: list[TurnedView]) -> Completion:
-    """Fitting with the ridge that completes some views best."""
+    """Return fitting with the ridge that completes some views best."""
 
     def fitted(view: TurnedView, ridge: float) -> NDArray[np.float32]:
-        return np.clip(pca.fit(view.filled, view.believed, ridge), 0, 1)
+        return np.clip(pca.fit(view.filled, view.confidence, ridge), 0, 1)
 
     def quality(ridge: float) -> float:
         found = [psnr(fitted(view, ridge), view.truth, view.hidden) for view in tuning]

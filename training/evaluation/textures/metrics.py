@@ -25,7 +25,7 @@ FOREHEAD_FROM, FOREHEAD_TO, FOREHEAD_HALF_WIDTH = 12.0, 34.0, 42.0
 
 
 def psnr(made: Floating, truth: Floating, mask: Mask) -> float:
-    """Peak signal-to-noise ratio in dB."""
+    """Return the peak signal-to-noise ratio in dB."""
     if not mask.any():
         return float("nan")
     squared = np.square(made[mask].astype(np.float64) - truth[mask]).mean()
@@ -33,7 +33,7 @@ def psnr(made: Floating, truth: Floating, mask: Mask) -> float:
 
 
 def ssim(made: Floating, truth: Floating, mask: Mask) -> float:
-    """Mean structural similarity of the brightness (Wang et al. 2004, windows of 7 x 7).
+    """Return the mean structural similarity of the brightness (Wang et al. 2004, windows of 7 x 7).
 
     Outside of the mask both pictures show the truth, so nothing there counts.
     """
@@ -50,7 +50,7 @@ def ssim(made: Floating, truth: Floating, mask: Mask) -> float:
 
 
 def sharpness(made: Floating, truth: Floating, mask: Mask) -> float:
-    """Energy of the Laplacian of the brightness, as a share of the truth's.
+    """Return the energy of the Laplacian of the brightness, as a share of the truth's.
 
     1 is as much fine detail as the photo has, less is blurred, more is noise. Texels whose
     neighbours are outside of the mask don't count.
@@ -63,7 +63,7 @@ def sharpness(made: Floating, truth: Floating, mask: Mask) -> float:
 
 
 def color_difference(made: Floating, truth: Floating, mask: Mask) -> float:
-    """Mean CIEDE2000 difference of sRGB colours; 1 is about what an eye can just see."""
+    """Return the mean CIEDE2000 difference of sRGB colours; 1 is about what an eye can just see."""
     from skimage.color import deltaE_ciede2000, rgb2lab
 
     if not mask.any():
@@ -73,18 +73,18 @@ def color_difference(made: Floating, truth: Floating, mask: Mask) -> float:
 
 
 def skin_region(model: MorphableModel, uv_map: UvMap) -> Mask:
-    """(S, S) texels of the cheeks, the bridge of the nose and the forehead."""
+    """Return (S, S) texels of the cheeks, the bridge of the nose and the forehead."""
     weights = np.maximum(regions.cheeks(model), _forehead(model))
     return uv_map.spread(weights[:, None])[..., 0] > 0.5
 
 
 def feature_region(model: MorphableModel, uv_map: UvMap) -> Mask:
-    """(S, S) texels of brows, eyes, nostrils and lips."""
+    """Return (S, S) texels of brows, eyes, nostrils and lips."""
     return uv_map.spread(regions.features(model)[:, None])[..., 0] > 0.5
 
 
 def _forehead(model: MorphableModel) -> Float:
-    """(V,) 1 on the forehead."""
+    """Return (V,) 1 on the forehead."""
     brow = model.landmark_mean[17:27, 1].max()
     x, above = model.mean[:, 0], model.mean[:, 1] - brow
     inside = (above > FOREHEAD_FROM) & (above < FOREHEAD_TO) & (np.abs(x) < FOREHEAD_HALF_WIDTH)
@@ -92,7 +92,7 @@ def _forehead(model: MorphableModel) -> Float:
 
 
 def _around(mask: Mask, margin: int = 7) -> tuple[slice, slice]:
-    """The smallest window that holds a mask and some texels more, as rows and columns."""
+    """Return the smallest window that holds a mask and some texels more, as rows and columns."""
     spans = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     rows, columns = (slice(max(0, s[0] - margin), s[-1] + margin + 1) for s in spans)
     return rows, columns

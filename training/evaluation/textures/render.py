@@ -64,12 +64,12 @@ class PosedPhoto:
         return FaceParameters(self.parameters)
 
     def vertices(self, model: MorphableModel) -> Float:
-        """(V, 3) image frame."""
+        """Return (V, 3) image frame."""
         return self.face.vertices_image(model, self.box)
 
 
 def photo_of(sets: list[FittedPhotos], pairs: Pairs, row: int) -> PosedPhoto:
-    """The photo from which a pair was made.
+    """Return the photo from which a pair was made.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def photo_of(sets: list[FittedPhotos], pairs: Pairs, row: int) -> PosedPhoto:
 
 
 def turned_photo(model: MorphableModel, photo: PosedPhoto, yaw: float) -> PosedPhoto:
-    """The photo's face turned to another yaw, in degrees."""
+    """Return the photo's face turned to another yaw, in degrees."""
     pixels = round(VIEW_PIXELS * SIZE * CONTEXT)
     face = photo_face(model, photo.image, photo.parameters, photo.box, pixels)
     view = turn(model, MouthInside.of(model), face, yaw, 0.0)
@@ -100,7 +100,7 @@ def turned_photo(model: MorphableModel, photo: PosedPhoto, yaw: float) -> PosedP
 def render_over(
     model: MorphableModel, photo: PosedPhoto, textures: list[Image], known: Image
 ) -> tuple[list[Float], NDArray[np.bool_]]:
-    """The textured head in a photo's pose, in its crop.
+    """Return the textured head in a photo's pose, in its crop.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def render_over(
 def compare_renders(
     baker: TextureBaker, sets: list[FittedPhotos], pairs: Pairs, rows: NDArray[np.intp]
 ) -> Iterator[dict[TextureMode, tuple[float, float]]]:
-    """For each photo, PSNR and SSIM of every mode's texture made from a turned view."""
+    """Measure for each photo PSNR and SSIM of every mode's texture from a turned view."""
     for row in map(int, rows):
         photo = photo_of(sets, pairs, row)
         yaw = float(pairs.yaw[row, 1 + row % (pairs.views - 1)])
@@ -145,7 +145,7 @@ def compare_renders(
 
 
 def render_report(rows: list[dict[TextureMode, tuple[float, float]]]) -> dict[str, Any]:
-    """``n``; by mode the means ``psnr`` and ``ssim``."""
+    """Return ``n``; by mode the means ``psnr`` and ``ssim``."""
     means = {mode: np.nanmean([row[mode] for row in rows], axis=0) for mode in rows[0]}
     return {
         "n": len(rows),
@@ -154,6 +154,6 @@ def render_report(rows: list[dict[TextureMode, tuple[float, float]]]) -> dict[st
 
 
 def render_table(report: dict[str, Any]) -> Table:
-    """The report as a table."""
+    """Return the report as a table."""
     rows = tuple((mode, [v["psnr"], v["ssim"]]) for mode, v in report["modes"].items())
     return Table("render over the withheld photo", ("PSNR, dB", "SSIM"), rows)

@@ -53,7 +53,7 @@ class Subject:
 
 
 def subject_of_photo(reconstructor: FaceReconstructor, photo: Image) -> Subject:
-    """The largest face of a photo.
+    """Return the largest face of a photo.
 
     Raises
     ------
@@ -66,19 +66,19 @@ def subject_of_photo(reconstructor: FaceReconstructor, photo: Image) -> Subject:
 
 
 def subject_of_fit(model: MorphableModel, photo: PosedPhoto) -> Subject:
-    """A fitted photo, which is not shown itself."""
+    """Return a fitted photo, which is not shown itself."""
     return Subject(photo.face.vertices(model), photo.vertices(model), photo.image, None)
 
 
 def people_of(pairs: Pairs, rows: NDArray[np.intp], source: str) -> list[int]:
-    """Those of some photos that are of one set, each person's first."""
+    """Return those of some photos that are of one set, each person's first."""
     chosen = rows[pairs.sources[rows] == source]
     _, first = np.unique(pairs.identities[chosen], return_index=True)
     return [int(row) for row in chosen[np.sort(first)]]
 
 
 def widest_views(pairs: Pairs, rows: Sequence[int], most: int) -> list[TurnedView]:
-    """Of some photos' turned views those that hide most of the face."""
+    """Choose of some photos' turned views those that hide most of the face."""
     views = [TurnedView.of(pairs, row, int(np.abs(pairs.yaw[row]).argmax())) for row in rows]
     return sorted(views, key=lambda view: -abs(view.yaw))[:most]
 
@@ -86,12 +86,14 @@ def widest_views(pairs: Pairs, rows: Sequence[int], most: int) -> list[TurnedVie
 def template_sheet(
     views: Iterable[TurnedView], generators: Mapping[str, TextureGenerator]
 ) -> Image:
-    """What the template is worth (S7): a turned view's share of the texture, networks, truth."""
+    """Return what the template is worth (S7): a turned view's share of the texture, networks,
+    truth.
+    """
     rows = [
         [
-            to_bytes(view.filled * view.believed[..., None]),
+            to_bytes(view.filled * view.confidence[..., None]),
             *(
-                to_bytes(g.make(view.photo, view.filled, view.believed))
+                to_bytes(g.make(view.photo, view.filled, view.confidence))
                 for g in generators.values()
             ),
             to_bytes(view.truth * view.known[..., None]),
@@ -102,7 +104,7 @@ def template_sheet(
 
 
 def texture_sheet(baker: TextureBaker, subjects: Iterable[Subject]) -> Image:
-    """Textures (S8): what the photo shows, the network's, and both together."""
+    """Return textures (S8): what the photo shows, the network's, and both together."""
     rows = []
     for subject in subjects:
         both, alone = (
@@ -119,7 +121,7 @@ def texture_sheet(baker: TextureBaker, subjects: Iterable[Subject]) -> Image:
 
 
 def head_sheet(baker: TextureBaker, subjects: Iterable[Subject]) -> Image:
-    """Heads (S14): from the front and in three quarters from both sides."""
+    """Return heads (S14): from the front and in three quarters from both sides."""
     rows = []
     for subject in subjects:
         texture = baker.bake(subject.photo, subject.vertices_image, TextureMode.PHOTO_NETWORK)
@@ -133,7 +135,7 @@ def head_sheet(baker: TextureBaker, subjects: Iterable[Subject]) -> Image:
 
 
 def grid(rows: Sequence[Sequence[Image]], titles: Sequence[str]) -> Image:
-    """Pictures in rows below the titles of their columns, white where a row has fewer."""
+    """Return pictures in rows below the titles of their columns, white where a row has fewer."""
     from PIL import Image as Pictures
     from PIL import ImageDraw, ImageFont
 

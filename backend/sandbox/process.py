@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 
 from backend.errors import BadInputError, SynergyFaceError
-from backend.foreign.child import OUT_OF_MEMORY, UNEXPECTED
-from backend.foreign.wire import (
+from backend.sandbox.child import OUT_OF_MEMORY, UNEXPECTED
+from backend.sandbox.wire import (
     Buffer,
     Reply,
     WireError,
@@ -43,7 +43,7 @@ ENVIRONMENT = {
 }
 _BOOT = (
     "import json, sys; memory, parent, sys.path[:] = json.loads(sys.argv[1]);"
-    "from backend.foreign.child import main; main(memory, parent)"
+    "from backend.sandbox.child import main; main(memory, parent)"
 )
 
 
@@ -137,7 +137,7 @@ class Child:
         what: str,
         check: Check | None = None,
     ) -> Reply:
-        """Call a function in the child; see `backend.foreign.children.call_in_child`."""
+        """Call a function in the child; see `backend.sandbox.children.call_in_child`."""
         watch = _Watch(self, self._limits.memory, _too_much_memory(what, self._limits), check)
         try:
             with watch.watching():
@@ -159,7 +159,7 @@ class Child:
         return answer
 
     def memory(self) -> int:
-        """Bytes that it takes now; 0 if that is not known."""
+        """Return bytes that it takes now; 0 if that is not known."""
         try:
             used = self._worker.memory_info() if self._worker else None
         except psutil.Error:

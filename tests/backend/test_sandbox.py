@@ -18,12 +18,12 @@ import psutil
 import pytest
 
 from backend.errors import BadInputError, CancelledError, SynergyFaceError
-from backend.foreign.children import Children, stopped_by
-from backend.foreign.process import Child, Limits, OverLimitError
-from backend.foreign.wire import MAX_HEADER, WireError, read_answer, receive
-from tests.backend import foreign_functions
+from backend.sandbox.children import Children, stopped_by
+from backend.sandbox.process import Child, Limits, OverLimitError
+from backend.sandbox.wire import MAX_HEADER, WireError, read_answer, receive
+from tests.backend import sandbox_functions
 
-HERE = foreign_functions.__name__
+HERE = sandbox_functions.__name__
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -176,7 +176,7 @@ def test_a_busy_child_ends_with_its_parent(tmp_path: Path) -> None:
     """Even if that one is killed while native code runs."""
     mark = tmp_path / "begun"
     script = (
-        "import sys; from backend.foreign.children import call_in_child;"
+        "import sys; from backend.sandbox.children import call_in_child;"
         f"call_in_child('{HERE}:wait', what='', arguments={{'mark': sys.argv[1]}})"
     )
     parent = subprocess.Popen([sys.executable, "-c", script, str(mark)], cwd=Path.cwd())
@@ -192,7 +192,7 @@ def test_a_busy_child_ends_with_its_parent(tmp_path: Path) -> None:
 @needs_posix
 def test_an_idle_child_ends_with_its_parent() -> None:
     script = (
-        "from backend.foreign.children import call_in_child;"
+        "from backend.sandbox.children import call_in_child;"
         f"print(call_in_child('{HERE}:state', what='').value['pid'])"
     )
     done = subprocess.run(
@@ -209,7 +209,7 @@ def test_an_idle_child_ends_with_its_parent() -> None:
 def test_a_forked_process_has_children_of_its_own() -> None:
     """As the workers of a data loader: two must not talk through one pipe."""
     script = (
-        "import os; from backend.foreign.children import call_in_child\n"
+        "import os; from backend.sandbox.children import call_in_child\n"
         f"pid = lambda: call_in_child('{HERE}:state', what='').value['pid']\n"
         "before = pid()\n"
         "worker = os.fork()\n"
@@ -245,7 +245,7 @@ def test_a_computer_that_starts_no_child_is_not_the_files_fault(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     children = Children()
-    monkeypatch.setattr("backend.foreign.process._BOOT", "raise SystemExit(3)")
+    monkeypatch.setattr("backend.sandbox.process._BOOT", "raise SystemExit(3)")
     with pytest.raises(SynergyFaceError, match="could not be started: it ended, code 3") as caught:
         children.call(f"{HERE}:state")
     assert not isinstance(caught.value, BadInputError)

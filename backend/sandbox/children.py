@@ -12,8 +12,8 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
-from backend.foreign.process import Check, Child, Limits
-from backend.foreign.wire import Buffer, Reply
+from backend.sandbox.process import Check, Child, Limits
+from backend.sandbox.wire import Buffer, Reply
 
 # What is kept when nothing is to be done: one for photos, and one for a stream beside them.
 KEPT = 2
@@ -113,7 +113,7 @@ def call_in_child(
     ----------
     function
         ``module:name``. It takes the buffers (as bytearrays) and the arguments by name, and
-        returns a ``backend.foreign.wire.Answer``. A name of ours, never one of a file's.
+        returns a ``backend.sandbox.wire.Answer``. A name of ours, never one of a file's.
     buffers
         What is to be read.
     what

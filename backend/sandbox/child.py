@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from backend.errors import BadInputError
-from backend.foreign.wire import Answer, WireError, read_bytes, receive, send, send_answer
 from backend.memory import give_back_memory
+from backend.sandbox.wire import Answer, WireError, read_bytes, receive, send, send_answer
 
 # How much longer than its parent's the watchdog's patience is, in seconds.
 GRACE_SECONDS = 5.0
@@ -94,7 +94,7 @@ def _leave() -> NoReturn:
 
 
 def _private_pipes() -> tuple[io.FileIO, io.FileIO]:
-    """Calls and answers; what a library prints does not get between them."""
+    """Take the pipes of calls and answers for ourselves: no library prints between them."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -12,7 +12,7 @@ Part = TypeVar("Part")
 
 
 def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
-    """The open scene.
+    """Return the open scene.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
 
 
 def view_layer_of(context: bpy.types.Context) -> bpy.types.ViewLayer:
-    """The open view layer.
+    """Return the open view layer.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def view_layer_of(context: bpy.types.Context) -> bpy.types.ViewLayer:
 
 
 def window_manager_of(context: bpy.types.Context) -> bpy.types.WindowManager:
-    """The window manager.
+    """Return the window manager.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from backend.morphable_model.model import MorphableModel
 from backend.synergynet.network import SynergyNet
 
 
-class Answering(nn.Module):
+class BulkNetwork(nn.Module):
     """Crops, network and decoding on one device.
 
     The channels of a pixel lie side by side. In half precision compute the image network and the
@@ -60,7 +60,7 @@ class Answering(nn.Module):
         self.to(self.device)
 
     def forward(self, pictures: Tensor, image_from_crop: Tensor, places: int) -> tuple[Tensor, ...]:
-        """Everything about F * K faces.
+        """Return everything about F * K faces.
 
         Parameters
         ----------
@@ -78,20 +78,20 @@ class Answering(nn.Module):
         """
         images = (crops(pictures, image_from_crop, places) - 127.5) / 128.0
         with self.precision():
-            found = self.network(self.as_taken(images))
+            found = self.network(self.to_input(images))
         turn, shift = image_from_crop_frame(image_from_crop.flatten(0, 1))
         landmarks = turn @ found.refined.float() + shift[..., None]
         if self.decoder is None:
             return found.parameters, landmarks
         return found.parameters, landmarks, self.decoder(found.parameters, turn, shift)
 
-    def as_taken(self, images: Tensor) -> Tensor:
-        """(N, 3, 120, 120) images in the layout and precision that the network takes."""
+    def to_input(self, images: Tensor) -> Tensor:
+        """Return (N, 3, 120, 120) images in the layout and precision that the network takes."""
         images = images.contiguous(memory_format=torch.channels_last)
         return images.half() if self._in_half else images
 
     def precision(self) -> AbstractContextManager[object]:
-        """Within it the network computes."""
+        """Set the precision in which the network computes."""
         if not self._in_half:
             return nullcontext()
         # Weights are in half precision already; a cache must not be recorded in a graph.

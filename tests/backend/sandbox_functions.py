@@ -1,4 +1,4 @@
-"""What the tests of `backend.foreign` call in its children."""
+"""What the tests of `backend.sandbox` call in its children."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backend.errors import BadInputError
-from backend.foreign.wire import Answer, Rows
+from backend.sandbox.wire import Answer, Rows
 
 
 def echo(*buffers: bytearray, **arguments: Any) -> Answer:

@@ -16,7 +16,7 @@ from ..motion.keyframes import SAME_FRAME, keyframes
 from ..motion.recording import Style, record
 from ..problems import NotNow
 from . import identity, material, modifiers
-from .animation import Take, animate, base_matrix, check_animatable, head_of_take
+from .animation import FaceOfClip, animate, base_matrix, check_animatable, head_of_face
 from .appearance import key_set_of
 from .build import new_head, update_head
 from .camera import match_camera
@@ -55,7 +55,7 @@ class Staging:
 
 
 @dataclass(frozen=True)
-class Bust:
+class NeutralHead:
     """What a new head is made of; see `appearance.Appearance`."""
 
     neutral: NDArray[np.float32]
@@ -65,7 +65,7 @@ class Bust:
     amounts: NDArray[np.float32]
 
     @classmethod
-    def of(cls, track: VideoTrack) -> Bust:
+    def of(cls, track: VideoTrack) -> NeutralHead:
         """Of a face in a clip, without expression."""
         amounts = np.zeros(track.amounts.shape[1], np.float32)
         expression = np.zeros(N_EXPRESSIONS, np.float32)
@@ -113,7 +113,7 @@ def perform(
     the first where there is room for all of them.
     """
     style, recordings = staging.style, [record(result, track) for track in tracks]
-    known = [target or head_of_take(scene, clip.source, track.number) for track in tracks]
+    known = [target or head_of_face(scene, clip.source, track.number) for track in tracks]
     for head in filter(None, known):
         _check(head)
     rate = frame_rate(scene)
@@ -121,7 +121,7 @@ def perform(
         rate = rate_for(scene, result.frame_rate, result.times)
     # Raises what it has to before anything is changed.
     names = [
-        (key_set(head) if head else key_set_of(Bust.of(track))).names
+        (key_set(head) if head else key_set_of(NeutralHead.of(track))).names
         for head, track in zip(known, tracks, strict=True)
     ]
     moves = [
@@ -135,11 +135,11 @@ def perform(
         _settle_scene(scene, rate, result.times, style)
     base: Matrix | None = None
     for number, (head, keys) in enumerate(zip(heads, moves, strict=True)):
-        take = Take(clip.source, tracks[number].number, _name(clip, tracks, number))
+        face_of_clip = FaceOfClip(clip.source, tracks[number].number, _name(clip, tracks, number))
         own = None
         if base is not None and (known[number] is None or staging.use_camera):
             own = base @ Matrix.Translation(offsets[number].tolist())
-        animate(head, take, recordings[number], style, rate, own, keys)
+        animate(head, face_of_clip, recordings[number], style, rate, own, keys)
         if base is None:
             base = base_matrix(head)
     if staging.use_camera:
@@ -164,18 +164,20 @@ def _cast(
     place: Vector,
     staging: Staging,
 ) -> list[bpy.types.Object]:
-    """A head for each track: new where none is known, refreshed where it came from this clip."""
+    """Return a head for each track: new where none is known, refreshed where it came from this
+    clip.
+    """
     heads = []
     for number, (track, head) in enumerate(zip(tracks, known, strict=True)):
         name = _name(clip, tracks, number)
-        bust = Bust.of(track)
+        neutral_head = NeutralHead.of(track)
         if head is None:
-            head = new_head(collection, name, model, bust)
+            head = new_head(collection, name, model, neutral_head)
             modifiers.subdivide(head, staging.subdivision)
             head[identity.SOURCE], head[identity.FACE_INDEX] = clip.source, track.number
             pose_empty(head).location = place
         elif head.get(identity.SOURCE) == clip.source:
-            update_head(head, name, model, bust)
+            update_head(head, name, model, neutral_head)
         elif staging.use_texture:
             material.put_texture(head, name, track.texture_png)
             # It was of the photo's texture, which can be made again in other ways.
