@@ -12,8 +12,8 @@ import bpy
 from ..problems import Problem
 from ..scene.character import Rig
 from ..scene.clip import frame_rate
-from ..scene.live_link import play_on_head, play_on_meshes, read_take, write_take
 from ..scene.context_parts import scene_of, window_manager_of
+from ..scene.live_link import play_on_head, play_on_meshes, read_take, write_take
 from ..scene.paths import path_of
 from ..scene.selected import chosen_head, chosen_heads
 from ..settings.transfer import OPTIONS

@@ -12,8 +12,8 @@ import bpy
 from ..motion.recording import Gains
 from ..progress_view import draw_progress
 from ..scene.animation import is_calibrated, recorded_action
-from ..scene.key_sets import NAMED, key_set
 from ..scene.context_parts import scene_of
+from ..scene.key_sets import NAMED, key_set
 from ..scene.selected import chosen_heads
 from .sidebar import CATEGORY, ImagePanel, SidebarPanel
 
