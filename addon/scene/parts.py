@@ -27,6 +27,7 @@ REPLACED = {"eyes": "eye_patches"}
 SKIN = "skin"
 # Inputs of the Principled shader, by the first word of a part's name: what is wet is glossy.
 FINISHES: dict[str, material.Finish] = {
+    "skull": material.SKIN,
     "eye": {"Roughness": 0.08, "Coat Weight": 0.6, "Coat Roughness": 0.03},
     "teeth": {"Roughness": 0.22, "Coat Weight": 0.3, "Coat Roughness": 0.1},
     "gums": {"Roughness": 0.35, "Coat Weight": 0.25, "Coat Roughness": 0.15},
@@ -167,6 +168,7 @@ def _reshape(
         mesh_data.empty(part)
         mesh_data.fill(mesh, shape.vertices, static.corners, static.sizes, static.uv)
     _set_keys(head, part, shape)
+    mesh.update()
 
 
 def _set_keys(head: bpy.types.Object, part: bpy.types.Object, shape: PartShape) -> None:

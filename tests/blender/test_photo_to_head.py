@@ -133,7 +133,7 @@ def check_head(head: Any, photo: Path) -> None:
 def test_a_photo_becomes_a_head_that_survives_saving(
     scene: bpy.types.Scene, photo: Path, tmp_path: Path
 ) -> None:
-    assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
+    assert ops.synergyface.face_from_image(filepath=str(photo), keys="bfm") == {"FINISHED"}
     head = bpy.context.view_layer.objects.active
     check_head(head, photo)
     before = evaluated(head)
@@ -152,7 +152,7 @@ def test_the_same_photo_again_updates_its_head(head: Any, photo: Path) -> None:
     counts = {kind: len(getattr(bpy.data, kind)) for kind in kinds}
     head.parent.location.x = 0.7
     head.data.shape_keys.key_blocks["Expression_00"].value = 3
-    ops.synergyface.face_from_image(filepath=str(photo), which="all")
+    ops.synergyface.face_from_image(filepath=str(photo), which="all", keys="bfm")
     assert counts == {kind: len(getattr(bpy.data, kind)) for kind in kinds}
     assert head.parent.location.x == pytest.approx(0.7)
     head.parent.location.x = 0
@@ -320,13 +320,13 @@ def test_a_backend_killed_in_mid_job(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(submodule("connection.client").BackendClient, "submit_face", submit_and_kill)
         if times == 1:
-            assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
+            assert ops.synergyface.face_from_image(filepath=str(photo), keys="bfm") == {"FINISHED"}
             assert len(scene.objects) == 2
         else:
             with pytest.raises(RuntimeError, match=r"system ended the backend.*try again"):
-                ops.synergyface.face_from_image(filepath=str(photo))
+                ops.synergyface.face_from_image(filepath=str(photo), keys="bfm")
             assert not scene.objects
-            assert ops.synergyface.face_from_image(filepath=str(photo)) == {"FINISHED"}
+            assert ops.synergyface.face_from_image(filepath=str(photo), keys="bfm") == {"FINISHED"}
     assert len(killed) == times
 
 

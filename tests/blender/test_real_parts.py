@@ -19,7 +19,7 @@ from test_scene import evaluated
 def head(scene: bpy.types.Scene, preferences: Any, photo: Path) -> Any:
     """The astronaut, by the operator."""
     preferences.mode, preferences.python = "python", PYTHON
-    ops.synergyface.face_from_image(filepath=str(photo), texture_size="512")
+    ops.synergyface.face_from_image(filepath=str(photo), texture_size="512", keys="bfm")
     return bpy.context.view_layer.objects.active
 
 
