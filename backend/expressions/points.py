@@ -73,7 +73,7 @@ class MediaPipePoints:
         return linear_sum_assignment(((mirrored[:, None] - points) ** 2).sum(axis=-1))[1]
 
     def surface(self, model: MorphableModel) -> SurfacePoints:
-        """The reliable points as points of the model."""
+        """Return the reliable points as points of the model."""
         return barycentric_points(model, self.corners[self.reliable], self.weights[self.reliable])
 
     def on_rims(self, rims: Rims, vertices: Float) -> MediaPipePoints:
