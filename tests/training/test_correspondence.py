@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 
 from backend.cli import main
+from backend.expressions.points import MediaPipePoints, load_table
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.parameters import FaceParameters
 from tests.training.conftest import random_parameters
-from training.data.mediapipe_points import (
-    MediaPipePoints,
-    landmarks_from_mesh,
-    load_table,
-    towards_viewer,
-)
+from training.data.mediapipe_points import landmarks_from_mesh, towards_viewer
 
 BOX = RoiBox(300.0, 300.0, 360.0)
 # MediaPipe's documented points (nose tip, corners of the eyes, chin) and their iBUG-68 landmarks.

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from backend.cli import main
+from backend.expressions.points import load_table
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.parameters import FaceParameters
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.fitted_photos import read_fitted_photos
-from training.data.mediapipe_points import load_table
 from training.data.shards import read_index
 
 BOX = RoiBox(120.0, 110.0, 150.0)

@@ -153,11 +153,11 @@ def _name_skipped(skipped: Mapping[str, str], manifest: Path) -> None:
 
 
 def _correspondence(args: argparse.Namespace) -> int:
+    from backend.expressions.points import save_table
     from backend.morphable_model.storage import load_model
     from training.data.arrays import read_arrays
     from training.data.correspondence import register
     from training.data.manifest import write_manifest
-    from training.data.mediapipe_points import save_table
 
     _require_arrays_file(args.output, args.fits)
     arrays = read_arrays(args.fits, ("params", "boxes", "mp478"))

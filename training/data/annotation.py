@@ -240,8 +240,9 @@ def _write_part(folder: Path, part: Annotations) -> None:
 
 def _write(folder: Path, annotations: Annotations) -> None:
     """Write the file, and remove the parts."""
+    from backend.expressions.points import N_MESH_POINTS, load_table
     from backend.morphable_model.storage import load_model
-    from training.data.mediapipe_points import N_MESH_POINTS, landmarks_from_mesh, load_table
+    from training.data.mediapipe_points import landmarks_from_mesh
 
     arrays = annotations.arrays()
     weights = landmarks_from_mesh(load_table(), load_model())

@@ -16,10 +16,11 @@ from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from backend.errors import BadInputError
+from backend.expressions.points import N_MESH_POINTS, MediaPipePoints
 from backend.morphable_model.boxes import RoiBoxes
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.parameters import FaceParameters
-from training.data.mediapipe_points import N_MESH_POINTS, MediaPipePoints, towards_viewer
+from training.data.mediapipe_points import towards_viewer
 
 Float = NDArray[np.floating]
 Int = NDArray[np.integer]
