@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from backend.errors import BadInputError
 from backend.expressions.points import N_MESH_POINTS, load_table
+from backend.fitting.surface_points import jaw_outline, vertex_points
 from backend.morphable_model.model import N_LANDMARKS, MorphableModel
 from training.data.arrays import read_arrays
 from training.data.fitted_photos import FittedPhotos, write_fits
 from training.data.fitting import MIN_POINTS, Fits, FitSettings, fit
-from training.data.mediapipe_points import surface, towards_viewer
-from training.data.surface_points import marching_jaw, vertex_points
+from training.data.mediapipe_points import towards_viewer
 
 Float = NDArray[np.floating]
 
@@ -166,8 +166,8 @@ def _fit(
         table = load_table()
         points = points[:, np.flatnonzero(table.reliable)]
         settings = replace(settings, box="landmarks")
-        return fit(model, surface(table, model), points, settings, progress=progress)
-    jaw = marching_jaw(model) if kind == "silhouette" else None
+        return fit(model, table.surface(model), points, settings, progress=progress)
+    jaw = jaw_outline(model) if kind == "silhouette" else None
     landmarks = vertex_points(model, model.landmark_indices)
     return fit(model, landmarks, points, settings, jaw, progress)
 
