@@ -25,7 +25,8 @@ def backend(addon: Any) -> Iterator[None]:
 @pytest.fixture
 def head(scene: bpy.types.Scene, photo: Path) -> Any:
     """The astronaut's head with a small texture."""
-    assert ops.synergyface.face_from_image(filepath=str(photo), texture_size="512", keys="bfm") == {"FINISHED"}
+    options = {"filepath": str(photo), "texture_size": "512", "keys": "bfm"}
+    assert ops.synergyface.face_from_image(**options) == {"FINISHED"}
     return bpy.context.view_layer.objects.active
 
 
