@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from backend.answers.heads import (
+    EYE_PATCHES,
+    SKIN,
+    amounts_of,
+    eye_patches,
+    static_parts,
+    whole_answer,
+)
+from backend.answers.pictures import encode_png
 from backend.exchange import contract
+from backend.exchange.orders import Parts
 from backend.geometry.camera import blender_from_model
 from backend.geometry.pose import Pose, blender_quaternions, euler_angles
 from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.morphable_model.regions import region_weights
 
 if TYPE_CHECKING:
+    from backend.head.dressed import DressedHead, HeadMaker
     from backend.pipeline import Face
 
-Image = NDArray[np.uint8]
 
+def static_model(model: MorphableModel, maker: HeadMaker | None = None) -> contract.StaticModel:
+    """Return what every head shares, for the add-on.
 
-def static_model(model: MorphableModel) -> contract.StaticModel:
-    """Return what every head shares, for the add-on."""
+    Parameters
+    ----------
+    maker
+        Makes whole heads; None if nothing but faces can be made.
+    """
+    regions = {
+        name: np.round(255 * weights).astype(np.uint8)
+        for name, weights in region_weights(model).items()
+    }
+    if maker is not None:
+        regions[EYE_PATCHES] = eye_patches(maker)
     per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
     return contract.StaticModel(
         mean=blender_from_model(model.mean),
@@ -29,10 +51,8 @@ def static_model(model: MorphableModel) -> contract.StaticModel:
         uv=model.uv,
         expression_basis=blender_from_model(per_sigma),
         landmark_indices=np.asarray(model.landmark_indices, np.int32),
-        regions={
-            name: np.round(255 * weights).astype(np.uint8)
-            for name, weights in region_weights(model).items()
-        },
+        regions=regions,
+        parts={} if maker is None else static_parts(maker),
     )
 
 
@@ -44,9 +64,37 @@ def face_pose(pose: Pose) -> contract.FacePose:
     return contract.FacePose(yaw, pitch, roll, float(pose.scale), (x, y, z), (a, b, c, d))
 
 
-def faces_result(faces: list[Face], image_size: tuple[int, int]) -> contract.FacesResult:
-    """Return faces as they cross the wire; `image_size` is (width, height)."""
-    return contract.FacesResult(tuple(_face_result(face) for face in faces), image_size)
+def faces_result(
+    faces: list[Face],
+    image_size: tuple[int, int],
+    heads: Sequence[DressedHead] = (),
+    parts: Parts = "head",
+) -> contract.FacesResult:
+    """Return faces as they cross the wire.
+
+    Parameters
+    ----------
+    image_size
+        Width and height.
+    heads
+        The same faces as whole heads; empty sends the faces alone.
+    parts
+        What of the heads is sent, see `whole_answer`.
+    """
+    found = tuple(_face_result(face) for face in faces)
+    if heads:
+        found = tuple(map(_with_head, found, heads, [parts] * len(found)))
+    return contract.FacesResult(found, image_size)
+
+
+def _with_head(face: contract.FaceResult, head: DressedHead, parts: Parts) -> contract.FaceResult:
+    textured = len(face.texture_png) > 0 and parts == "head"
+    return replace(
+        face,
+        whole=whole_answer(head, parts),
+        amounts=amounts_of(head),
+        texture_png=encode_png(head.textures[SKIN]) if textured else face.texture_png,
+    )
 
 
 def _face_result(face: Face) -> contract.FaceResult:
@@ -56,15 +104,8 @@ def _face_result(face: Face) -> contract.FaceResult:
         parameters=face.parameters,
         landmarks=face.landmarks,
         landmarks_coarse=face.landmarks_coarse,
-        texture_png=np.zeros(0, np.uint8) if face.texture is None else encode_png(face.texture),
+        texture_png=encode_png(face.texture),
         roi_box=face.roi_box.corners,
         pose=face_pose(face.pose),
         remark=face.remark,
     )
-
-
-def encode_png(texture: Image) -> NDArray[np.uint8]:
-    """Return (N,) bytes of a PNG file that holds an (H, W, 3) RGB picture."""
-    import cv2
-
-    return cv2.imencode(".png", texture[:, :, ::-1])[1].reshape(-1)

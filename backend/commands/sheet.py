@@ -33,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     from PIL import Image
 
     from backend.data_folder import atomic_path, require_room
-    from backend.foreign.children import warm_child
     from backend.output.whole_picture import keys_sheet, people_sheet
     from backend.pipeline import FaceReconstructor
+    from backend.sandbox.children import warm_child
 
     require_room(args.output.parent)
     photos = photos_of(args.photos)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from backend.data_folder import atomic_path
 from backend.errors import MissingAssetError
 from backend.expressions.rims import Rims
+from backend.fitting.surface_points import SurfacePoints, barycentric_points
 from backend.morphable_model.model import MorphableModel
 
 Float = NDArray[np.floating]
@@ -70,6 +71,10 @@ class MediaPipePoints:
         points = self.on_mean_head(model)
         mirrored = points * np.array([-1.0, 1.0, 1.0])
         return linear_sum_assignment(((mirrored[:, None] - points) ** 2).sum(axis=-1))[1]
+
+    def surface(self, model: MorphableModel) -> SurfacePoints:
+        """Return the reliable points as points of the model."""
+        return barycentric_points(model, self.corners[self.reliable], self.weights[self.reliable])
 
     def on_rims(self, rims: Rims, vertices: Float) -> MediaPipePoints:
         """Return the same, the points of lids and lips exactly on the rims that open and close.

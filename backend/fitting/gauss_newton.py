@@ -76,7 +76,10 @@ def solve(task: PointFit, start: FittedFaces, iterations: int) -> FittedFaces:
 
 def placed_points(task: PointFit, faces: FittedFaces) -> Float:
     """Place the model's points, the jaw's where they have moved to: (N, P, 3) pixels."""
-    return _placed(task, faces)[0] + faces.pose.translation[:, None]
+    placed = _turned(task, faces)
+    if task.jaw is not None:
+        placed[:, :N_JAW] = _outline(task.jaw, faces)[0]
+    return placed + faces.pose.translation[:, None]
 
 
 def first_pose(task: PointFit) -> FittedFaces:
@@ -103,18 +106,20 @@ def first_pose(task: PointFit) -> FittedFaces:
 
 
 def _step(task: PointFit, faces: FittedFaces, start: FittedFaces) -> FittedFaces:
-    placed, by_coefficient = _placed(task, faces)
     pose, depths = faces.pose, task.targets.shape[2]
+    placed, jacobian = _placed(task, faces)
     residual = task.targets - (placed + pose.translation[:, None])[..., :depths]
-    by_motion = _motion_derivative(placed)
-    jacobian = np.concatenate([by_motion, by_coefficient], axis=-1)[:, :, :depths]
-    n, unknowns = len(placed), jacobian.shape[-1]
-    jacobian = jacobian.reshape(n, -1, unknowns)
-    transposed = (jacobian * task.weights.reshape(n, -1, 1)).swapaxes(1, 2)
+    # Rows coordinate by coordinate, weighted by the roots: so one product of them with themselves.
+    root = np.sqrt(task.weights).swapaxes(1, 2)
+    rows = jacobian[:, :depths]
+    rows *= root[..., None]
+    n, unknowns = len(placed), rows.shape[-1]
+    rows = rows.reshape(n, -1, unknowns)
+    transposed = rows.swapaxes(1, 2)
     damping = np.zeros(unknowns)
     damping[:N_MOTION] = MOTION_DAMPING
-    normal = transposed @ jacobian + np.diag(task.prior + damping)
-    gradient = (transposed @ residual.reshape(n, -1, 1))[..., 0]
+    normal = transposed @ rows + np.diag(task.prior + damping)
+    gradient = (transposed @ (residual.swapaxes(1, 2) * root).reshape(n, -1, 1))[..., 0]
     gradient -= task.prior * _departure(faces, start)
     change = np.linalg.solve(normal, gradient[..., None])[..., 0]
     moved = Pose(
@@ -138,38 +143,41 @@ def _departure(faces: FittedFaces, start: FittedFaces) -> Float:
     )
 
 
+def _turned(task: PointFit, faces: FittedFaces) -> Float:
+    """Return (N, P, 3) turned and scaled points, not shifted."""
+    return task.surface.at(faces.coefficients) @ faces.pose.linear.swapaxes(1, 2)
+
+
 def _placed(task: PointFit, faces: FittedFaces) -> tuple[Float, Float]:
-    """Return (N, P, 3) turned and scaled points, not shifted, and their (N, P, 3, C) derivative."""
-    surface, linear = task.surface, faces.pose.linear
-    n, (p, _, c) = len(linear), surface.basis.shape
-    placed = surface.at(faces.coefficients) @ linear.swapaxes(1, 2)
+    """Return the turned points, the jaw's where they have moved to, and the derivatives.
+
+    Those are (N, 3, P, 7 + C), by rotation vector, logarithm of the scale, shift and coefficients.
+    """
+    linear, placed = faces.pose.linear, _turned(task, faces)
+    n, (p, _, c) = len(linear), task.surface.basis.shape
+    jacobian = np.empty((n, 3, p, N_MOTION + c))
     # One matrix product for all faces and points.
-    columns = surface.basis.transpose(1, 0, 2).reshape(3, p * c)
-    derivative = (linear.reshape(-1, 3) @ columns).reshape(n, 3, p, c).swapaxes(1, 2)
+    columns = task.surface.basis.transpose(1, 0, 2).reshape(3, p * c)
+    jacobian[..., N_MOTION:] = (linear.reshape(-1, 3) @ columns).reshape(n, 3, p, c)
     if task.jaw is not None:
-        placed[:, :N_JAW], derivative[:, :N_JAW] = _outline(task.jaw, faces)
-    return placed, derivative
+        placed[:, :N_JAW], jacobian[:, :, :N_JAW, N_MOTION:] = _outline(task.jaw, faces)
+    x, y, z = coordinates = np.moveaxis(placed, -1, 0)
+    by_motion = jacobian[..., :N_MOTION]
+    by_motion[...] = 0
+    by_motion[:, 0, :, 1], by_motion[:, 0, :, 2] = z, -y
+    by_motion[:, 1, :, 0], by_motion[:, 1, :, 2] = -z, x
+    by_motion[:, 2, :, 0], by_motion[:, 2, :, 1] = y, -x
+    by_motion[..., 3] = coordinates.swapaxes(0, 1)
+    by_motion[..., 4:] = np.eye(3)[:, None]
+    return placed, jacobian
 
 
 def _outline(jaw: JawOutline, faces: FittedFaces) -> tuple[Float, Float]:
-    """Return the same for the 17 points of the jaw, each at the best place of its line."""
+    """Place the 17 points of the jaw, each at the best of its line: (N, 17, 3), (N, 3, 17, C)."""
     linear = faces.pose.linear
     candidates = jaw.points.at(faces.coefficients) @ linear.swapaxes(1, 2)
     lines = candidates.reshape(len(linear), N_JAW, -1, 3)
     chosen = outermost(jaw.lines, lines[..., :2], linear[:, :2, 1])
     flat = np.arange(N_JAW) * lines.shape[2] + chosen
-    basis = jaw.points.basis[flat]
-    derivative = np.einsum("nij,npjc->npic", linear, basis, optimize=True)
+    derivative = np.einsum("nij,npjc->nipc", linear, jaw.points.basis[flat], optimize=True)
     return np.take_along_axis(candidates, flat[..., None], axis=1), derivative
-
-
-def _motion_derivative(placed: Float) -> Float:
-    """Return (N, P, 3, 7) of points by rotation vector, logarithm of the scale and shift."""
-    x, y, z = np.moveaxis(placed, -1, 0)
-    derivative = np.zeros((*placed.shape, N_MOTION))
-    derivative[..., 0, 1], derivative[..., 0, 2] = z, -y
-    derivative[..., 1, 0], derivative[..., 1, 2] = -z, x
-    derivative[..., 2, 0], derivative[..., 2, 1] = y, -x
-    derivative[..., 3] = placed
-    derivative[..., 4:] = np.eye(3)
-    return derivative

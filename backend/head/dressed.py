@@ -20,6 +20,7 @@ from backend.head.storage import load_head_shape
 from backend.head.textures import mouth_texture
 from backend.head.whole import HeadShape, WholeHead, whole_head
 from backend.morphable_model.model import MorphableModel
+from backend.texture.mean_face import mean_picture
 
 Float = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -97,7 +98,7 @@ class HeadMaker:
     def make(
         self,
         neutral: Float,
-        texture: Picture,
+        texture: Picture | None,
         expressed: Float | None = None,
     ) -> DressedHead:
         """Make a person's head.
@@ -107,7 +108,8 @@ class HeadMaker:
         neutral
             As in `DressedHead`.
         texture
-            (S, S, 3) RGB of the face, row 0 is v = 1.
+            (S, S, 3) RGB of the face, row 0 is v = 1; None if there is none: the other textures
+            are then those of a mean face.
         expressed
             (V, 3) the face as the photo shows it, of which the amounts are read off.
         """
@@ -116,7 +118,7 @@ class HeadMaker:
         whole = whole_head(self.model, self.shape, neutral, deltas)
         painted = np.concatenate([patch.vertices for patch in self.shape.patches])
         amounts = {} if expressed is None else fit_amounts(neutral, expressed, deltas, painted)
-        textures = self.textures(neutral, texture)
+        textures = self.textures(neutral, mean_picture() if texture is None else texture)
         return DressedHead(neutral, deltas, amounts, whole, textures, self.shape)
 
     def textures(self, neutral: Float, texture: Picture) -> dict[str, Picture]:

@@ -110,11 +110,9 @@ class RoiBoxes:
         return np.concatenate([self.centre - half, self.centre + half], axis=-1)
 
     @property
-    def turn(self) -> Array:
-        """(..., 2, 2) rotation by the roll: of points in a turned crop, y up, to those upright."""
-        roll = np.radians(self.rows[..., 3])
-        c, s = np.cos(roll), np.sin(roll)
-        return np.stack([c, -s, s, c], axis=-1).reshape(*c.shape, 2, 2)
+    def roll(self) -> Array:
+        """(...,) degrees."""
+        return self.rows[..., 3]
 
     @property
     def image_from_crop(self) -> Array:
@@ -122,11 +120,15 @@ class RoiBoxes:
 
         Pixel i of an upright crop lies at ``x0 + i * side / 120``, as in 3DDFA_V2.
         """
-        step = self.side[..., None, None] / CROP_SIZE
-        # The picture's y points down: what turns anticlockwise there is the inverse.
-        linear = step * self.turn.swapaxes(-1, -2)
-        origin = self.centre - linear @ np.full(2, CROP_SIZE / 2)
-        return np.concatenate([linear, origin[..., None]], axis=-1)
+        step, roll = self.side / CROP_SIZE, np.radians(self.roll)
+        right, down = step * np.cos(roll), step * np.sin(roll)
+        maps = np.empty((*right.shape, 2, 3))
+        maps[..., 0, 0] = maps[..., 1, 1] = right
+        maps[..., 0, 1], maps[..., 1, 0] = down, -down
+        middle = CROP_SIZE / 2
+        maps[..., 0, 2] = self.rows[..., 0] - (right * middle + down * middle)
+        maps[..., 1, 2] = self.rows[..., 1] - (right * middle - down * middle)
+        return maps
 
     def to_image(self, points: Array) -> Array:
         """Carry (..., P, 3) points of the crop frames into the image frame.

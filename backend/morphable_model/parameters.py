@@ -179,14 +179,16 @@ class FaceParameters:
 
     def upright(self, boxes: RoiBoxes | RoiBox) -> FaceParameters:
         """Return the same faces in the crops of the same boxes, not turned."""
-        boxes, matrix = _batched(boxes), self.matrix
-        turn = np.zeros((*boxes.side.shape, 3, 3))
-        turn[..., :2, :2] = boxes.turn
-        turn[..., 2, 2] = 1
-        # The middle of the crop in its frame.
+        roll = np.radians(_batched(boxes).roll)[..., None]
+        c, s = np.cos(roll), np.sin(roll)
+        # About the middle of the crop.
         centre = np.array([CROP_SIZE / 2 + 1, CROP_SIZE / 2, 0])
-        turned = turn @ matrix
-        turned[..., 3] += centre - turn @ centre
+        matrix = self.matrix.astype(np.float64)
+        matrix[..., 3] -= centre
+        first, second = matrix[..., 0, :], matrix[..., 1, :]
+        turned = matrix.copy()
+        turned[..., 0, :], turned[..., 1, :] = c * first - s * second, s * first + c * second
+        turned[..., 3] += centre
         return self._with(turned)
 
     def in_box(self, boxes: RoiBoxes | RoiBox, others: RoiBoxes | RoiBox) -> FaceParameters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,7 +39,9 @@ VIEWS: tuple[tuple[Mapping[str, float], float, float], ...] = (
     ({}, 0, 0), ({}, 40, 0), ({"jawOpen": 1.0}, 15, 0), (_LIDS, 0, 0), (_GAZE, 0, 0),
     (_SMILE, 15, 0), ({}, 90, 0), ({}, 180, 0), ({}, 0, -75),
 )  # fmt: skip
-KEY_COLUMNS = 8
+KEY_COLUMNS = 6
+FACE_FIELD_OF_VIEW = 190.0
+WITH: Mapping[str, Mapping[str, float]] = {"mouthClose": {"jawOpen": 1.0}}
 
 
 def people_sheet(heads: Sequence[DressedHead], model: MorphableModel) -> Picture:
@@ -55,11 +58,17 @@ def people_sheet(heads: Sequence[DressedHead], model: MorphableModel) -> Picture
 
 
 def keys_sheet(head: DressedHead, model: MorphableModel) -> Picture:
-    """Each of the 52 keys at 1, in their order, from the front and from three quarters."""
-    pairs = [
-        [render_whole(head, model, {name: 1.0}, yaw, 0, PANEL // 2) for yaw in (0, 40)]
-        for name in EXPRESSION_NAMES
-    ]
+    """Each of the 52 keys at 1, in their order, from the front and from three quarters.
+
+    `mouthClose` closes an open jaw, so it is shown with one.
+    """
+    face = head.neutral[model.landmark_indices].mean(axis=0), FACE_FIELD_OF_VIEW
+    pairs = []
+    for name in EXPRESSION_NAMES:
+        amounts = {name: 1.0, **WITH.get(name, {})}
+        views = [render_whole(head, model, amounts, yaw, 0, PANEL // 2, face) for yaw in (0, 40)]
+        cv2.putText(views[0], name, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (40, 40, 40), 1)
+        pairs.append(views)
     rows = [pairs[first : first + KEY_COLUMNS] for first in range(0, len(pairs), KEY_COLUMNS)]
     return tile([[panel for pair in row for panel in pair] for row in rows])
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
-from backend.exchange.orders import PhotoOrder, Which
+from backend.exchange.orders import Keys, Parts, PhotoOrder, Which
 from backend.progress import Progress
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import NOT_MODIFIED, PROBLEMS, ContainerResponse, request_body
@@ -140,11 +140,13 @@ def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
         which: Which = "largest",
         texture_size: TextureSize = TextureSize.MEDIUM,
         texture_mode: TextureMode = contract.DEFAULT_TEXTURE_MODE,
+        parts: Parts = "head",
+        keys: Keys = "named",
     ) -> dict[str, str]:
         models.refuse_if_failed()
         with jobs.place(body_length(request, limits.photo_bytes)) as enter:
             photo = await read_body(request, limits.photo_bytes)
-            order = PhotoOrder(which, int(texture_size) or None, texture_mode)
+            order = PhotoOrder(which, int(texture_size) or None, texture_mode, parts, keys)
             return {"job": enter(partial(reconstruct, photo, order))}
 
     def reconstruct(photo: bytes, order: PhotoOrder, progress: Progress) -> bytes:

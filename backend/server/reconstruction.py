@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.answers.clips import video_result
-from backend.answers.faces import encode_png, faces_result, static_model
+from backend.answers.faces import faces_result, static_model
 from backend.answers.frames import frame_result
+from backend.answers.pictures import encode_png
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.engines.devices import Device
+from backend.errors import MissingAssetError
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
 from backend.exchange.orders import ClipOrder, PhotoOrder
@@ -22,6 +27,11 @@ from backend.sandbox.children import warm_child
 from backend.server.unfinished import unfinished_work
 from backend.tracking.live import LiveTracker
 from backend.vision.images import decode_image
+
+if TYPE_CHECKING:
+    from backend.head.dressed import HeadMaker
+
+log = logging.getLogger(__name__)
 
 
 class PipelineReconstructor:
@@ -44,7 +54,7 @@ class PipelineReconstructor:
 
     def static_model(self) -> contract.StaticModel:
         """Return what all heads share."""
-        return static_model(self._reconstructor.model)
+        return static_model(self._reconstructor.model, self._maker)
 
     def faces(self, photo: bytes, order: PhotoOrder, progress: Progress) -> contract.FacesResult:
         """Return faces of a picture file's bytes.
@@ -64,7 +74,11 @@ class PipelineReconstructor:
             progress=progress,
         )
         height, width = image.shape[:2]
-        return faces_result(faces, (width, height))
+        maker = self._maker_for(order)
+        heads = (
+            [maker.make(face.neutral, face.texture, face.head) for face in faces] if maker else []
+        )
+        return faces_result(faces, (width, height), heads, order.parts)
 
     def texture(
         self, order: contract.TextureOrder, size: int, mode: TextureMode, progress: Progress
@@ -95,7 +109,20 @@ class PipelineReconstructor:
         request = ClipRequest.of(clip, order)
         with unfinished_work(request.key) as keep:
             tracked = track_from_video(request, self._reconstructor, keep=keep, progress=progress)
-        return video_result(tracked, self._reconstructor.model)
+        return video_result(tracked, self._reconstructor.model, self._maker_for(order), order.parts)
+
+    @cached_property
+    def _maker(self) -> HeadMaker | None:
+        """What makes whole heads; None while what it needs is not there."""
+        try:
+            return self._reconstructor.head_maker
+        except MissingAssetError as error:
+            log.warning("%s Heads are faces alone.", error)
+            return None
+
+    def _maker_for(self, order: PhotoOrder | ClipOrder) -> HeadMaker | None:
+        """Return what makes the heads that are asked for; None of faces with the model's keys."""
+        return None if order.keys == "bfm" else self._maker
 
     def live_tracker(self, smoothing: float) -> AnsweringTracker:
         """Return the tracker of a new stream."""

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from backend.errors import BadInputError, SynergyFaceError
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
-from backend.exchange.orders import ClipOrder, Which
+from backend.exchange.orders import ClipOrder, Keys, Parts, Which
 from backend.progress import Progress
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import request_body
@@ -47,6 +47,8 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
         texture_size: TextureSize = TextureSize.MEDIUM,
         texture_mode: TextureMode = contract.DEFAULT_TEXTURE_MODE,
         frame_rate: Rate | None = None,
+        parts: Parts = "head",
+        keys: Keys = "named",
     ) -> dict[str, str]:
         if end is not None and end < start:
             raise BadInputError(
@@ -54,7 +56,8 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
                 "Give an out point after the in point.",
                 code="bad-parameter",
             )
-        order = ClipOrder(start, end, which, int(texture_size) or None, texture_mode, frame_rate)
+        size = int(texture_size) or None
+        order = ClipOrder(start, end, which, size, texture_mode, frame_rate, parts, keys)
         models.refuse_if_failed()
         with jobs.place(0) as enter:
             if _is_json(request):

@@ -10,6 +10,7 @@ import pytest
 
 from addon.connection.client import BackendClient, BackendError
 from addon.exchange.orders import ClipOrder
+from backend.exchange.orders import ClipOrder as OrderThere
 from backend.server.clip_paths import ClipPaths
 from backend.server.limits import Limits
 
@@ -53,7 +54,7 @@ def test_a_clip_is_sent(start_backend: Start, clip: Path) -> None:
     assert result.frame_rate == clip.stat().st_size and len(result.tracks) == 1
     assert shares == sorted(shares) and shares[-1] == 1 and len(shares) > 3
     ((read, ordered),) = backend.reconstructor.clips
-    assert read != clip and ordered == ClipOrder(1.5, 3.0, "largest", None)
+    assert read != clip and ordered == OrderThere(1.5, 3.0, "largest", None)
 
 
 def test_a_clip_that_may_be_read_is_named(start_backend: Start, clip: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_clip_that_may_be_read_is_named(start_backend: Start, clip: Path) -> N
     assert client.health().reads_paths
     job = client.submit_video(clip, ClipOrder(), refuse_to_send)
     assert finished(client, job).state == "done"
-    assert backend.reconstructor.clips == [(clip, ClipOrder())]
+    assert backend.reconstructor.clips == [(clip, OrderThere())]
 
 
 def refuse_to_send(share: float) -> None:
@@ -86,7 +87,7 @@ def test_pictures_are_named_or_refused(start_backend: Start, tmp_path: Path) -> 
     allowing = start_backend(paths=ClipPaths(anywhere=True))
     job = client_of(allowing).submit_video(pictures, order)
     assert finished(client_of(allowing), job).state == "done"
-    assert allowing.reconstructor.clips == [(pictures, ClipOrder(frame_rate=23.976))]
+    assert allowing.reconstructor.clips == [(pictures, OrderThere(frame_rate=23.976))]
     with pytest.raises(BackendError) as caught:
         client_of(start_backend()).submit_video(pictures, order)
     assert caught.value.code == "path-not-allowed" and caught.value.remedy

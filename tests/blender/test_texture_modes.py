@@ -25,8 +25,8 @@ def backend(addon: Any) -> Iterator[None]:
 @pytest.fixture
 def head(scene: bpy.types.Scene, photo: Path) -> Any:
     """The astronaut's head with a small texture."""
-    options = {"filepath": str(photo), "texture_size": "512", "keys": "bfm"}
-    assert ops.synergyface.face_from_image(**options) == {"FINISHED"}
+    made = ops.synergyface.face_from_image(filepath=str(photo), texture_size="512", keys="bfm")
+    assert made == {"FINISHED"}
     return bpy.context.view_layer.objects.active
 
 
