@@ -26,9 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from backend.engines.engine import load_engine
+    from backend.exchange.smoothing import Strengths
     from backend.morphable_model.storage import load_model
     from backend.pipeline import FaceReconstructor
-    from backend.exchange.smoothing import Strengths
     from backend.vision.detection import FaceDetector
     from backend.vision.opening import open_clip
     from backend.vision.sources import detector_path

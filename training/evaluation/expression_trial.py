@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.errors import NoFaceError
+from backend.exchange.smoothing import Strengths
 from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.pipeline import FaceReconstructor
 from backend.tracking.smooth_track import smooth_track
-from backend.exchange.smoothing import Strengths
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.landmarker import N_POINTS, FilmLandmarker
 from backend.vision.opening import open_clip
