@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.floating]
 
-# Points that a face hardly moves: forehead, corners of the eyes, bridge and tip of the nose, temples.
+# Points that a face hardly moves: forehead, corners of the eyes, bridge and tip of the nose, and
+# temples.
 RIGID = (10, 151, 33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 127, 356)
 OUTER_CORNERS = (33, 263)
 ROUNDS = 3

@@ -26,54 +26,38 @@ AHEAD = np.array([0.0, 0.0, 1.0])
 UP = np.array([1.0, -1.0, 1.0])
 
 
-class PhotoKeys:
-    """Reads photos; made once.
+def photo_keys(seen: Array, points: KeyedPoints, people: RestFaces) -> NDArray[np.float64]:
+    """Find the keys of somebody in one photo.
 
     Parameters
     ----------
+    seen
+        (478, 3) as detection has them: x right, y down, z to the viewer.
     points
-        Where MediaPipe's points are on heads.
+        On the person's head.
     people
-        Where they are on resting faces.
+        How points lie on resting faces.
+
+    Returns
+    -------
+    (52,) from 0 to 1, in the order of `EXPRESSION_NAMES`.
     """
+    still = aligned(seen[None] * UP, points.neutral)
+    rest = _looking_ahead(points.neutral + people.mean)
+    looks = gaze_keys(np.nan_to_num(measured_gaze(still, rest, AHEAD)))
 
-    def __init__(self, points: KeyedPoints, people: RestFaces) -> None:
-        self._points, self._people = points, people
-        rows = evidence(points.reliable)
-        keys = rows @ points.keys.reshape(len(points.keys), -1).T.astype(np.float64)
-        modes = rows @ people.modes.reshape(len(people.modes), -1).T
-        # The inverse of NOISE^2 + modes modes', by Woodbury's formula.
-        inner = np.linalg.inv(NOISE**2 * np.eye(modes.shape[1]) + modes.T @ modes)
-        weighed = (keys - modes @ (inner @ (modes.T @ keys))) / NOISE**2
-        self._gram = keys.T @ weighed + SQUARE_COST * np.eye(keys.shape[1])
-        self._to_keys = rows.T @ weighed
-
-    def read(self, points: Array, alpha_shape: Array) -> NDArray[np.float64]:
-        """Find the keys of people, each in one photo.
-
-        Parameters
-        ----------
-        points
-            (F, 478, 3) as detection has them: x right, y down, z to the viewer.
-        alpha_shape
-            (F, 40) the people's shapes.
-
-        Returns
-        -------
-        (F, 52) from 0 to 1, in the order of `EXPRESSION_NAMES`.
-        """
-        moved = np.zeros((len(points), *self._people.mean.shape))
-        looks = np.zeros((len(points), len(EXPRESSIONS)))
-        for index, (seen, alpha) in enumerate(zip(points, alpha_shape, strict=True)):
-            neutral = self._points.neutral(alpha)
-            still = aligned(seen[None] * UP, neutral)
-            rest = _looking_ahead(neutral + self._people.mean)
-            moved[index] = still[0] - rest.points
-            looks[index] = gaze_keys(np.nan_to_num(measured_gaze(still, rest, AHEAD)))[0]
-        linear = moved.reshape(len(moved), -1) @ self._to_keys
-        upper = np.where(_OF_GAZE, looks, np.where(_UNSEEN, 0.0, 1.0))
-        lower = np.where(_OF_GAZE, looks, 0.0)
-        return bounded_least_squares(self._gram, linear, lower, upper, COST)
+    rows = evidence(points.reliable)
+    keys, modes, moved = (
+        rows @ displacements.reshape(len(displacements), -1).T
+        for displacements in (points.keys, people.modes, still - rest.points)
+    )
+    # The inverse of NOISE^2 + modes modes', by Woodbury's formula.
+    inner = np.linalg.inv(NOISE**2 * np.eye(modes.shape[1]) + modes.T @ modes)
+    weighed = (keys - modes @ (inner @ (modes.T @ keys))) / NOISE**2
+    gram = keys.T @ weighed + SQUARE_COST * np.eye(len(points.keys))
+    lower = np.where(_OF_GAZE, looks, 0.0)
+    upper = np.where(_OF_GAZE, looks, np.where(_UNSEEN, 0.0, 1.0))
+    return bounded_least_squares(gram, moved.T @ weighed, lower, upper, COST)[0]
 
 
 def _looking_ahead(points: Array) -> Rest:

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from backend.exchange.expressions import EXPRESSION_NAMES, EXPRESSIONS
 from backend.expressions.basis import ExpressionBasis
-from backend.expressions.head_points import head_points
 from backend.expressions.keyed_points import KeyedPoints
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.gaze import EYES
-from backend.tracking.photo_keys import UNSEEN, PhotoKeys
+from backend.tracking.photo_keys import UNSEEN, photo_keys
 from backend.tracking.rest_faces import RestFaces, load_rest_faces, measure_rest_faces
 
 Float = NDArray[np.floating]
@@ -24,7 +23,7 @@ WEAK = ("mouthShrugLower", "mouthRollLower", "mouthRollUpper", "mouthShrugUpper"
 
 @pytest.fixture(scope="module")
 def points(expressions: ExpressionBasis, model: MorphableModel) -> KeyedPoints:
-    return head_points(model, expressions)
+    return KeyedPoints.of_person(model, expressions, np.zeros(40))
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +43,19 @@ def seen(face: Float) -> Float:
 
 
 def read(points: KeyedPoints, people: RestFaces, faces: list[Float]) -> Float:
-    photos = np.stack([seen(face) for face in faces])
-    return PhotoKeys(points, people).read(photos, np.zeros((len(faces), 40)))
+    return np.stack([photo_keys(seen(face), points, people) for face in faces])
 
 
 def test_resting_people_show_next_to_nothing(points: KeyedPoints, people: RestFaces) -> None:
     """Whatever they differ by: a standard deviation of every mode to either side."""
-    faces = [points.mean + people.mean + sign * m for m in people.modes[:12] for sign in (-1, 1)]
+    faces = [points.neutral + people.mean + sign * m for m in people.modes[:12] for sign in (-1, 1)]
     found = read(points, people, faces)
     assert found.mean() < 0.03
     assert found.max() < 0.4
 
 
 def test_each_key_is_recognised(points: KeyedPoints, people: RestFaces) -> None:
-    rest = points.mean + people.mean
+    rest = points.neutral + people.mean
     found = read(points, people, [rest + delta for delta in points.keys])
     for index, key in enumerate(EXPRESSIONS):
         if key.group == "gaze" or key.name in (*UNSEEN, *WEAK):
@@ -69,14 +67,14 @@ def test_each_key_is_recognised(points: KeyedPoints, people: RestFaces) -> None:
 
 def test_half_a_blink_is_half(points: KeyedPoints, people: RestFaces) -> None:
     blink = EXPRESSION_NAMES.index("eyeBlinkLeft")
-    found = read(points, people, [points.mean + people.mean + 0.5 * points.keys[blink]])
+    found = read(points, people, [points.neutral + people.mean + 0.5 * points.keys[blink]])
     assert found[0, blink] == pytest.approx(0.5, abs=0.06)
 
 
 def test_lids_of_a_blink_meet_in_the_points(points: KeyedPoints) -> None:
-    shut = points.mean + points.keys[EXPRESSION_NAMES.index("eyeBlinkLeft")]
+    shut = points.neutral + points.keys[EXPRESSION_NAMES.index("eyeBlinkLeft")]
     # 386 and 374 are the middles of the left lids.
-    assert points.mean[386, 1] - points.mean[374, 1] > 6
+    assert points.neutral[386, 1] - points.neutral[374, 1] > 6
     assert abs(shut[386, 1] - shut[374, 1]) < 0.6
 
 
