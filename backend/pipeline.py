@@ -69,6 +69,8 @@ class Face:
         (V, 3) float32, millimetres in the model frame: without and with the photo's expression.
     expression
         (10,) float32 in standard deviations.
+    points
+        (478, 3) MediaPipe's, x right, y down, z to the viewer; None if it could not read the face.
     texture
         (S, S, 3) uint8 RGB, row 0 at v = 1; None if none was asked for.
     remark
@@ -85,6 +87,7 @@ class Face:
     head: Float
     expression: Float
     texture: Image | None
+    points: Float | None = None
     remark: str = ""
 
 
@@ -199,6 +202,7 @@ class FaceReconstructor:
             detections = [max(detections, key=lambda d: d.roi_box.side)]
         progress(0.2, "reading the face")
         faces = self.regress(image, [d.roi_box for d in detections])
+        faces = [replace(f, points=d.points) for f, d in zip(faces, detections, strict=True)]
         if texture_size is None:
             return faces
         textured = []

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.expressions.basis import ExpressionBasis
+from backend.expressions.deltas import KeyDeltas
 from backend.expressions.evidence import N_POINTS, evidence
 from backend.expressions.points import N_MESH_POINTS, load_table
 from backend.expressions.solve import bounded_least_squares
@@ -54,9 +55,23 @@ class KeyedPoints:
 
         The points of lids and lips are on the very rims that open and close.
         """
-        table = load_table().on_rims(expressions.eyes, expressions.mouth, model.mean)
         head = model.vertices(np.asarray(alpha_shape, np.float32))
-        keys = expressions.of_person(head)
+        return cls.of_keys(model, expressions, head, expressions.of_person(head))
+
+    @classmethod
+    def of_keys(
+        cls, model: MorphableModel, expressions: ExpressionBasis, head: Array, keys: KeyDeltas
+    ) -> KeyedPoints:
+        """Find them on a head whose keys are known.
+
+        Parameters
+        ----------
+        head
+            (V, 3) without expression, millimetres in the model frame.
+        keys
+            What `ExpressionBasis.of_person` has made of it.
+        """
+        table = load_table().on_rims(expressions.eyes, expressions.mouth, model.mean)
         per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
         return cls(
             _with_irises(table.at(head)),
