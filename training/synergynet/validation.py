@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,10 +33,12 @@ class MeanErrors(nn.ModuleDict):
     def means(self) -> dict[str, Tensor]:
         """Return means by name, without those of which there was nothing; begins anew.
 
-        All processes must ask, and have taken in errors of the same names.
+        All processes must ask, also one that has taken in nothing: each mean is made together.
         """
         metrics = {name: self._metric(name) for name in self}
-        means = {name: m.compute() for name, m in metrics.items() if m.update_called}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The ``compute`` method")
+            means = {name: metric.compute() for name, metric in metrics.items()}
         for metric in metrics.values():
             metric.reset()
         return {name: mean for name, mean in means.items() if mean.isfinite()}
