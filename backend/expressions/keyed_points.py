@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from backend.expressions.basis import ExpressionBasis
 from backend.expressions.evidence import N_POINTS, evidence
 from backend.expressions.points import N_MESH_POINTS, load_table
-from backend.expressions.rims import find_rims
 from backend.expressions.solve import bounded_least_squares
 from backend.morphable_model.model import N_SHAPE, MorphableModel
 
@@ -55,7 +54,7 @@ class KeyedPoints:
 
         The points of lids and lips are on the very rims that open and close.
         """
-        table = load_table().on_rims(find_rims(model), model.mean)
+        table = load_table().on_rims(expressions.eyes, expressions.mouth, model.mean)
         head = model.vertices(np.asarray(alpha_shape, np.float32))
         keys = expressions.of_person(head)
         per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from addon.exchange.orders import PhotoOrder
 
 from addon.connection import client as client_module
 from addon.connection.client import BackendClient, BackendError
 from addon.exchange import contract
+from addon.exchange.orders import PhotoOrder
 from backend.errors import MissingAssetError
 from backend.server.limits import Limits
 from tests.addon.refusals import refused

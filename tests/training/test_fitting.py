@@ -16,7 +16,6 @@ from backend.morphable_model.parameters import FaceParameters
 from tests.slowness import slowness
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.fitting import ORIGIN_DEPTH, Fits, FitSettings, fit
-from training.data.mediapipe_points import surface
 
 BOX = RoiBox(310.0, 275.0, 240.0)
 # Crop pixels are half as large as image pixels here.
@@ -120,7 +119,7 @@ def test_dense_points_are_fitted_with_their_depth(model: MorphableModel, yaw: fl
     corners, weights = table.corners[table.reliable], table.weights[table.reliable]
     points = np.stack([np.einsum("pk,pkx->px", weights, head[corners]) for head in heads])
     points[..., 2] += 1000  # its depth counts from anywhere
-    fits = fit(model, surface(table, model), points, FitSettings(box="landmarks"))
+    fits = fit(model, table.surface(model), points, FitSettings(box="landmarks"))
     truth = landmarks_in_image(model, parameters)
     assert distance(fits, truth).mean() < 0.5
     assert np.abs(fits.angles - [yaw, 10, -15]).max() < 2

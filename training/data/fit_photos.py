@@ -18,7 +18,7 @@ from backend.morphable_model.model import N_LANDMARKS, MorphableModel
 from training.data.arrays import read_arrays
 from training.data.fitted_photos import FittedPhotos, write_fits
 from training.data.fitting import MIN_POINTS, Fits, FitSettings, fit
-from training.data.mediapipe_points import surface, towards_viewer
+from training.data.mediapipe_points import towards_viewer
 
 Float = NDArray[np.floating]
 
@@ -166,7 +166,7 @@ def _fit(
         table = load_table()
         points = points[:, np.flatnonzero(table.reliable)]
         settings = replace(settings, box="landmarks")
-        return fit(model, surface(table, model), points, settings, progress=progress)
+        return fit(model, table.surface(model), points, settings, progress=progress)
     jaw = jaw_outline(model) if kind == "silhouette" else None
     landmarks = vertex_points(model, model.landmark_indices)
     return fit(model, landmarks, points, settings, jaw, progress)

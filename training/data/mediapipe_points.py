@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.expressions.points import N_MESH_POINTS, MediaPipePoints
-from backend.fitting.surface_points import SurfacePoints, barycentric_points
 from backend.morphable_model.model import MorphableModel
 
 Float = NDArray[np.floating]
@@ -14,11 +13,6 @@ Float = NDArray[np.floating]
 NOSE_TIP, EARS = 1, (234, 454)
 # Millimetres within which a landmark is taken to be the very same place.
 SAME_PLACE = 2.0
-
-
-def surface(table: MediaPipePoints, model: MorphableModel) -> SurfacePoints:
-    """The reliable points as points of the model."""
-    return barycentric_points(model, table.corners[table.reliable], table.weights[table.reliable])
 
 
 def towards_viewer(points: Float) -> Float:
