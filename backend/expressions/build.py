@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from backend.exchange.expressions import EXPRESSION_NAMES, EXPRESSIONS
 from backend.expressions.basis import BLINKS, CLOSE, ExpressionBasis
@@ -155,10 +154,12 @@ def _relaxing(triangles: Int, lone: Int) -> Callable[[Float], None]:
     n = int(triangles.max()) + 1
     pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
-    joined = sparse.csr_matrix((np.ones(len(pairs), bool), pairs.T), (n, n)).astype(float)
-    rows = sparse.diags(1 / np.asarray(joined[lone].sum(axis=1)).ravel()) @ joined[lone]
-    others = np.setdiff1d(np.flatnonzero(np.asarray(joined[lone].sum(axis=0))), lone)
-    solve = np.linalg.inv(np.eye(len(lone)) - rows[:, lone].toarray()) @ rows[:, others].toarray()
+    near = pairs[np.isin(pairs[:, 0], lone)]
+    joined = np.zeros((len(lone), n))
+    joined[np.searchsorted(lone, near[:, 0]), near[:, 1]] = 1
+    rows = joined / joined.sum(axis=1, keepdims=True)
+    others = np.setdiff1d(np.flatnonzero(joined.any(axis=0)), lone)
+    solve = np.linalg.inv(np.eye(len(lone)) - rows[:, lone]) @ rows[:, others]
 
     def relax(delta: Float) -> None:
         delta[lone] = solve @ delta[others]

@@ -52,7 +52,7 @@ def photo_keys(seen: Array, points: KeyedPoints, people: RestFaces) -> NDArray[n
         for displacements in (points.keys, people.modes, still - rest.points)
     )
     # The inverse of NOISE^2 + modes modes', by Woodbury's formula.
-    inner = np.linalg.inv(NOISE**2 * np.eye(modes.shape[1]) + modes.T @ modes)
+    inner = np.linalg.inv(NOISE**2 * np.eye(len(people.modes)) + modes.T @ modes)
     weighed = (keys - modes @ (inner @ (modes.T @ keys))) / NOISE**2
     gram = keys.T @ weighed + SQUARE_COST * np.eye(len(points.keys))
     lower = np.where(_OF_GAZE, looks, 0.0)
@@ -62,7 +62,7 @@ def photo_keys(seen: Array, points: KeyedPoints, people: RestFaces) -> NDArray[n
 
 def _looking_ahead(points: Array) -> Rest:
     """Return a resting face whose irises are where they are in people who look into the camera."""
-    points = points.copy()
+    points = points.astype(np.float64)
     for eye in EYES:
         corners = points[[eye.outer, eye.inner]]
         width = abs(corners[0, 0] - corners[1, 0])

@@ -200,7 +200,7 @@ def test_sparse_deltas_are_the_dense_ones() -> None:
     np.testing.assert_allclose(keys.expressed(np.ones((30, 3)), amounts), expected, atol=1e-5)
 
 
-def grid(n: int) -> tuple[Float, NDArray[np.int32]]:
+def grid(n: int) -> tuple[Float, NDArray[np.integer]]:
     """A flat square of n x n quads of 10 mm, with its vertices."""
     y, x = np.mgrid[: n + 1, : n + 1].reshape(2, -1) * 10.0
     index = np.arange((n + 1) ** 2).reshape(n + 1, n + 1)
