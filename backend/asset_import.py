@@ -127,5 +127,5 @@ def _refusal(path: Path, head: bytes) -> BadInputError:
     elif head.startswith(PICKLE_MAGIC):
         reason = "is a pickle file, which can run programs when it is opened"
     else:
-        reason = "is of no kind that is known"
+        reason = "is of an unknown kind"
     return BadInputError(f"{path} {reason}.", ACCEPTED)

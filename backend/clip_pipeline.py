@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
-from backend.geometry.camera import RoiBox
+from backend.exchange.orders import ClipOrder, Which
 from backend.memory import give_back_memory
-from backend.morphable_model.model import N_POSE, N_SHAPE
-from backend.morphable_model.placement import posed_vertices
-from backend.pipeline import PREPARED, FaceReconstructor, Which
+from backend.morphable_model.boxes import RoiBox
+from backend.morphable_model.parameters import FaceParameters
+from backend.pipeline import PREPARED, FaceReconstructor
 from backend.progress import Progress, no_progress, part, parts
 from backend.texture.baker import TextureSet
 from backend.texture.observation import PosedPicture
@@ -26,7 +27,7 @@ from backend.tracking.history import History
 from backend.tracking.identity import common_shape, most_visible, people
 from backend.tracking.partial import PartialTracking
 from backend.tracking.partial import Progress as Found
-from backend.tracking.refit import parameters_of, refit
+from backend.tracking.refit import refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range
 from backend.vision.detection import LOOKED_FOR
@@ -70,6 +71,13 @@ class ClipRequest:
     which: Which = "all"
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
+
+    @classmethod
+    def of(cls, source: Path, order: ClipOrder) -> ClipRequest:
+        """What an order asks of a clip."""
+        part = Range(order.start, math.inf if order.end is None else order.end)
+        frame_rate, which = order.frame_rate, order.which
+        return cls(source, part, frame_rate, which, order.texture_size, order.texture_mode)
 
     @property
     def key(self) -> str:
@@ -198,7 +206,6 @@ def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstruct
     model = reconstructor.model
     alpha_shape = common_shape(seen, model)
     poses = refit(seen, alpha_shape, model)
-    middle, half = seen.box[:, :2], seen.box[:, 2:3] / 2
 
     def spread(values: NDArray[np.floating], gap: float = np.nan) -> NDArray[np.float32]:
         filled = np.full((rows, *values.shape[1:]), gap, np.float32)
@@ -208,11 +215,11 @@ def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstruct
     return Track(
         number=number,
         alpha_shape=alpha_shape,
-        parameters=spread(parameters_of(poses, seen.box, alpha_shape, model)),
-        roi_boxes=spread(np.hstack([middle - half, middle + half])),
-        rotation=spread(poses.rotation),
-        scale=spread(poses.scale),
-        translation=spread(poses.translation),
+        parameters=spread(poses.parameters(seen.boxes, alpha_shape, model)),
+        roi_boxes=spread(seen.boxes.corners),
+        rotation=spread(poses.pose.rotation),
+        scale=spread(np.asarray(poses.pose.scale)),
+        translation=spread(poses.pose.translation),
         expression=spread(poses.expression),
         landmarks=spread(seen.landmarks),
         confidence=spread(seen.confidence, 0.0),
@@ -231,11 +238,9 @@ def _texture(
     model = reconstructor.model
     pictures = []
     for view in sorted(views, key=lambda v: v.score, reverse=True)[:MAX_PICTURES]:
-        parameters = track.parameters[view.row]
-        head = model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
         box = RoiBox.from_corners(*track.roi_boxes[view.row].tolist())
-        vertices = view.carry(posed_vertices(head, parameters, box))
-        pictures.append(PosedPicture(view.image, vertices))
+        vertices = FaceParameters(track.parameters[view.row]).vertices_image(model, box)
+        pictures.append(PosedPicture(view.image, view.carry(vertices)))
     size, mode = request.texture_size, request.texture_mode
     baker = reconstructor.baker(size, mode, part(progress, 0.0, PREPARED))
     return baker.texture_set(pictures, mode, part(progress, PREPARED, 1.0))

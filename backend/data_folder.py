@@ -135,6 +135,6 @@ def unwritable(path: Path, error: OSError) -> BadInputError:
     """Refusal of a file or folder that the system does not let us write."""
     return BadInputError(
         f"Cannot write {path}: {error.strerror or error}.",
-        "Choose a folder that you may write to, or make room on the disk.",
+        "Choose a folder that you can write to, or free some space.",
         code="unwritable",
     )

@@ -57,9 +57,8 @@ class OutOfMemoryError(SynergyFaceError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"There is not enough {what} for this.",
-            "Close other programs that use it, or take a smaller picture or texture, and try "
-            "again.",
+            f"There is not enough {what}.",
+            "Close other programs that use it, or use a smaller picture or texture.",
         )
 
 

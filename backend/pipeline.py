@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from backend.engines.devices import PROCESSOR, Device, Runtime, find_runtime
 from backend.engines.engine import Engine, load_engine, network_digest
 from backend.errors import BadInputError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
-from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
+from backend.exchange.orders import Which
 from backend.geometry.pose import Pose
 from backend.memory import give_back_memory, share_memory
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.morphable_model.placement import pose_in_image, posed_vertices
+from backend.morphable_model.boxes import RoiBox, RoiBoxes
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.morphable_model.storage import load_model
 from backend.progress import Progress, no_progress, part, parts
 from backend.synergynet.two_sided import TwoSidedEngine
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
-Which = Literal["all", "largest"]
 
 # Share of the work on a first texture that is making its chart and loading the network.
 PREPARED = 0.4
@@ -230,27 +230,22 @@ class FaceReconstructor:
         """
         crops = np.stack([crop(image, box) for box in roi_boxes])
         refined = self.quick_engine.run(crops).refined
-        return np.stack(
-            [image_from_crop_frame(r, box) for r, box in zip(refined, roi_boxes, strict=True)]
-        )
+        return RoiBoxes.of(roi_boxes).to_image(refined)
 
     def _face(self, seen_in: RoiBox, parameters: Float, refined: Float, coarse: Float) -> Face:
-        upright = turn_upright(parameters, seen_in)
-        roi_box = RoiBox(seen_in.x, seen_in.y, seen_in.side)
-        alpha_shape = upright[N_POSE : N_POSE + N_SHAPE]
-        alpha_exp = upright[N_POSE + N_SHAPE :]
-        neutral = self.model.vertices(alpha_shape)
-        head = self.model.expressed(neutral, alpha_exp)
+        upright, roi_box = FaceParameters(parameters).upright(seen_in), seen_in.upright
+        neutral = self.model.vertices(upright.alpha_shape)
+        head = self.model.expressed(neutral, upright.alpha_exp)
         return Face(
             roi_box=roi_box,
-            parameters=upright,
-            landmarks=image_from_crop_frame(refined, seen_in),
-            landmarks_coarse=image_from_crop_frame(coarse, seen_in),
-            pose=pose_in_image(upright, roi_box),
-            vertices_image=posed_vertices(head, upright, roi_box),
+            parameters=upright.numbers,
+            landmarks=seen_in.to_image(refined),
+            landmarks_coarse=seen_in.to_image(coarse),
+            pose=upright.pose_in_image(roi_box),
+            vertices_image=upright.to_image(head, roi_box),
             neutral=neutral,
             head=head,
-            expression=alpha_exp / self.model.expression_sigma,
+            expression=upright.alpha_exp / self.model.expression_sigma,
             texture=None,
         )
 
@@ -333,8 +328,7 @@ class FaceReconstructor:
         """
         # Any numbers may come, those that overflow too.
         with np.errstate(over="ignore", invalid="ignore"):
-            head = self.model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
-            vertices = posed_vertices(head, parameters, roi_box)
+            vertices = FaceParameters(parameters).vertices_image(self.model, roi_box)
         if not _in_picture(vertices, image):
             raise BadInputError(
                 "The head that the parameters describe is not in the photo.",

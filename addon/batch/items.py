@@ -9,10 +9,11 @@ from typing import Any
 
 import bpy
 
-from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..connection.reconstruction import Reconstruction, reconstruct
 from ..connection.tracking import Tracking, track
 from ..exchange.contract import kind_of
-from ..operators.animation import HEAD_REMOVED, target_of, video_order, wanted_tracks
+from ..exchange.orders import PhotoOrder
+from ..operators.animation import HEAD_REMOVED, clip_order, target_of, wanted_tracks
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
@@ -126,7 +127,7 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
     settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
     photo, subdivision = photo_of_file(str(path)), settings.subdivision
     size: Any = int(settings.texture_size)
-    order = Order(settings.which, size, settings.texture_mode)
+    order = PhotoOrder(settings.which, size, settings.texture_mode)
     connection, location = runtime().connection, backend_location(context)
 
     def put(value: Reconstruction, stage: Stage) -> Given:
@@ -152,7 +153,7 @@ def _photo(context: bpy.types.Context, path: Path) -> Item:
 def _film(context: bpy.types.Context, path: Path) -> Item:
     settings: Any = context.scene.synergyface  # type: ignore[attr-defined]
     clip, options = clip_of_file(str(path)), snapshot(settings.animation)
-    order = video_order(options, clip, int(settings.texture_size))
+    order = clip_order(options, clip, int(settings.texture_size))
     target = target_of(context, options)
     staging = staging_of(options, settings.subdivision)
     connection, location = runtime().connection, backend_location(context)

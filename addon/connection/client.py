@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
@@ -13,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exchange import contract
+from ..exchange.orders import ClipOrder, PhotoOrder
 from .address import parse_address
 from .answers import Health, JobStatus, health, job_status, json_object, take
 from .error import BackendError, bad_response
 from .server_file import read_server_file
 from .transport import READ_BYTES, Transport
 
-__all__ = ["BackendClient", "BackendError", "Health", "JobStatus", "VideoOrder", "parse_address"]
+__all__ = ["BackendClient", "BackendError", "Health", "JobStatus", "parse_address"]
 
 TIMEOUT_SECONDS = 10.0
 MAX_BODY_BYTES = contract.MAX_PAYLOAD_BYTES + contract.MAX_HEADER_BYTES
@@ -27,30 +27,6 @@ MAX_BODY_BYTES = contract.MAX_PAYLOAD_BYTES + contract.MAX_HEADER_BYTES
 UPLOAD_INSTEAD = ("path-not-allowed", "missing-file")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class VideoOrder:
-    """What is to be tracked in a clip.
-
-    Attributes
-    ----------
-    start, end
-        Seconds since the clip's first frame; None is the clip's own.
-    which
-        All faces, or the largest only.
-    texture_size, texture_mode
-        Side of the textures in pixels, 0 makes none; and how they are made.
-    frame_rate
-        Frames a second of an image sequence; not for films.
-    """
-
-    start: float | None = None
-    end: float | None = None
-    which: Literal["all", "largest"] = "all"
-    texture_size: Literal[0, 512, 1024, 2048] = 1024
-    texture_mode: str = contract.DEFAULT_TEXTURE_MODE
-    frame_rate: float | None = None
 
 
 def not_watched(share: float) -> None:
@@ -106,19 +82,10 @@ class BackendClient:
             self._model = (answer.etag, model)
         return model
 
-    def submit_face(
-        self,
-        image: bytes,
-        which: Literal["all", "largest"] = "largest",
-        texture_size: Literal[512, 1024, 2048] | None = 1024,
-        texture_mode: str = contract.DEFAULT_TEXTURE_MODE,
-    ) -> str:
+    def submit_face(self, image: bytes, order: PhotoOrder | None = None) -> str:
         """Start the reconstruction of an image file's bytes; returns the job's id."""
         _check_photo(len(image))
-        query = _query(
-            {"which": which, "texture_size": texture_size or 0, "texture_mode": texture_mode}
-        )
-        return self._started(f"/v1/faces{query}", image, _OCTETS)
+        return self._started(f"/v1/faces{_query((order or PhotoOrder()).query)}", image, _OCTETS)
 
     def submit_texture(
         self, order: contract.TextureOrder, size: Literal[512, 1024, 2048], mode: str
@@ -129,7 +96,7 @@ class BackendClient:
         return self._started(f"/v1/textures{query}", contract.encode_texture_order(order), _OCTETS)
 
     def submit_video(
-        self, clip: Path, order: VideoOrder, sending: Callable[[float], None] = not_watched
+        self, clip: Path, order: ClipOrder, sending: Callable[[float], None] = not_watched
     ) -> str:
         """Start the tracking of a clip; returns the job's id.
 
@@ -144,7 +111,7 @@ class BackendClient:
         sending
             Called with the share that is sent; may raise to stop.
         """
-        path = f"/v1/videos{_query(asdict(order))}"
+        path = f"/v1/videos{_query(order.query)}"
         if self.health().reads_paths or not clip.is_file():
             try:
                 return self._started(

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-from ..exchange.contract import DEFAULT_TEXTURE_MODE, FacesResult, StaticModel
+from ..exchange.contract import FacesResult, StaticModel
+from ..exchange.orders import PhotoOrder
 from ..tasks import Reporter
 from .client import BackendClient
 from .connection import Connection, Location
 from .jobs import finish_job
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is asked of the backend.
-
-    Attributes
-    ----------
-    which
-        The largest face of the photo, or all of them.
-    texture_size
-        Side of the square texture in pixels.
-    texture_mode
-        What fills the parts that the photo does not show, of `contract.TextureMode`.
-    """
-
-    which: Literal["largest", "all"] = "largest"
-    texture_size: Literal[512, 1024, 2048] = 1024
-    texture_mode: str = DEFAULT_TEXTURE_MODE
 
 
 @dataclass(frozen=True)
@@ -44,7 +25,7 @@ def reconstruct(
     connection: Connection,
     location: Location,
     read_photo: Callable[[], bytes],
-    order: Order,
+    order: PhotoOrder,
     report: Reporter,
 ) -> Reconstruction:
     """Have the backend reconstruct a photo; starts the backend if need be.
@@ -63,7 +44,7 @@ def reconstruct(
     def work(client: BackendClient) -> Reconstruction:
         model = client.model()
         report(0.0, "Sending the photo")
-        job = client.submit_face(photo, order.which, order.texture_size, order.texture_mode)
+        job = client.submit_face(photo, order)
         return Reconstruction(model, finish_job(client, job, client.result, report))
 
     return connection.use(location, report, work)

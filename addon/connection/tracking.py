@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..exchange.contract import StaticModel, VideoResult
+from ..exchange.orders import ClipOrder
 from ..tasks import Reporter
-from .client import BackendClient, VideoOrder
+from .client import BackendClient
 from .connection import Connection, Location
 from .jobs import finish_job
 
@@ -24,7 +25,7 @@ class Tracking:
 
 
 def track(
-    connection: Connection, location: Location, clip: Path, order: VideoOrder, report: Reporter
+    connection: Connection, location: Location, clip: Path, order: ClipOrder, report: Reporter
 ) -> Tracking:
     """Have the backend track a clip; starts the backend if need be.
 

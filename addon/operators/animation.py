@@ -14,9 +14,9 @@ from typing import Any
 
 import bpy
 
-from ..connection.client import VideoOrder
 from ..connection.tracking import Tracking, track
 from ..exchange.contract import FILM_SUFFIXES, VideoResult, VideoTrack
+from ..exchange.orders import ClipOrder
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
@@ -88,7 +88,7 @@ class SYNERGYFACE_OT_animate_from_video(WhenIdle, AnimationOptions, HeadMaker, b
         self._options = options = given_or_kept(self, settings.animation, OPTIONS)
         self._target = target_of(context, self._options)
         self._subdivision = settings.subdivision
-        order = video_order(options, clip, int(settings.texture_size))
+        order = clip_order(options, clip, int(settings.texture_size))
         connection, location = runtime().connection, backend_location(context)
         log.info("Animate from Video: %s, %s", clip.path, order)
         return lambda report: track(connection, location, clip.path, order, report)
@@ -219,7 +219,7 @@ def target_of(context: bpy.types.Context, options: AnimationOptions) -> int | No
     return heads[-1].session_uid
 
 
-def video_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> VideoOrder:
+def clip_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> ClipOrder:
     """What is asked of the backend.
 
     Raises
@@ -233,11 +233,11 @@ def video_order(options: AnimationOptions, clip: Clip, texture_size: Any) -> Vid
             f"Out ({end:g} s) is not later than In ({start:g} s).",
             "Set Out to a later time, or to 0 for the end of the video.",
         )
-    return VideoOrder(
-        start=start or None,
+    return ClipOrder(
+        start=start,
         end=end or None,
         which="largest" if options.faces == "largest" else "all",
-        texture_size=texture_size,
+        texture_size=texture_size or None,
         frame_rate=clip.frame_rate,
     )
 

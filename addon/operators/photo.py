@@ -11,8 +11,9 @@ from typing import Any
 
 import bpy
 
-from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..connection.reconstruction import Reconstruction, reconstruct
 from ..exchange.contract import PHOTO_SUFFIXES
+from ..exchange.orders import PhotoOrder
 from ..preferences import backend_location
 from ..problems import Problem
 from ..runtime import runtime
@@ -75,7 +76,7 @@ class PhotoOperator(HeadMaker):
         self._source, self._name = photo.source, photo.name
         size: Any = int(self._choice(context, "texture_size"))
         self._mode = mode = self._choice(context, "texture_mode")
-        order = Order(self._choice(context, "which"), size, mode)
+        order = PhotoOrder(self._choice(context, "which"), size, mode)
         connection, location = runtime().connection, backend_location(context)
         log.info("Face from Image: %s, %s", photo.source, order)
         return lambda report: reconstruct(connection, location, photo.read, order, report)

@@ -10,7 +10,8 @@ from typing import Any
 
 import bpy
 
-from ..connection.reconstruction import Order, Reconstruction, reconstruct
+from ..connection.reconstruction import Reconstruction, reconstruct
+from ..exchange.orders import PhotoOrder
 from ..head import Head
 from ..preferences import backend_location
 from ..problems import Problem
@@ -73,7 +74,7 @@ class SYNERGYFACE_OT_replace_photo(NeedsHeadAndIdle, TaskOperator, bpy.types.Ope
         self._fill = fill = given_or_kept(self, scene.synergyface, ["texture_mode"]).texture_mode
         size: Any = max(map(size_of_texture, heads))
         connection, location = runtime().connection, backend_location(context)
-        order = Order("all", size, fill)
+        order = PhotoOrder("all", size, fill)
         return lambda report: reconstruct(connection, location, photo.read, order, report)
 
     def finish(self, context: bpy.types.Context, value: Reconstruction) -> None:

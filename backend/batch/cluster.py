@@ -67,7 +67,7 @@ def _outcome(ray: Any, reference: Any, item: Item) -> Outcome:
         return ray.get(reference)
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        return Outcome(item, "failed", problem=f"The cluster gave it up: {lines[0]}")
+        return Outcome(item, "failed", problem=f"The cluster gave up: {lines[0]}")
 
 
 def _import_ray() -> Any:

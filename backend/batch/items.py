@@ -137,12 +137,12 @@ def find_items(folder: Path, output: Path) -> list[Item]:
     if not sources:
         raise BadInputError(
             f"There are no photos or clips in {folder}, apart from its folders.",
-            f"Files that count end in {', '.join(sorted(PHOTO_SUFFIXES + FILM_SUFFIXES))}.",
+            f"Photos and clips end in {', '.join(sorted(PHOTO_SUFFIXES + FILM_SUFFIXES))}.",
         )
     if same_file(folder, output):
         raise BadInputError(
-            f"{output} is the folder of the photos and clips themselves.",
-            "Name another folder for the results: one in it will do.",
+            f"{output} is the folder of the photos and clips, so it cannot take the results.",
+            "Name another folder for the results, for example one inside it.",
             code="overwrites-input",
         )
     home = _absolute(output)
@@ -194,8 +194,8 @@ def _entries(folder: Path) -> Sequence[Path]:
         return sorted(path for path in _absolute(folder).iterdir() if not path.is_dir())
     except OSError as error:
         raise BadInputError(
-            f"Cannot look into {folder}: {error.strerror or error}.",
-            "Check that you may open it.",
+            f"Cannot read {folder}: {error.strerror or error}.",
+            "Check its permissions.",
             code="unreadable",
         ) from error
 
@@ -203,10 +203,10 @@ def _entries(folder: Path) -> Sequence[Path]:
 def _why_skipped(path: Path) -> str:
     """Why a file is nothing for a batch; empty if it is a photo or clip."""
     if kind_of(path.name) is None:
-        return "It is no photo and no clip, by the ending of its name."
+        return "By the ending of its name, it is neither a photo nor a clip."
     if not path.exists():
-        return "It is a link that leads nowhere."
-    return "" if path.is_file() else "It is no file with a content of its own."
+        return "It is a broken link."
+    return "" if path.is_file() else "It is not a regular file."
 
 
 def _absolute(path: Path) -> Path:

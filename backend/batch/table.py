@@ -47,7 +47,7 @@ def require_table(path: Path) -> None:
         ours = False
     if not ours:
         raise BadInputError(
-            f"{path} is there, and no batch has made it: the table of results would replace it.",
+            f"{path} was not made by a batch, and the table of results would replace it.",
             "Move it away, or choose another folder.",
             code="unwritable",
         )

@@ -17,7 +17,7 @@ from backend.bulk.answering import Answering
 from backend.bulk.faces import BulkFaces
 from backend.bulk.frames import FrameBatch
 from backend.engines.devices import Device
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 
 FLOAT_BYTES = 4
 # A product of matrices this large keeps a device busy; a copy of this many bytes as well.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from backend.engines.sessions import THREADS
 from backend.errors import BadInputError
-from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.boxes import CROP_SIZE
 
 # Blocks of MobileNetV1 by their names in the weights, and the stride of each.
 STRIDES = {
@@ -97,7 +97,7 @@ def _exported(path: Path) -> bytes:
             torch.onnx.export(network, (example,), content, input_names=["image"], dynamo=False)
     except Exception as error:
         raise BadInputError(
-            f"{path} does not hold the weights of mb05 ({type(error).__name__}).",
+            f"{path} does not contain the weights of mb05 ({type(error).__name__}).",
             "Give an .npz of its arrays under the names of 3DDFA_V2's state dictionary.",
         ) from error
     return content.getvalue()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.answers.faces import faces_result
 from backend.benchmarks.reading import reading_stages
 from backend.engines.devices import Device
 from backend.exchange import contract
@@ -22,7 +23,6 @@ from backend.texture.baker import TextureBaker
 from backend.vision.crop import crop
 from backend.vision.landmarker import Landmarker
 from backend.vision.sources import detector_path
-from backend.wire import faces_result
 
 if TYPE_CHECKING:
     from backend.benchmarks.peers import Mb05

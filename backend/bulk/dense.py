@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
-from backend.morphable_model.model import N_POSE, MorphableModel
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import split
 
 
 class DenseDecoder(nn.Module):
@@ -47,10 +48,9 @@ class DenseDecoder(nn.Module):
         -------
         (N, 3, V).
         """
-        matrix = parameters[:, :N_POSE].reshape(-1, 3, 4)
+        matrix, alpha = split(parameters)
         linear = turn @ matrix[:, :, :3]
         place = (turn @ matrix[:, :, 3:]).squeeze(-1) + shift
-        alpha = parameters[:, N_POSE:]
         with_mean = torch.cat([torch.ones_like(alpha[:, :1]), alpha], dim=1)
         rows = linear[..., None] * with_mean[:, None, None]
         vertices = rows.flatten(0, 1).flatten(1) @ self.columns

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 
 # Faces of any size are sampled at no more places a side, so that a batch has its bounds.
 MOST_PLACES = 8

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.boxes import CROP_SIZE
 
 
 def crops(pictures: Tensor, image_from_crop: Tensor, places: int) -> Tensor:

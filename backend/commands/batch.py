@@ -26,15 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("input", type=Path, metavar="IN", help="folder of photos and clips")
     parser.add_argument(
-        "output", type=Path, metavar="OUT", help="folder for the results; a second run goes on"
+        "output", type=Path, metavar="OUT", help="folder for the results; a second run continues"
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a core)")
+    where.add_argument(
+        "--jobs", type=int, metavar="N", help="number of processes (default: one per core)"
+    )
     where.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="address of a Ray cluster whose computers share IN and OUT; in networks that you "
-        "trust only",
+        help="address of a Ray cluster whose computers share IN and OUT; only use it in "
+        "networks that you trust",
     )
     parser.add_argument("--which", choices=("all", "largest"), default="all", help="which faces")
     parser.add_argument(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backend.server.clip_paths import ClipPaths
     from backend.server.reconstructor import Reconstructor
 
-HELP = "serve the Blender add-on on this computer"
+HELP = "run the backend for the Blender add-on on this computer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="DIR",
-        help="let clients name clips in these folders, or anywhere if none is given, in place of "
-        "sending them",
+        help="let clients give the paths of clips in these folders instead of sending them; "
+        "without DIR, in all folders",
     )
     parser.add_argument(
         "--exit-with-parent",
         action="store_true",
-        help="stop when stdin ends, as it does when the program that started this one is gone",
+        help="stop when standard input ends, as it does when the parent program is gone",
     )
 
 

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="in point")
     parser.add_argument("--end", type=float, default=math.inf, metavar="SECONDS", help="out point")
-    parser.add_argument("--fps", type=float, help="frames a second of an image sequence")
+    parser.add_argument("--fps", type=float, help="frames per second of an image sequence")
     parser.add_argument("--which", choices=("all", "largest"), default="all", help="which faces")
     parser.add_argument(
         "--texture-size", type=int, choices=(0, 512, 1024, 2048), default=1024, help="0: none"
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-resume",
         dest="resume",
         action="store_false",
-        help="begin anew where an earlier run was cut off",
+        help="start over instead of continuing an earlier run that was cut off",
     )
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")

@@ -33,8 +33,8 @@ def find_graph(weights: Path, shipped: Path | None, export: Callable[[], bytes])
         return kept
     if not all(importlib.util.find_spec(name) for name in ("torch", "onnx")):
         raise ValueError(
-            "they are of another architecture than those of SynergyFace, and PyTorch, which such "
-            'need once, is not installed: run pip install "synergyface[gpu]" and import them again'
+            "they have another architecture, and importing those needs PyTorch. Run pip "
+            'install "synergyface[gpu]" and import them again'
         )
     return export()
 

@@ -268,7 +268,7 @@ def _refusal(error: Any, what: str, limits: Limits) -> Exception:
 def _too_much_memory(what: str, limits: Limits) -> OverLimitError:
     return OverLimitError(
         f"{what} takes more than {limits.memory / 2**30:g} GB of memory to read.",
-        "Scale it down or save it anew, for example as JPEG.",
+        "Scale it down, or save it again, for example as JPEG.",
         code="takes-too-much-memory",
     )
 
@@ -276,7 +276,7 @@ def _too_much_memory(what: str, limits: Limits) -> OverLimitError:
 def _too_slow(what: str, limits: Limits) -> OverLimitError:
     return OverLimitError(
         f"{what} takes more than {limits.seconds:g} seconds to read.",
-        "Scale it down or save it anew, for example as JPEG.",
+        "Scale it down, or save it again, for example as JPEG.",
         code="takes-too-long",
     )
 
@@ -284,7 +284,7 @@ def _too_slow(what: str, limits: Limits) -> OverLimitError:
 def _crashed(what: str, code: int | None) -> OverLimitError:
     return OverLimitError(
         f"{what} cannot be read: the process that read it ended (code {code}).",
-        "It is damaged, or made to do harm. Copy or download it again, or save it anew.",
+        "It is damaged or malicious. Copy, download or save it again.",
         code="reader-ended",
     )
 

@@ -88,7 +88,7 @@ def read_in_child(path: str) -> Answer:
         raise
     except NotImplementedError as error:
         raise BadInputError(
-            f"{path} is a Matlab 7.3 file, which is not read.",
+            f"{path} is a Matlab 7.3 file, which SynergyFace cannot read.",
             "Save it in Matlab by `save -v7`, or use the file as Basel published it.",
         ) from error
     except Exception as error:  # of damage, nearly anything: even of memory that a length asks for

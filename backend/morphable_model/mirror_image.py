@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.boxes import CROP_SIZE
+from backend.morphable_model.model import N_POSE, MorphableModel
 
 # iBUG-68: jaw, brows, nose bridge, nostrils, eyes, outer lip, inner lip.
 MIRRORED_LANDMARKS: NDArray[np.int64] = np.concatenate(
@@ -24,6 +27,35 @@ MIRRORED_LANDMARKS: NDArray[np.int64] = np.concatenate(
 )
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
+# A crop whose columns are reversed shows at x what it showed at this less x (1-based pixels).
+REVERSED = CROP_SIZE + 1
+
+
+def mirrored_landmarks(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Carry (..., 68, 3) landmarks of a crop to those of the crop with reversed columns."""
+    return landmarks[..., MIRRORED_LANDMARKS, :] * MIRROR + np.array([REVERSED, 0, 0])
+
+
+@dataclass(frozen=True)
+class MirrorImage:
+    """Affine map to the coefficients of the mirror image: ``alpha' = matrix @ alpha + offset``.
+
+    Attributes
+    ----------
+    matrix
+        (50, 50) float32.
+    offset
+        (50,) float32.
+    """
+
+    matrix: NDArray[np.float32]
+    offset: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, model: MorphableModel) -> MirrorImage:
+        """The map for faces that spread as those of the model's whitening."""
+        mean, spread = model.parameter_mean[N_POSE:], model.parameter_std[N_POSE:]
+        return mirror_coefficients(model, mean, spread)
 
 
 def mirror_coefficients(
@@ -32,8 +64,8 @@ def mirror_coefficients(
     spread: NDArray[np.floating],
     tolerance: float = 1.0,
     stride: int = 47,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Affine map that takes a face's coefficients to those of its mirror image.
+) -> MirrorImage:
+    """Find the map that takes a face's coefficients to those of its mirror image.
 
     A mirrored face is not in the span of the bases. The map gives the coefficients that are most
     probable: least squares over every `stride`-th vertex with a prior on the coefficients.
@@ -49,10 +81,6 @@ def mirror_coefficients(
     stride
         Distance of the vertices that are compared; far enough for their residuals to be nearly
         independent.
-
-    Returns
-    -------
-    matrix (50, 50) and offset (50,), float32: ``alpha' = matrix @ alpha + offset``.
     """
     here = np.arange(0, len(model.mean), stride)
     there = model.mirror_indices[here]
@@ -69,4 +97,4 @@ def mirror_coefficients(
     matrix = project @ mirrored
     # The prior pulls to the mean coefficients, not to zero.
     offset = mean + project @ (shift - basis(here).reshape(design.shape) @ mean)
-    return matrix.astype(np.float32), offset.astype(np.float32)
+    return MirrorImage(matrix.astype(np.float32), offset.astype(np.float32))

@@ -56,7 +56,7 @@ def export_animated_glb(
         The file cannot be written.
     """
     if not track.present.any():
-        raise NoFaceError("The face is in no frame of the clip.")
+        raise NoFaceError("No frame of the clip shows the face.")
     lens = _Lens(focal_length, clip.info.width, clip.info.height)
     keys = _keys(motion_of(track, clip.times), lens)
     per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]

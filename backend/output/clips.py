@@ -13,7 +13,7 @@ import numpy as np
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
 from backend.exchange.smoothing import Strengths
-from backend.geometry.pose import yaw_pitch_roll
+from backend.geometry.pose import euler_angles
 from backend.morphable_model.model import N_EXPRESSION, MorphableModel
 from backend.output.animated_glb import export_animated_glb
 from backend.tracking.smooth_track import smooth_track
@@ -61,7 +61,7 @@ def write_clip(
     """
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown:
-        raise BadInputError(f"Unknown format {unknown[0]!r}.", f"Choose of {', '.join(FORMATS)}.")
+        raise BadInputError(f"Unknown format {unknown[0]!r}.", f"Choose from {', '.join(FORMATS)}.")
     strengths = strengths or Strengths()
     records = []
     for track in clip.tracks:
@@ -143,7 +143,7 @@ def _write_csv(path: Path, clip: TrackedClip, track: Track) -> None:
 def _rows(clip: TrackedClip, track: Track) -> list[list[Any]]:
     """One for every frame, in the order of `COLUMNS`; None (an empty cell) in gaps."""
     values = np.column_stack(
-        [yaw_pitch_roll(track.rotation), track.scale, track.translation, track.expression]
+        [euler_angles(track.rotation), track.scale, track.translation, track.expression]
     )
     cells = np.round(values.astype(np.float64), 5).astype(object)
     cells[np.isnan(values)] = None

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.answers.faces import face_pose
 from backend.data_folder import atomic_path
-from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.boxes import CROP_SIZE
 from backend.morphable_model.model import MorphableModel
 from backend.output.mesh_files import export_head
 from backend.output.preview import preview_sheet
 from backend.pipeline import Face
-from backend.wire import face_pose
 
 
 def face_record(face: Face, directory: Path) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def require_film(path: Path) -> None:
         known = False
     if not known:
         raise BadInputError(
-            f"{path} is no film that can be written here.",
+            f"Cannot write a video to {path}.",
             f"Name a file that ends in {', '.join(ENCODINGS)}.",
             code="unknown-format",
         )

@@ -67,7 +67,7 @@ def export_head(
     unknown = [name for name in formats if name not in encoders]
     if unknown:
         raise BadInputError(
-            f"Unknown export format {unknown[0]!r}.", f"Choose of {', '.join(FORMATS)}."
+            f"Unknown export format {unknown[0]!r}.", f"Choose from {', '.join(FORMATS)}."
         )
     vertices = head_mm.astype(np.float64) * METRES_PER_MILLIMETRE
     files: dict[str, bytes] = {}
@@ -86,7 +86,7 @@ def _write_together(directory: Path, files: dict[str, bytes]) -> list[Path]:
     except OSError as error:
         raise BadInputError(
             f"Cannot write to {directory}: {error.strerror or error}.",
-            "Choose another folder, or make room on the disk.",
+            "Choose another folder, or free some space.",
             code="unwritable",
         ) from error
     return targets

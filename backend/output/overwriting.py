@@ -24,7 +24,7 @@ def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
         for path in given:
             if same_file(output, path):
                 raise BadInputError(
-                    f"{output} is what is read ({path}): the result would take its place.",
+                    f"{output} is an input ({path}), and the result would replace it.",
                     "Give the result another name or folder.",
                     code="overwrites-input",
                 )

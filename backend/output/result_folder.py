@@ -164,7 +164,7 @@ class ResultFolder:
 
     def _taken(self) -> BadInputError:
         return BadInputError(
-            f"{self.home} holds something else than results of {self.source.identity}.",
+            f"{self.home} contains something other than results of {self.source.identity}.",
             "Run the command again, or choose another folder.",
         )
 
@@ -197,7 +197,7 @@ class ResultFolder:
         for name in new:
             for path in self._ways(name):
                 if self._foreign(path, ours):
-                    tell(f"{path} was not as this program left it: it is now {_set_aside(path)}.")
+                    tell(f"{path} has changed since an earlier run. It is now {_set_aside(path)}.")
             (self.home / name).parent.mkdir(parents=True, exist_ok=True)
             (staged / name).replace(self.home / name)
         for name in set(earlier) - set(new):

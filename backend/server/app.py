@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
+from backend.exchange.orders import PhotoOrder, Which
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import NOT_MODIFIED, PROBLEMS, ContainerResponse, request_body
 from backend.server.job import JobStatus, Progress
@@ -21,7 +22,7 @@ from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
 from backend.server.problems import answer_with_problems
-from backend.server.reconstructor import Reconstructor, TextureSize, Which
+from backend.server.reconstructor import Reconstructor, TextureSize
 from backend.server.security import Guard, body_length, read_body
 from backend.server.sessions import Sessions, session_routes
 from backend.server.streams import Streams, stream_routes
@@ -142,19 +143,11 @@ def _face_routes(models: Models, jobs: JobQueue, limits: Limits) -> APIRouter:
         models.refuse_if_failed()
         with jobs.place(body_length(request, limits.photo_bytes)) as enter:
             photo = await read_body(request, limits.photo_bytes)
-            size = int(texture_size) or None
-            return {"job": enter(partial(reconstruct, photo, which, size, texture_mode))}
+            order = PhotoOrder(which, int(texture_size) or None, texture_mode)
+            return {"job": enter(partial(reconstruct, photo, order))}
 
-    def reconstruct(
-        photo: bytes,
-        which: Which,
-        texture_size: int | None,
-        texture_mode: TextureMode,
-        progress: Progress,
-    ) -> bytes:
-        reconstructor = models.reconstructor()
-        faces = reconstructor.faces(photo, which, texture_size, texture_mode, progress)
-        return contract.encode_faces(faces)
+    def reconstruct(photo: bytes, order: PhotoOrder, progress: Progress) -> bytes:
+        return contract.encode_faces(models.reconstructor().faces(photo, order, progress))
 
     return router
 

@@ -46,8 +46,8 @@ class ClipPaths:
             named = Path(text)
             if not named.is_absolute():
                 raise BadInputError(
-                    f"{text!r} is not a whole path.",
-                    "Give the path from the root on.",
+                    f"{text!r} is not a full path.",
+                    "Give the path from the root folder.",
                     code="relative-path",
                 )
             # A pattern of pictures is no file itself: its folder is.
@@ -91,7 +91,7 @@ def _forbidden(text: str) -> ProblemError:
         Problem(
             HTTPStatus.FORBIDDEN,
             "path-not-allowed",
-            f"The backend was not allowed to read {text}.",
+            f"The backend is not allowed to read {text}.",
             "Send the clip itself, or start the backend with --allow-paths and its folder.",
         )
     )

@@ -71,7 +71,7 @@ class TimedConnection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is told so by a problem document too."""
         problem = Problem(
-            HTTPStatus.BAD_REQUEST, "bad-request", msg, "Send requests by HTTP/1.1 as it is."
+            HTTPStatus.BAD_REQUEST, "bad-request", msg, "Send valid HTTP/1.1 requests."
         )
         response = h11.Response(
             status_code=problem.status,

@@ -274,7 +274,7 @@ class JobQueue:
                 HTTPStatus.NOT_FOUND,
                 "no-such-job",
                 "There is no such job, or its result has expired.",
-                f"Results are kept for {self._limits.kept_seconds / 60:g} minutes; run it again.",
+                f"Results are kept for {self._limits.kept_seconds / 60:g} minutes. Run it again.",
             )
         return job
 

@@ -83,8 +83,8 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "internal",
-                f"The backend met an error that it did not expect ({type(error).__name__}).",
-                "Look at the backend's log, and report it with what you did.",
+                f"An unexpected error happened in the backend ({type(error).__name__}).",
+                "Report it, with the backend's log and what you did.",
             )
     return Problem(status, error.code, error.problem, error.remedy)
 
@@ -113,7 +113,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "-")
     detail = f"{request.method} {request.url.path}: {status.phrase}."
-    remedy = "Use a client of the backend's protocol version; /v1/health tells it."
+    remedy = "Use a client with the backend's protocol version (see /v1/health)."
     return problem_response(Problem(status, code, detail, remedy), error.headers)
 
 

@@ -111,7 +111,7 @@ def listen(port: int) -> socket.socket:
         listener.close()
         raise BadInputError(
             f"Cannot listen on port {port}: {error.strerror or error}.",
-            "Choose another --port, or leave it out to have a free one chosen.",
+            "Choose another --port, or leave it out to use a free one.",
             code="bad-port",
         ) from error
     return listener

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.answers.clips import video_result
+from backend.answers.faces import encode_png, faces_result, static_model
+from backend.answers.frames import frame_result
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.engines.devices import Device
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
+from backend.exchange.orders import ClipOrder, PhotoOrder
 from backend.foreign.children import warm_child
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.pipeline import FaceReconstructor
 from backend.progress import part
-from backend.server.reconstructor import ClipOrder, Progress, Which
+from backend.server.reconstructor import Progress
 from backend.server.unfinished import unfinished_work
-from backend.server.video_result import video_result
 from backend.tracking.live import LiveTracker
-from backend.vision.clip import Range
 from backend.vision.images import decode_image
-from backend.wire import encode_png, faces_result, static_model
 
 
 class PipelineReconstructor:
@@ -47,14 +47,7 @@ class PipelineReconstructor:
         """What all heads share."""
         return static_model(self._reconstructor.model)
 
-    def faces(
-        self,
-        photo: bytes,
-        which: Which,
-        texture_size: int | None,
-        texture_mode: TextureMode,
-        progress: Progress,
-    ) -> contract.FacesResult:
+    def faces(self, photo: bytes, order: PhotoOrder, progress: Progress) -> contract.FacesResult:
         """Faces of a picture file's bytes.
 
         Raises
@@ -66,9 +59,9 @@ class PipelineReconstructor:
         image = decode_image(photo, "The photo")
         faces = self._reconstructor.faces_from_image(
             image,
-            which=which,
-            texture_size=texture_size,
-            texture_mode=texture_mode,
+            which=order.which,
+            texture_size=order.texture_size,
+            texture_mode=order.texture_mode,
             progress=progress,
         )
         height, width = image.shape[:2]
@@ -100,14 +93,22 @@ class PipelineReconstructor:
         BadInputError
             Not a clip that can be read, or no face in it.
         """
-        part = Range(order.start, math.inf if order.end is None else order.end)
-        request = ClipRequest(
-            clip, part, order.frame_rate, order.which, order.texture_size, order.texture_mode
-        )
+        request = ClipRequest.of(clip, order)
         with unfinished_work(request.key) as keep:
             tracked = track_from_video(request, self._reconstructor, keep=keep, progress=progress)
         return video_result(tracked, self._reconstructor.model)
 
-    def live_tracker(self, smoothing: float) -> LiveTracker:
+    def live_tracker(self, smoothing: float) -> AnsweringTracker:
         """Tracker of a new stream."""
-        return self._reconstructor.live_tracker(smoothing)
+        return AnsweringTracker(self._reconstructor.live_tracker(smoothing))
+
+
+class AnsweringTracker:
+    """Follows the faces of one stream, and says so as the wire does."""
+
+    def __init__(self, tracker: LiveTracker) -> None:
+        self._tracker = tracker
+
+    def frame(self, image: NDArray[np.uint8], time: float) -> contract.FrameResult:
+        """Faces of the next frame, see `LiveTracker.frame`."""
+        return frame_result(self._tracker.frame(image, time))

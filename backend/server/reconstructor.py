@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
+from backend.exchange.orders import ClipOrder, PhotoOrder
 
 Progress = Callable[[float, str], None]
-Which = Literal["all", "largest"]
 
 
 class TextureSize(IntEnum):
@@ -25,30 +24,6 @@ class TextureSize(IntEnum):
     SMALL = 512
     MEDIUM = 1024
     LARGE = 2048
-
-
-@dataclass(frozen=True)
-class ClipOrder:
-    """What is to be tracked in a clip.
-
-    Attributes
-    ----------
-    start, end
-        Seconds since the clip's first frame; None is the clip's own end.
-    which
-        All faces, or the largest only.
-    texture_size, texture_mode
-        Side of the textures in pixels, None makes none; and how they are made.
-    frame_rate
-        Pictures a second of an image sequence; None for films.
-    """
-
-    start: float = 0.0
-    end: float | None = None
-    which: Which = "all"
-    texture_size: int | None = 1024
-    texture_mode: TextureMode = contract.DEFAULT_TEXTURE_MODE
-    frame_rate: float | None = None
 
 
 class LiveTracker(Protocol):
@@ -71,14 +46,7 @@ class Reconstructor(Protocol):
         """What all heads share."""
         ...
 
-    def faces(
-        self,
-        photo: bytes,
-        which: Which,
-        texture_size: int | None,
-        texture_mode: TextureMode,
-        progress: Progress,
-    ) -> contract.FacesResult:
+    def faces(self, photo: bytes, order: PhotoOrder, progress: Progress) -> contract.FacesResult:
         """Faces of a picture file's bytes; stops when `progress` raises ``CancelledError``."""
         ...
 

@@ -42,7 +42,7 @@ def token_from_environment() -> str | None:
     if len(token) < MIN_TOKEN_LENGTH or not all("!" <= character <= "~" for character in token):
         raise BadInputError(
             f"{TOKEN_VARIABLE} needs at least {MIN_TOKEN_LENGTH} printable ASCII characters.",
-            "Leave it unset to have a token made.",
+            "Leave it unset to create a token.",
             code="bad-token",
         )
     return token
@@ -96,8 +96,8 @@ class Guard:
                     HTTPStatus.MISDIRECTED_REQUEST,
                     "bad-host",
                     "The request's Host is not an address of this computer.",
-                    "Use http://127.0.0.1 and the backend's port; reach a backend on another "
-                    "computer through an SSH tunnel.",
+                    "Use http://127.0.0.1 and the backend's port. For a backend on another "
+                    "computer, use an SSH tunnel.",
                 )
             )
         if not all(_is_loopback_origin(origin) for origin in headers.getlist("origin")):
@@ -182,7 +182,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
             Problem(
                 HTTPStatus.BAD_REQUEST,
                 "incomplete",
-                "The connection broke before the whole body had come.",
+                "The connection ended before the whole body arrived.",
                 "Send it again.",
             )
         ) from error
@@ -192,7 +192,7 @@ async def body_pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "bad-input",
                 "The request has no body.",
-                "Send the bytes of a picture or film.",
+                "Send the bytes of a picture or video.",
             )
         )
 
@@ -203,7 +203,7 @@ def _too_large(limit: int) -> ProblemError:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "too-large",
             f"The request's body is larger than {limit:,} bytes.",
-            "Send a smaller file: a photo as JPEG, a part of a film.",
+            "Send a smaller file, such as a JPEG or a part of the video.",
         ),
         {"Connection": "close"},
     )

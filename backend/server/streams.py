@@ -80,8 +80,8 @@ class Stream:
                 Problem(
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "stream-busy",
-                    "Earlier frames of this stream are still worked on.",
-                    "Leave this frame out, and wait for an answer before sending another.",
+                    "Earlier frames of this stream are still being processed.",
+                    "Skip this frame, and wait for an answer before you send another.",
                 )
             )
         self.frames_here += 1
@@ -95,7 +95,7 @@ class Stream:
         if time <= self._last_time:
             raise BadInputError(
                 f"The frame's time is {time:g} s, and the last one's was {self._last_time:g} s.",
-                "Send frames in order, with times that rise.",
+                "Send frames in order, with increasing times.",
                 code="bad-time",
             )
         image = frame_image(body, size)
@@ -135,7 +135,7 @@ class Streams:
                     HTTPStatus.TOO_MANY_REQUESTS,
                     "too-many-streams",
                     f"{len(self._streams)} streams are open already.",
-                    "Close one; those that nobody uses are closed after "
+                    "Close one. Unused streams are closed after "
                     f"{self._limits.stream_seconds:g} seconds.",
                 )
             )

@@ -60,7 +60,7 @@ def _order(body: bytes) -> contract.TextureOrder:
         return contract.decode_texture_order(body)
     except contract.ContractError as error:
         raise BadInputError(
-            f"The request's body is no texture order: {error}",
+            f"The request's body is not a texture order: {error}",
             "Send one as the contract describes it.",
             code="bad-body",
         ) from error

@@ -85,8 +85,9 @@ def _explained() -> Iterator[None]:
             Problem(
                 HTTPStatus.INSUFFICIENT_STORAGE,
                 "disk-full" if full else "unwritable",
-                f"The clip cannot be stored in {data_folder()}: {error.strerror or error}.",
-                "Make room there, or let the backend read the clip by its path (--allow-paths).",
+                f"Cannot store the clip in {data_folder()}: {error.strerror or error}.",
+                "Free some space there, or let the backend read the clip by its path "
+                "(--allow-paths).",
             ),
             {"Connection": "close"},
         ) from error

@@ -13,13 +13,14 @@ from fastapi import APIRouter, Query, Request
 from backend.errors import BadInputError, SynergyFaceError
 from backend.exchange import contract
 from backend.exchange.contract import TextureMode
+from backend.exchange.orders import ClipOrder, Which
 from backend.server.clip_paths import ClipPaths
 from backend.server.description import request_body
 from backend.server.job import Progress
 from backend.server.jobs import JobQueue
 from backend.server.limits import Limits
 from backend.server.models import Models
-from backend.server.reconstructor import ClipOrder, TextureSize, Which
+from backend.server.reconstructor import TextureSize
 from backend.server.security import read_body
 from backend.server.uploads import discard, receive
 
@@ -72,8 +73,8 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
             return contract.encode_video(result)
         except contract.ContractError as error:
             raise BadInputError(
-                f"The faces of the clip are more than one answer holds: {error}",
-                "Take a shorter part of it, or the largest face only.",
+                f"The clip has too many faces and frames for one answer: {error}",
+                "Use a shorter part of it, or only the largest face.",
                 code="result-too-large",
             ) from error
 
@@ -99,7 +100,7 @@ def _path(body: bytes) -> str:
         path = None
     if not isinstance(path, str):
         raise BadInputError(
-            'The request\'s body is no JSON object with a "path".',
+            'The request\'s body is not a JSON object with a "path".',
             'Send {"path": "/where/the/clip/is.mp4"}, or the clip itself as '
             "application/octet-stream.",
         )

@@ -81,7 +81,7 @@ def convert_state_dict(official: Mapping[str, Tensor], path: Path) -> dict[str, 
         )
     except KeyError as error:
         raise BadInputError(
-            f"{path} lacks the tensor {error}, so it is no SynergyNet with MobileNetV2.",
+            f"{path} lacks the tensor {error}, so it is not a SynergyNet with MobileNetV2.",
             "Give the best.pth.tar of the published SynergyNet.",
         ) from error
     except (IndexError, RuntimeError) as error:

@@ -27,7 +27,7 @@ LIMITS = Limits(memory=2**34, seconds=60)
 # The authors' file has 100 MB, and 20 million numbers.
 MAX_BYTES = 2**30
 MAX_NUMBERS = 2**27
-REMEDY = "Files that would execute code are refused; give SynergyNet's best.pth.tar."
+REMEDY = "Files that would run code are refused. Give SynergyNet's best.pth.tar."
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -76,7 +76,7 @@ def read_in_child(path: str) -> Answer:
         isinstance(name, str) and isinstance(tensor, torch.Tensor) and _is_plain(tensor)
         for name, tensor in state.items()
     ):
-        raise BadInputError(f"{path} holds no state dictionary.", "Give SynergyNet's best.pth.tar.")
+        raise BadInputError(f"{path} has no state dictionary.", "Give SynergyNet's best.pth.tar.")
     if sum(tensor.numel() for tensor in state.values()) > MAX_NUMBERS:
         raise _too_large(Path(path))
     arrays = [(t.float() if t.is_floating_point() else t).numpy() for t in state.values()]

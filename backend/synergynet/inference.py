@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from backend.engines.engine import INPUT, OUTPUTS
 from backend.engines.graphs import export_graph
-from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.boxes import CROP_SIZE
 from backend.synergynet.architecture import Architecture
 from backend.synergynet.folding import fold, without_folded
 from backend.synergynet.network import SynergyNet, normalise_image

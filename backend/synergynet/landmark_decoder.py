@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.geometry.camera import CROP_SIZE
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
+from backend.morphable_model.boxes import CROP_SIZE
 from backend.morphable_model.model import N_LANDMARKS, N_PARAMETERS, N_POSE, MorphableModel
+from backend.morphable_model.parameters import split
 
 
 class LandmarkDecoder(nn.Module):
@@ -52,8 +53,7 @@ class LandmarkDecoder(nn.Module):
         """(N, 62) parameters -> (N, 3, 68) landmarks in the crop frame (pixels, y up)."""
         # Half a pixel of 120 is what bfloat16 can tell apart, so never under autocast.
         with torch.autocast(parameters.device.type, enabled=False):
-            matrix = parameters[:, :N_POSE].reshape(-1, 3, 4)
-            alpha = parameters[:, N_POSE:]
+            matrix, alpha = split(parameters)
             vertices = alpha @ self.landmark_basis.T + self.landmark_mean
             vertices = vertices.reshape(-1, N_LANDMARKS, 3).transpose(1, 2)
             return matrix[:, :, :3] @ vertices + matrix[:, :, 3:]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import MissingAssetError
-from backend.geometry.camera import roi_box_around
+from backend.morphable_model.boxes import RoiBox
 from backend.texture.chart import MASK_SIZE, Chart
 from backend.texture.filters import resize
 from backend.texture.observation import Observation
@@ -62,7 +62,7 @@ class FaceNetwork:
             )
         picture = seen.picture
         landmarks = picture.vertices_image[self.chart.model.landmark_indices]
-        face = crop(picture.image, roi_box_around(landmarks), MASK_SIZE)
+        face = crop(picture.image, RoiBox.around(landmarks), MASK_SIZE)
         face = face.astype(np.float32) / np.float32(255)
         small = resize(filled, MASK_SIZE, MASK_SIZE)
         lit = np.clip(face / seen.light, 0, 1)

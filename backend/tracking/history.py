@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBoxes
 from backend.tracking.sighting import SQUARES, Sighting
 
 Float = NDArray[np.float32]
@@ -25,7 +25,7 @@ class History:
     face
         (N,) int64, number by which the tracker followed the face; see `tracker.Followed`.
     box
-        (N, 4) float32: x, y, side, roll of the roi box, as in `RoiBox`.
+        (N, 4) float32: x, y, side, roll of the roi box, as in `RoiBoxes`.
     parameters
         (N, 62) float32 in the crop frame of the upright box.
     landmarks
@@ -51,20 +51,19 @@ class History:
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> History:
         return History(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
-    def roi_box(self, index: int) -> RoiBox:
-        """The box of one sighting, turned upright."""
-        x, y, side, _ = self.box[index].tolist()
-        return RoiBox(x, y, side)
+    @property
+    def boxes(self) -> RoiBoxes:
+        """The boxes of all sightings, turned upright: those to which `parameters` refer."""
+        return RoiBoxes(self.box).upright
 
     @classmethod
     def of(cls, sightings: list[tuple[int, int, Sighting]]) -> History:
         """From frames' rows, faces' numbers and what was seen."""
         seen = [s for _, _, s in sightings]
-        boxes = [(s.roi_box.x, s.roi_box.y, s.roi_box.side, s.roi_box.roll) for s in seen]
         return cls(
             np.array([row for row, _, _ in sightings], np.int64),
             np.array([face for _, face, _ in sightings], np.int64),
-            np.array(boxes, np.float32).reshape(-1, 4),
+            RoiBoxes.of([s.roi_box for s in seen]).rows.astype(np.float32),
             np.array([s.upright for s in seen], np.float32).reshape(-1, 62),
             np.array([s.landmarks for s in seen], np.float32).reshape(-1, 68, 3),
             np.array([s.confidence for s in seen], np.float32),

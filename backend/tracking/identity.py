@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.boxes import CROP_SIZE
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.tracking.best_views import View
 from backend.tracking.history import History
 from backend.tracking.portrait import Portrait, Portrayer, unlikeness
@@ -36,10 +38,10 @@ NEAR_BONUS = 0.8
 
 def trust(history: History) -> Array:
     """(N,) how far each sighting tells of the shape: near, sharp, frontal and believed."""
-    matrix = history.parameters[:, :N_POSE].reshape(-1, 3, 4)[:, :, :3]
+    matrix = FaceParameters(history.parameters).matrix[:, :, :3]
     norm = np.linalg.norm(matrix, axis=2)[:, :2].mean(axis=1)
     facing = np.clip(matrix[:, 2, 2] / np.maximum(norm, 1e-12), 0.05, 1)
-    scale = norm * MICROMETRES_PER_MILLIMETRE * history.box[:, 2] / 120
+    scale = norm * MICROMETRES_PER_MILLIMETRE * history.box[:, 2] / CROP_SIZE
     sharp = history.sharpness / (history.sharpness + np.median(history.sharpness) + 1e-6)
     return history.confidence**2 * facing**2 * sharp * np.clip(scale / FULL_SCALE, 0.1, 1)
 
@@ -53,7 +55,7 @@ def common_shape(history: History, model: MorphableModel) -> NDArray[np.float32]
     -----
     Weiszfeld's iteration, in standard deviations.
     """
-    shapes = history.parameters[:, N_POSE : N_POSE + N_SHAPE] / model.shape_sigma
+    shapes = FaceParameters(history.parameters).alpha_shape / model.shape_sigma
     weights = trust(history)
     centre = np.average(shapes, axis=0, weights=weights)
     for _ in range(30):

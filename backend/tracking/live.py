@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.engines.engine import Engine
-from backend.exchange import contract
 from backend.geometry.pose import blender_quaternions
-from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.model import N_EXPRESSION, MorphableModel
 from backend.tracking.history import History
 from backend.tracking.one_euro import Cutoff, OneEuro, OneEuroRotation
 from backend.tracking.refit import poses_of
 from backend.tracking.tracker import FaceTracker, Memory
 from backend.vision.detection import FaceDetector
+
+Array = NDArray[np.floating]
 
 # A face that was away for longer begins anew.
 FORGET_SECONDS = 0.5
@@ -24,6 +25,37 @@ LEAST, MOST = 8.0, 0.5
 # Hertz for a radian, a millimetre, a doubling of the scale (in logarithms), a standard deviation a
 # second.
 ROTATION, POSITION, SCALE, EXPRESSION = 4.0, 0.05, 10.0, 1.0
+
+
+@dataclass(frozen=True)
+class LiveFrame:
+    """The N faces of a frame.
+
+    Attributes
+    ----------
+    time
+        Seconds.
+    image_size
+        (width, height).
+    seen
+        What was seen of them, never smoothed.
+    quaternions
+        (N, 4) w, x, y, z, Blender's frame.
+    scale
+        (N,) pixels per millimetre.
+    translation
+        (N, 3) the model's origin, image frame.
+    expression
+        (N, 10) standard deviations.
+    """
+
+    time: float
+    image_size: tuple[int, int]
+    seen: History
+    quaternions: Array
+    scale: Array
+    translation: Array
+    expression: Array
 
 
 class LiveTracker:
@@ -50,8 +82,8 @@ class LiveTracker:
         self._smoothing = smoothing
         self._smoothers: dict[int, _Smoother] = {}
 
-    def frame(self, image: NDArray[np.uint8], time: float) -> contract.FrameResult:
-        """Faces of the next frame.
+    def frame(self, image: NDArray[np.uint8], time: float) -> LiveFrame:
+        """Find the faces of the next frame.
 
         Parameters
         ----------
@@ -63,45 +95,40 @@ class LiveTracker:
         seen = sorted(self._tracker.step(image, time).items())
         history = History.of([(0, number, sighting) for number, sighting in seen])
         poses = poses_of(history, self._model)
-        middle, half = history.box[:, :2], history.box[:, 2:3] / 2
         height, width = image.shape[:2]
-        result = contract.FrameResult(
+        frame = LiveFrame(
             time=time,
             image_size=(width, height),
-            numbers=history.face.astype(np.int32),
-            parameters=history.parameters,
-            roi_boxes=np.hstack([middle - half, middle + half]).astype(np.float32),
-            quaternions=blender_quaternions(poses.rotation).astype(np.float32),
-            scale=poses.scale.astype(np.float32),
-            translation=poses.translation.astype(np.float32),
-            expression=poses.expression.astype(np.float32),
-            landmarks=history.landmarks,
-            confidence=history.confidence,
+            seen=history,
+            quaternions=blender_quaternions(poses.pose.rotation),
+            scale=np.asarray(poses.pose.scale),
+            translation=poses.pose.translation,
+            expression=poses.expression,
         )
-        return self._smoothed(result) if self._smoothing else result
+        return self._smoothed(frame) if self._smoothing else frame
 
-    def _smoothed(self, result: contract.FrameResult) -> contract.FrameResult:
+    def _smoothed(self, frame: LiveFrame) -> LiveFrame:
         smoothers = {
-            number: self._smoother(number, result.time, float(scale))
-            for number, scale in zip(result.numbers.tolist(), result.scale, strict=True)
+            number: self._smoother(number, frame.time, float(scale))
+            for number, scale in zip(frame.seen.face.tolist(), frame.scale, strict=True)
         }
         self._smoothers = {
             number: smoother
             for number, smoother in (self._smoothers | smoothers).items()
-            if result.time - smoother.time <= FORGET_SECONDS or number in smoothers
+            if frame.time - smoother.time <= FORGET_SECONDS or number in smoothers
         }
-        motions = np.column_stack([np.log(result.scale), result.translation, result.expression])
+        if not smoothers:
+            return frame
+        motions = np.column_stack([np.log(frame.scale), frame.translation, frame.expression])
         rotations, vectors = [], []
         for row, smoother in enumerate(smoothers.values()):
-            rotations.append(smoother.rotation(result.quaternions[row], result.time))
-            vectors.append(smoother.motion(motions[row], result.time))
-            smoother.time = result.time
-        if not vectors:
-            return result
-        motion = np.asarray(vectors, np.float32)
+            rotations.append(smoother.rotation(frame.quaternions[row], frame.time))
+            vectors.append(smoother.motion(motions[row], frame.time))
+            smoother.time = frame.time
+        motion = np.asarray(vectors)
         return replace(
-            result,
-            quaternions=np.asarray(rotations, np.float32),
+            frame,
+            quaternions=np.asarray(rotations),
             scale=np.exp(motion[:, 0]),
             translation=motion[:, 1:4],
             expression=motion[:, 4:],
@@ -119,7 +146,7 @@ class _Smoother:
 
     def __init__(self, smoothing: float, scale: float, time: float) -> None:
         resting = LEAST * (MOST / LEAST) ** smoothing
-        slopes = [SCALE, *[POSITION / scale] * 3, *[EXPRESSION] * contract.N_EXPRESSIONS]
+        slopes = [SCALE, *[POSITION / scale] * 3, *[EXPRESSION] * N_EXPRESSION]
         self.rotation = OneEuroRotation(Cutoff(resting, ROTATION))
         self.motion = OneEuro(Cutoff(resting, np.array(slopes)))
         self.time = time

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import TEMPORARY, atomic_path
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.tracking.best_views import View
 from backend.tracking.history import History
 from backend.tracking.tracker import Followed, Memory

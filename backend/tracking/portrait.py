@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.texture.mean_face import read_mean_texture
 from backend.texture.unwrap import unwrap
 from backend.texture.uv_map import UvMap
@@ -62,9 +62,8 @@ class Portrayer:
 
     def portrait(self, view: View, seen: History, index: int) -> Portrait:
         """Portrait of a face in a view of it, which is a sighting of its history."""
-        parameters = seen.parameters[index]
-        head = self._model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
-        vertices = view.carry(posed_vertices(head, parameters, seen.roi_box(index)))
+        face = FaceParameters(seen.parameters[index])
+        vertices = view.carry(face.vertices_image(self._model, seen.boxes[index]))
         image = view.image
         weights = visibility(vertices, self._model, image.shape[:2])
         spread = self._uv_map.spread(weights[:, None])[..., 0]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.engines.engine import Engine
-from backend.geometry.camera import RoiBox, image_from_crop_frame, turn_upright
-from backend.geometry.pose import euler_angles, pose_from_parameters
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.boxes import RoiBox
+from backend.morphable_model.parameters import FaceParameters
 from backend.vision.crop import crop
 from backend.vision.roi import lean_of_pose, roi_box_from_landmarks
 
@@ -66,7 +67,7 @@ class Sighting:
     @property
     def upright(self) -> Float:
         """(62,) parameters in the crop frame of `roi_box` turned upright."""
-        return turn_upright(self.parameters, self.roi_box)
+        return FaceParameters(self.parameters).upright(self.roi_box).numbers
 
 
 def look(image: Image, roi_boxes: list[RoiBox], engine: Engine) -> list[Sighting]:
@@ -93,7 +94,7 @@ def look(image: Image, roi_boxes: list[RoiBox], engine: Engine) -> list[Sighting
 
 def rigidity(parameters: Float) -> float:
     """How near the pose's matrix is to a rotation times a scale: 1 it is one, 0 no face."""
-    stretch = np.linalg.svd(parameters[:12].reshape(3, 4)[:, :3], compute_uv=False)
+    stretch = np.linalg.svd(FaceParameters(parameters).matrix[:, :3], compute_uv=False)
     if stretch[2] < 1e-12:
         return 0.0
     return float(np.clip(1 - np.log(stretch[0] / stretch[2]) / np.log(NO_ROTATION), 0, 1))
@@ -118,11 +119,11 @@ def _sighting(picture: Image, box: RoiBox, parameters: Float, refined: Float) ->
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     lab = cv2.cvtColor(picture[INNER, INNER], cv2.COLOR_RGB2LAB)
     squares = cv2.resize(lab, (SQUARES, SQUARES), interpolation=cv2.INTER_AREA)
-    yaw, _, _ = euler_angles(pose_from_parameters(parameters).rotation)
+    yaw = float(euler_angles(FaceParameters(parameters).pose.rotation)[0])
     return Sighting(
         roi_box=box,
         parameters=parameters,
-        landmarks=image_from_crop_frame(refined, box),
+        landmarks=box.to_image(refined),
         next_box=roi_box_from_landmarks(refined, box, lean_of_pose(parameters)),
         yaw=yaw,
         confidence=rigidity(parameters),

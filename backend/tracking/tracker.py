@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.engines.engine import Engine
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.tracking.sighting import Sighting, look, overlap
 from backend.vision.detection import FaceDetector
 

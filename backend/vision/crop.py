@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import CROP_SIZE, RoiBox
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 
 
 def crop(image: NDArray[np.uint8], roi_box: RoiBox, size: int = CROP_SIZE) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
-from backend.geometry.camera import CROP_SIZE, RoiBox
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.vision.centerface import Candidate
 from backend.vision.crop import crop
 from backend.vision.finder import SMALLEST, SURE, FaceFinder, is_known

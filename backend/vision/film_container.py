@@ -70,7 +70,7 @@ def open_container(path: Path) -> InputContainer:
     except OSError as error:
         raise BadInputError(
             f"Cannot read {path}: {error.strerror or error}.",
-            "Check that you may open it.",
+            "Check its permissions.",
             code="unreadable",
         ) from error
     # Where a file has no times, made-up ones would be believed.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.geometry.camera import CROP_SIZE, RoiBox
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.vision.centerface import Candidate, CenterFace
 from backend.vision.crop import crop
 from backend.vision.roi import lean_of_five, roi_box_from_five

@@ -72,7 +72,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise BadInputError(
             f"Cannot read {path}: {error.strerror or error}.",
-            "Check that you may open it.",
+            "Check its permissions.",
             code="unreadable",
         ) from error
     return decode_image(data, str(path))

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ N_POINTS = 478
 MAX_FACES = 32
 # The process has one standard error only.
 _silence = threading.Lock()
+# Landmarkers that nobody uses any more, and the handles of their graphs.
+_abandoned: SimpleQueue[tuple[FaceLandmarker, ctypes.c_void_p]] = SimpleQueue()
 
 
 class Landmarker:
@@ -53,11 +56,12 @@ class Landmarker:
         with _silent_stderr():
             self._landmarker = _open(model_path, confidence, presence)
             self.points(np.zeros((64, 64, 3), np.uint8))
-        self._finalizer = weakref.finalize(self, _dispose, self._landmarker)
+        self._finalizer = weakref.finalize(self, _abandon, self._landmarker)
 
     def close(self) -> None:
         """Free MediaPipe's graph; closing twice does no harm."""
         self._finalizer()
+        _free_abandoned()
 
     def points(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Find faces.
@@ -88,6 +92,7 @@ class Landmarker:
 
 
 def _open(model_path: Path, confidence: float, presence: float) -> FaceLandmarker:
+    _free_abandoned()
     if not model_path.is_file():
         raise MissingAssetError(
             f"The face detector's model {model_path} is missing.", "Run `synergyface assets fetch`."
@@ -122,12 +127,27 @@ def _open(model_path: Path, confidence: float, presence: float) -> FaceLandmarke
         ) from error
 
 
-def _dispose(landmarker: FaceLandmarker) -> None:
-    # While the interpreter ends, MediaPipe's threads are gone already and its own destructor would
-    # print a traceback; without its handle it keeps quiet, and the system frees the memory.
-    with suppress(RuntimeError):
-        landmarker.close()
-    landmarker._handle = ctypes.c_void_p()
+def _abandon(landmarker: FaceLandmarker) -> None:
+    """Note a graph to be freed, which only code that runs by itself may do.
+
+    Python calls this wherever it happens to look for circles: even where MediaPipe's queue or the
+    interpreter's end holds locks that freeing needs. Without its handle, MediaPipe's own
+    destructor keeps quiet; at the end of the process the system frees the memory.
+    """
+    handle, landmarker._handle = landmarker._handle, ctypes.c_void_p()
+    _abandoned.put((landmarker, handle))
+
+
+def _free_abandoned() -> None:
+    while True:
+        try:
+            landmarker, handle = _abandoned.get_nowait()
+        except Empty:
+            return
+        landmarker._handle = handle
+        with suppress(RuntimeError):
+            landmarker.close()
+        landmarker._handle = ctypes.c_void_p()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def open_clip(source: Path, frame_rate: float | None = None) -> Clip:
         return ImageSequence(source, frame_rate)
     if frame_rate is not None:
         raise BadInputError(
-            f"{source} is a video, which has times of its own.",
-            "Give frames per second for image sequences only.",
+            f"{source} is a video and has its own frame times.",
+            "Give frames per second only for image sequences.",
         )
     return VideoFile(source)

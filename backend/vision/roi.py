@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import CROP_SIZE, RoiBox, image_from_crop_frame
-from backend.geometry.pose import pose_from_parameters
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
+from backend.morphable_model.parameters import FaceParameters
 
 # Indices of MediaPipe's face mesh; left and right are the image's.
 FOREHEAD, CHIN = 10, 152
@@ -130,7 +130,7 @@ def lean_of_pose(parameters: NDArray[np.floating]) -> float:
     parameters
         (62,), of which the first 12 are the pose.
     """
-    up = pose_from_parameters(parameters).rotation[:, 1]
+    up = FaceParameters(parameters).pose.rotation[:, 1]
     return float(np.degrees(np.arctan2(-up[0], up[1])))
 
 
@@ -147,7 +147,7 @@ def roi_box_from_landmarks(landmarks: NDArray[np.floating], seen_in: RoiBox, lea
     """
     low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
     middle = np.array([[*(low + high) / 2, 0]], np.float32)
-    x, y, _ = image_from_crop_frame(middle, seen_in)[0]
+    x, y, _ = seen_in.to_image(middle)[0]
     side = float((high - low).max()) * np.sqrt(2) * seen_in.side / CROP_SIZE
     turn = seen_in.roll + lean if abs(lean) > LEAN else seen_in.roll
     return RoiBox(float(x), float(y), float(side), (turn + 180) % 360 - 180)

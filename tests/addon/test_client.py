@@ -18,6 +18,7 @@ import pytest
 from addon.connection import client as client_module
 from addon.connection.client import BackendClient, BackendError
 from addon.exchange import contract
+from addon.exchange.orders import PhotoOrder
 from backend.errors import MissingAssetError
 from backend.server.limits import Limits
 from tests.addon.refusals import refused
@@ -62,7 +63,7 @@ def test_needs_the_standard_library_and_numpy_only() -> None:
 def test_photo_to_faces(shared_backend: Any) -> None:
     client = client_of(shared_backend)
     assert client.health().version
-    job = client.submit_face(b"four", which="all", texture_size=None)
+    job = client.submit_face(b"four", PhotoOrder("all", None))
     status = finished(client, job)
     assert (status.state, status.progress, status.problem) == ("done", 1.0, None)
     (face,) = client.result(job).faces

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from addon.connection.client import BackendClient, BackendError, VideoOrder
+from addon.connection.client import BackendClient, BackendError
+from backend.exchange.orders import ClipOrder
 from backend.server.clip_paths import ClipPaths
 from backend.server.limits import Limits
-from backend.server.reconstructor import ClipOrder
 
 Start = Callable[..., Any]
 
@@ -46,7 +46,7 @@ def test_a_clip_is_sent(start_backend: Start, clip: Path) -> None:
     client = client_of(backend)
     assert not client.health().reads_paths
     shares: list[float] = []
-    order = VideoOrder(start=1.5, end=3, which="largest", texture_size=0)
+    order = ClipOrder(start=1.5, end=3, which="largest", texture_size=None)
     job = client.submit_video(clip, order, shares.append)
     assert finished(client, job).state == "done"
     result = client.video_result(job)
@@ -60,7 +60,7 @@ def test_a_clip_that_may_be_read_is_named(start_backend: Start, clip: Path) -> N
     backend = start_backend(paths=ClipPaths(anywhere=True))
     client = client_of(backend)
     assert client.health().reads_paths
-    job = client.submit_video(clip, VideoOrder(), refuse_to_send)
+    job = client.submit_video(clip, ClipOrder(), refuse_to_send)
     assert finished(client, job).state == "done"
     assert backend.reconstructor.clips == [(clip, ClipOrder())]
 
@@ -75,14 +75,14 @@ def test_a_clip_outside_of_the_allowed_folders_is_sent(
     (tmp_path / "elsewhere").mkdir()
     backend = start_backend(paths=ClipPaths(folders=(tmp_path / "elsewhere",)))
     client = client_of(backend)
-    assert finished(client, client.submit_video(clip, VideoOrder())).state == "done"
+    assert finished(client, client.submit_video(clip, ClipOrder())).state == "done"
     assert backend.reconstructor.clips[0][0] != clip
 
 
 def test_pictures_are_named_or_refused(start_backend: Start, tmp_path: Path) -> None:
     pictures = tmp_path / "shots" / "*.png"
     pictures.parent.mkdir()
-    order = VideoOrder(frame_rate=23.976)
+    order = ClipOrder(frame_rate=23.976)
     allowing = start_backend(paths=ClipPaths(anywhere=True))
     job = client_of(allowing).submit_video(pictures, order)
     assert finished(client_of(allowing), job).state == "done"
@@ -102,8 +102,8 @@ def test_sending_can_be_stopped(start_backend: Start, clip: Path, data: Path) ->
 
     backend = start_backend()
     with pytest.raises(StopError):
-        client_of(backend).submit_video(clip, VideoOrder(), stop)
-    job = client_of(backend).submit_video(clip, VideoOrder())
+        client_of(backend).submit_video(clip, ClipOrder(), stop)
+    job = client_of(backend).submit_video(clip, ClipOrder())
     assert finished(client_of(backend), job).state == "done"
     assert len(backend.reconstructor.clips) == 1
 
@@ -113,7 +113,7 @@ def test_a_running_job_is_cancelled(start_backend: Start, tmp_path: Path) -> Non
     film.write_bytes(b"slow")
     backend = start_backend()
     client = client_of(backend)
-    job = client.submit_video(film, VideoOrder())
+    job = client.submit_video(film, ClipOrder())
     assert backend.reconstructor.slow_clips_started.acquire(timeout=5)
     client.cancel(job)
     assert finished(client, job).state == "cancelled"
@@ -125,7 +125,7 @@ def test_a_running_job_is_cancelled(start_backend: Start, tmp_path: Path) -> Non
 def test_what_cannot_be_sent(start_backend: Start, clip: Path, tmp_path: Path) -> None:
     def refused(backend: Any, path: Path) -> str:
         with pytest.raises(BackendError) as caught:
-            client_of(backend).submit_video(path, VideoOrder())
+            client_of(backend).submit_video(path, ClipOrder())
         assert caught.value.message and caught.value.remedy
         return caught.value.code
 

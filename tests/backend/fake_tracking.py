@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backend.errors import BadInputError
 from backend.exchange import contract
-from backend.server.reconstructor import ClipOrder
+from backend.exchange.orders import ClipOrder
 
 N_FRAMES = 4
 GAP = 2

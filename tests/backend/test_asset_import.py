@@ -212,8 +212,8 @@ def test_other_matlab_files(data: Path, model: MorphableModel, tmp_path: Path) -
         ("bfm_noneck_v3.pkl", pickle.dumps({"u": 1}), "38,365"),
         ("generic_model.pkl", pickle.dumps({"v_template": 1}), "5,023"),
         ("something.pkl", pickle.dumps(1), "can run programs"),
-        ("photo.jpg", b"\xff\xd8\xff", "no kind that is known"),
-        ("empty", b"", "no kind that is known"),
+        ("photo.jpg", b"\xff\xd8\xff", "unknown kind"),
+        ("empty", b"", "unknown kind"),
     ],
 )
 def test_other_models_are_refused_with_the_reason(

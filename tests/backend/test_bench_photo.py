@@ -28,7 +28,7 @@ def test_other_files_are_no_weights(tmp_path: Path, content: bytes) -> None:
     from backend.benchmarks.peers import Mb05
 
     (tmp_path / "mb05.npz").write_bytes(content)
-    with pytest.raises(BadInputError, match="does not hold the weights of mb05"):
+    with pytest.raises(BadInputError, match="does not contain the weights of mb05"):
         Mb05(tmp_path / "mb05.npz")
 
 
@@ -58,7 +58,6 @@ def test_mb05_sees_the_face_that_we_see(reconstructor: Any) -> None:
 
 def test_landmarks_without_a_mesh_are_those_of_the_network(reconstructor: Any) -> None:
     from backend.commands.demo import sample_image
-    from backend.geometry.camera import image_from_crop_frame
     from backend.vision.crop import crop
 
     photo = sample_image()
@@ -66,7 +65,7 @@ def test_landmarks_without_a_mesh_are_those_of_the_network(reconstructor: Any) -
     found = reconstructor.landmarks(photo, [box, box])
     refined = reconstructor.quick_engine.run(crop(photo, box)[None]).refined[0]
     assert found.shape == (2, 68, 3)
-    np.testing.assert_allclose(found[0], image_from_crop_frame(refined, box), atol=1e-2)
+    np.testing.assert_allclose(found[0], box.to_image(refined), atol=1e-2)
     # Her eyes, measured by hand in the photo: the middle between the corners of each.
     eyes = found[0, 36:48, :2].reshape(2, 6, 2).mean(axis=1)
     np.testing.assert_allclose(eyes, [[203, 101], [248, 103]], atol=4)

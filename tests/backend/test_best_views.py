@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.tracking.best_views import BestViews, mouth_opening
 from backend.tracking.sighting import Sighting
 

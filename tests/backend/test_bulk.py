@@ -20,9 +20,9 @@ from backend.cli import main
 from backend.engines.engine import load_engine
 from backend.engines.torch_engine import load_folded
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox, image_from_crop_frame
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.parameters import FaceParameters
 from backend.synergynet.weights import SHIPPED_WEIGHTS
 from backend.vision.crop import crop
 
@@ -71,12 +71,12 @@ def test_answers_are_those_of_the_engine(
     assert found.picture.tolist() == [0, 1, 2, 3]
     assert found.vertices is not None
     for index, box in enumerate(BOXES):
-        landmarks = image_from_crop_frame(expected.refined[index], box)
+        landmarks = box.to_image(expected.refined[index])
         assert np.abs(found.landmarks[index].T - landmarks).max() < 0.006 * box.side, index
         # The mesh against the plain formula, from the parameters that were found.
         parameters = found.parameters[index]
         head = model.vertices(parameters[12:52], parameters[52:])
-        mesh = posed_vertices(head, parameters, box)
+        mesh = FaceParameters(parameters).to_image(head, box)
         assert np.abs(found.vertices[index].T - mesh).max() < 1e-3, index
 
 
@@ -90,7 +90,7 @@ def test_crops_alike_give_answers_alike(
     (found,) = bulk.find([FrameBatch.of(pictures, [[whole]] * 4)])
     assert found.parameters == pytest.approx(expected.parameters, rel=1e-3, abs=1e-2)
     for index in range(4):
-        landmarks = image_from_crop_frame(expected.refined[index], whole)
+        landmarks = whole.to_image(expected.refined[index])
         assert np.abs(found.landmarks[index].T - landmarks).max() < 0.01
 
 

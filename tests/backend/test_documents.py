@@ -15,6 +15,8 @@ def test_where_things_are_names_every_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     packages = {package.replace(".", "/") for package in project["tool"]["setuptools"]["packages"]}
     packages |= {f"addon/{path.parent.name}" for path in (ROOT / "addon").glob("*/__init__.py")}
+    # It is written by build_addon.py, from a room that has a row.
+    packages -= {"addon/exchange"}
     readme = (ROOT / "README.md").read_text("utf-8")
     table = readme.split("## Where things are")[1].split("\n## ")[0]
     missing = {p for p in packages if p.count("/") < DEPTH and f"`{p}/`" not in table}

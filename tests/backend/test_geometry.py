@@ -6,20 +6,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from backend.geometry.camera import (
-    CROP_SIZE,
-    RoiBox,
-    blender_from_model,
-    crop_frame_from_image,
-    image_from_crop_frame,
-    turn_upright,
-)
+from backend.geometry.camera import blender_from_model
 from backend.geometry.pose import (
-    blender_quaternion,
+    blender_quaternions,
     euler_angles,
-    pose_from_parameters,
     rotation_from_euler,
 )
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
+from backend.morphable_model.parameters import FaceParameters
 
 ANGLES = [(0, 0, 0), (30, 10, -20), (-75, 25, 5), (89, -40, 60), (-10, 80, 170)]
 
@@ -63,7 +57,7 @@ def test_pose_survives_noise_in_its_matrix() -> None:
     rotation = rotation_from_euler(20, -10, 5)
     noisy = parameters_of(rotation, 0.5, [60, 70, -66])
     noisy[:12] += np.random.default_rng(0).normal(0, 2e-6, 12)
-    pose = pose_from_parameters(noisy)
+    pose = FaceParameters(noisy).pose
     np.testing.assert_allclose(pose.rotation @ pose.rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(pose.rotation) == pytest.approx(1)
     assert np.degrees(Rotation.from_matrix(pose.rotation @ rotation.T).magnitude()) < 1
@@ -75,21 +69,21 @@ def test_crop_frame_follows_3ddfa_v2() -> None:
     box = RoiBox.from_corners(10, 20, 250, 260)
     point = np.array([[1.0, 120.0, 3.0], [61.0, 60.0, -5.0]])
     expected = [[10, 20, 6], [130, 140, -10]]
-    np.testing.assert_allclose(image_from_crop_frame(point, box), expected)
+    np.testing.assert_allclose(box.to_image(point), expected)
 
 
 @pytest.mark.parametrize("roll", [0.0, 37.0, -90.0, 180.0])
 def test_crop_frame_is_inverted(roll: float) -> None:
     points = np.random.default_rng(1).uniform(0, 120, (50, 3))
     box = RoiBox(100, 80, 75, roll)
-    there = image_from_crop_frame(points, box)
-    np.testing.assert_allclose(crop_frame_from_image(there, box), points, atol=1e-9)
+    there = box.to_image(points)
+    np.testing.assert_allclose(box.to_crop(there), points, atol=1e-9)
 
 
 def test_roll_turns_anticlockwise() -> None:
     """A face that leans to the image's left has its top to the left of its middle."""
     top = np.array([[CROP_SIZE / 2 + 1, CROP_SIZE, 0.0]])
-    x, y, _ = image_from_crop_frame(top, RoiBox(50, 50, 60, 45))[0]
+    x, y, _ = RoiBox(50, 50, 60, 45).to_image(top)[0]
     assert (x, y) == pytest.approx((50 - 30 * np.sqrt(0.5), 50 - 30 * np.sqrt(0.5)))
 
 
@@ -102,10 +96,12 @@ def test_upright_parameters_put_the_head_in_the_same_place(roll: float) -> None:
 
     def seen(p: np.ndarray, box: RoiBox) -> np.ndarray:
         matrix = p[:12].reshape(3, 4)
-        return image_from_crop_frame(head * 1000 @ matrix[:, :3].T + matrix[:, 3], box)
+        return box.to_image(head * 1000 @ matrix[:, :3].T + matrix[:, 3])
 
     expected = seen(parameters, turned)
-    np.testing.assert_allclose(seen(turn_upright(parameters, turned), upright), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        seen(FaceParameters(parameters).upright(turned).numbers, upright), expected, atol=1e-6
+    )
 
 
 def test_blender_frame() -> None:
@@ -117,7 +113,7 @@ def test_blender_frame() -> None:
 
 def test_blender_quaternion_turns_as_the_model_rotation_does() -> None:
     rotation = rotation_from_euler(30, 15, -10)
-    w, x, y, z = blender_quaternion(rotation)
+    w, x, y, z = blender_quaternions(rotation)
     points = np.random.default_rng(3).normal(0, 50, (10, 3))
     turned = Rotation.from_quat([x, y, z, w]).apply(blender_from_model(points))
     np.testing.assert_allclose(turned, blender_from_model(points @ rotation.T), atol=1e-9)

@@ -20,8 +20,8 @@ from backend.cli import main
 from backend.engines.engine import network_digest
 from backend.errors import BadInputError, CancelledError, NoFaceError
 from backend.exchange.contract import TextureMode
-from backend.geometry.camera import RoiBox
 from backend.geometry.rasterizer import rasterize
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.pipeline import Face, FaceReconstructor
 from backend.synergynet.weights import SHIPPED_WEIGHTS, active_weights

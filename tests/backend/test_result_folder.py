@@ -156,7 +156,7 @@ def test_two_runs_do_not_take_the_same_folder(tmp_path: Path, out: Path) -> None
     (one,) = result_folders(out, [photo(tmp_path / "a" / "me.jpg", "a")])
     (other,) = result_folders(out, [photo(tmp_path / "b" / "me.jpg", "b")])
     with one.claimed():
-        with pytest.raises(BadInputError, match="holds something else"), other.claimed():
+        with pytest.raises(BadInputError, match="contains something other"), other.claimed():
             pass
         (free,) = result_folders(out, [other.source])
         assert free.home.name == "me.jpg"

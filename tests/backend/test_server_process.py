@@ -164,9 +164,9 @@ def png(width: int, height: int, grey: int, rows: int) -> bytes:
 
 def test_the_real_photo_end_to_end(real_backend: BackendProcess) -> None:
     """The process's result is the one of the pipeline in this process."""
+    from backend.answers.faces import faces_result, static_model
     from backend.pipeline import FaceReconstructor
     from backend.vision.images import decode_image
-    from backend.wire import faces_result, static_model
 
     state = real_backend.finished(real_backend.submit(photo()))
     assert state["state"] == "done", state

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from backend.exchange import contract
+from backend.exchange.orders import ClipOrder
 from backend.server import uploads
 from backend.server.clip_paths import ClipPaths
 from backend.server.limits import Limits
-from backend.server.reconstructor import ClipOrder
 
 Start = Callable[..., Any]
 

@@ -22,7 +22,7 @@ from backend import clip_pipeline
 from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.errors import BadInputError, CancelledError, NoFaceError
 from backend.exchange.smoothing import Strengths
-from backend.geometry.pose import yaw_pitch_roll
+from backend.geometry.pose import euler_angles
 from backend.output.clip_preview import write_overlay
 from backend.output.clips import timecode, write_clip
 from backend.pipeline import FaceReconstructor
@@ -113,7 +113,7 @@ def test_landmarks_follow_the_photo(moved: TrackedClip) -> None:
 
 def test_roll_and_scale_follow_the_photo(moved: TrackedClip) -> None:
     found, maps = only(moved), np.array(path_of(COUNT))
-    roll = yaw_pitch_roll(found.rotation)[:, 2]
+    roll = euler_angles(found.rotation)[:, 2]
     # Both are positive for a photo turned clockwise, as seen.
     turned = np.degrees(np.arctan2(maps[:, 1, 0], maps[:, 0, 0]))
     difference = roll - turned
@@ -379,7 +379,7 @@ def test_files_of_a_clip(
     row = dict(zip(described["columns"], lines[26].split(","), strict=True))
     assert (row["frame"], row["timecode"]) == ("25", "00:00:01.000")
     angles = [float(row[name]) for name in ("yaw", "pitch", "roll")]
-    np.testing.assert_allclose(angles, yaw_pitch_roll(only(moved).rotation)[25], atol=1e-3)
+    np.testing.assert_allclose(angles, euler_angles(only(moved).rotation)[25], atol=1e-3)
 
 
 def test_timecodes() -> None:

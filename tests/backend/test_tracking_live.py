@@ -9,12 +9,15 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from backend.answers.faces import face_pose
+from backend.answers.frames import frame_result
 from backend.exchange import contract
-from backend.geometry.pose import blender_quaternion, blender_quaternions
+from backend.geometry.camera import blender_from_model
+from backend.geometry.pose import blender_quaternions
+from backend.morphable_model.parameters import FaceParameters
 from backend.pipeline import FaceReconstructor
 from backend.tracking.live import LiveTracker
 from backend.tracking.one_euro import Cutoff, OneEuro, OneEuroRotation
-from backend.wire import face_pose
 from tests.backend.painted_head import in_profile
 
 RNG = np.random.default_rng(5)
@@ -77,13 +80,16 @@ def test_turns_about_one_axis_are_smoothed_as_their_angle() -> None:
         assert abs(ours @ about(axis, wanted)) == pytest.approx(1, abs=1e-12)
 
 
-def test_quaternions_of_many_rotations_are_those_of_each(model: object) -> None:
+def test_quaternions_are_in_blenders_frame_and_never_negative() -> None:
     from scipy.spatial.transform import Rotation
 
     rotations = Rotation.random(20, RNG).as_matrix()
-    many = blender_quaternions(rotations)
-    np.testing.assert_allclose(many, [blender_quaternion(r) for r in rotations], atol=1e-12)
-    assert (many[:, 0] >= 0).all() and blender_quaternions(rotations[:0]).shape == (0, 4)
+    quaternions = blender_quaternions(rotations)
+    points = RNG.normal(size=(5, 3))
+    for rotation, (w, x, y, z) in zip(rotations, quaternions, strict=True):
+        turned = Rotation.from_quat([x, y, z, w]).apply(blender_from_model(points))
+        np.testing.assert_allclose(turned, blender_from_model(points @ rotation.T), atol=1e-12)
+    assert (quaternions[:, 0] >= 0).all() and blender_quaternions(rotations[:0]).shape == (0, 4)
 
 
 PORTRAIT = data.astronaut()
@@ -99,7 +105,7 @@ def shifted(by: int) -> NDArray[np.uint8]:
 
 def test_a_face_keeps_its_number_and_is_where_it_is(reconstructor: FaceReconstructor) -> None:
     tracker = reconstructor.live_tracker()
-    seen = [tracker.frame(shifted(2 * step), step / 30) for step in range(8)]
+    seen = [frame_result(tracker.frame(shifted(2 * step), step / 30)) for step in range(8)]
     assert [frame.numbers.tolist() for frame in seen] == [[0]] * 8
     first, last = seen[0], seen[-1]
     moved = last.landmarks - first.landmarks
@@ -116,7 +122,7 @@ def test_a_stream_that_is_upside_down(reconstructor: FaceReconstructor) -> None:
     upside_down = np.ascontiguousarray(PORTRAIT[:300, 70:370][::-1, ::-1])
     empty = np.full_like(upside_down, 150)
     frames = [upside_down, upside_down, empty, upside_down, upside_down]
-    seen = [tracker.frame(frame, step / 5) for step, frame in enumerate(frames)]
+    seen = [frame_result(tracker.frame(f, step / 5)) for step, f in enumerate(frames)]
     assert [len(frame.numbers) for frame in seen] == [1, 1, 0, 1, 1]
     for frame in (seen[1], seen[4]):
         eyes = frame.landmarks[0, 36:48, :2].reshape(2, 6, 2).mean(axis=1)
@@ -126,7 +132,7 @@ def test_a_stream_that_is_upside_down(reconstructor: FaceReconstructor) -> None:
 def test_a_stream_that_shows_a_profile(reconstructor: FaceReconstructor) -> None:
     """MediaPipe finds no face in it."""
     picture, landmarks = in_profile(reconstructor, -75)
-    frame = reconstructor.live_tracker().frame(picture, 0.0)
+    frame = frame_result(reconstructor.live_tracker().frame(picture, 0.0))
     assert frame.numbers.tolist() == [0]
     size = np.ptp(landmarks[:, :2], axis=0).max()
     inner = np.linalg.norm((frame.landmarks[0] - landmarks)[17:, :2], axis=1).mean()
@@ -134,12 +140,12 @@ def test_a_stream_that_shows_a_profile(reconstructor: FaceReconstructor) -> None
 
 
 def test_pose_and_expression_are_those_of_the_parameters(reconstructor: FaceReconstructor) -> None:
-    frame = reconstructor.live_tracker().frame(PORTRAIT, 0.0)
-    from backend.geometry.camera import CROP_SIZE, RoiBox
-    from backend.geometry.pose import Pose, pose_from_parameters
+    frame = frame_result(reconstructor.live_tracker().frame(PORTRAIT, 0.0))
+    from backend.geometry.pose import Pose
+    from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 
     box = RoiBox.from_corners(*frame.roi_boxes[0].tolist())
-    crop_pose = pose_from_parameters(frame.parameters[0])
+    crop_pose = FaceParameters(frame.parameters[0]).pose
     x, y, z = crop_pose.translation
     step = box.side / CROP_SIZE
     x0, y0 = box.corners[:2]
@@ -158,10 +164,10 @@ def test_pose_and_expression_are_those_of_the_parameters(reconstructor: FaceReco
 def test_frames_without_a_face_are_quick_and_empty(reconstructor: FaceReconstructor) -> None:
     tracker = reconstructor.live_tracker(0.5)
     times = iter(np.arange(100) / 30)
-    assert tracker.frame(SKY, next(times)).landmarks.shape == (0, 68, 3)
+    assert tracker.frame(SKY, next(times)).seen.landmarks.shape == (0, 68, 3)
     for _ in range(5):
-        assert len(tracker.frame(SKY, next(times)).numbers) == 0
-    found = [tracker.frame(PORTRAIT, next(times)) for _ in range(6)]
+        assert len(tracker.frame(SKY, next(times)).seen) == 0
+    found = [frame_result(tracker.frame(PORTRAIT, next(times))) for _ in range(6)]
     assert len(found[-1].numbers) == 1
     assert contract.decode_frame(contract.encode_frame(found[-1])).numbers.tolist() == [0]
 
@@ -174,7 +180,7 @@ def test_smoothing_calms_what_rests(reconstructor: FaceReconstructor) -> None:
     ]
 
     def unrest(tracker: LiveTracker) -> dict[str, float]:
-        seen = [tracker.frame(frame, i / 30) for i, frame in enumerate(frames)][5:]
+        seen = [frame_result(tracker.frame(f, i / 30)) for i, f in enumerate(frames)][5:]
         return {
             name: float(np.diff([getattr(f, name)[0] for f in seen], axis=0).std())
             for name in ("quaternions", "translation", "expression", "landmarks")

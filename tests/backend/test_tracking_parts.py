@@ -7,12 +7,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from backend.geometry.camera import RoiBox, image_from_crop_frame
-from backend.geometry.pose import pose_from_parameters, rotation_from_euler
+from backend.geometry.pose import Pose, rotation_from_euler
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.tracking.history import History
 from backend.tracking.identity import common_shape, people
-from backend.tracking.refit import Poses, parameters_of, poses_of, refit
+from backend.tracking.refit import Poses, poses_of, refit
 from backend.tracking.sighting import overlap, rigidity
 
 N = 24
@@ -32,7 +33,7 @@ def landmarks_of(model: MorphableModel, parameters: np.ndarray, box: RoiBox) -> 
     """By the plain formula of the parameters, micrometres and all."""
     head = 1000 * (model.landmark_mean + model.landmark_basis @ parameters[12:])
     matrix = parameters[:12].reshape(3, 4)
-    return image_from_crop_frame(head @ matrix[:, :3].T + matrix[:, 3], box)
+    return box.to_image(head @ matrix[:, :3].T + matrix[:, 3])
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +86,15 @@ def test_poses_are_those_of_single_parameters_and_go_back(
 ) -> None:
     history, alpha = seen
     poses = poses_of(history, model)
+    scales = np.asarray(poses.pose.scale)
     for index in (0, 11):
-        single = pose_from_parameters(history.parameters[index])
-        box = history.roi_box(index)
-        np.testing.assert_allclose(poses.rotation[index], single.rotation, atol=1e-5)
-        origin = image_from_crop_frame(single.translation[None], box)[0]
-        np.testing.assert_allclose(poses.translation[index], origin, atol=1e-3)
-        assert poses.scale[index] == pytest.approx(single.scale * box.side / 120, rel=1e-5)
-    again = parameters_of(poses, history.box, alpha, model)
+        single = FaceParameters(history.parameters[index]).pose
+        box = history.boxes[index]
+        np.testing.assert_allclose(poses.pose.rotation[index], single.rotation, atol=1e-5)
+        origin = box.to_image(single.translation[None])[0]
+        np.testing.assert_allclose(poses.pose.translation[index], origin, atol=1e-3)
+        assert scales[index] == pytest.approx(single.scale * box.side / 120, rel=1e-5)
+    again = poses.parameters(history.boxes, alpha, model)
     np.testing.assert_allclose(again, history.parameters, rtol=1e-3, atol=1e-3)
 
 
@@ -103,18 +105,21 @@ def test_solving_again_finds_what_the_landmarks_say(
     history, alpha = seen
     rng = np.random.default_rng(5)
     truth = poses_of(history, model)
+    true = truth.pose
     turns = np.array([rotation_from_euler(*a) for a in rng.normal(0, 3, (N, 3))])
     wrong = Poses(
-        turns @ truth.rotation,
-        truth.scale * np.exp(rng.normal(0, 0.03, N)),
-        truth.translation + np.array([2, -1, 0]),
+        Pose(
+            turns @ true.rotation,
+            true.scale * np.exp(rng.normal(0, 0.03, N)),
+            true.translation + np.array([2, -1, 0]),
+        ),
         truth.expression + rng.normal(0, 0.5, (N, 10)),
     )
-    said = with_parameters(history, parameters_of(wrong, history.box, alpha, model))
+    said = with_parameters(history, wrong.parameters(history.boxes, alpha, model))
     solved = refit(said, alpha, model)
 
     def degrees(poses: Poses) -> float:
-        relative = poses.rotation @ truth.rotation.swapaxes(1, 2)
+        relative = poses.pose.rotation @ true.rotation.swapaxes(1, 2)
         cosine = (np.trace(relative, axis1=1, axis2=2) - 1) / 2
         return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
 
@@ -124,8 +129,8 @@ def test_solving_again_finds_what_the_landmarks_say(
 
     def apart(poses: Poses) -> float:
         """Of the mesh's landmarks, by the plain formula, from those given."""
-        parameters = parameters_of(poses, history.box, alpha, model)
-        marks = [landmarks_of(model, p, history.roi_box(i)) for i, p in enumerate(parameters)]
+        parameters = poses.parameters(history.boxes, alpha, model)
+        marks = [landmarks_of(model, p, history.boxes[i]) for i, p in enumerate(parameters)]
         return float(np.abs(np.array(marks) - history.landmarks)[..., :2].mean())
 
     assert apart(solved) < 0.1 * apart(wrong)
@@ -178,5 +183,5 @@ def test_memory_hardly_grows_with_the_length_of_a_clip(
     poses = refit(person, alpha, model)
     result, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(poses.scale) == 18_000
+    assert len(poses.pose.rotation) == 18_000
     assert peak - result < 40 * 2**20

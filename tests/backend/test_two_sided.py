@@ -7,7 +7,7 @@ import pytest
 
 from backend.commands.demo import sample_image
 from backend.engines.engine import Engine, load_engine
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS
 from backend.morphable_model.model import MorphableModel
 from backend.synergynet.two_sided import TwoSidedEngine

@@ -91,7 +91,7 @@ def test_formats_are_chosen(
     [
         (["--start", "3", "--end", "2"], "empty"),
         (["--start", "100"], "no frames"),
-        (["--fps", "25"], "times of its own"),
+        (["--fps", "25"], "own frame times"),
         (["--smooth", "2"], "not from 0 to 1"),
         (["--smooth", "0.1", "0.2"], "2 numbers"),
     ],

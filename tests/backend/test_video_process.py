@@ -78,9 +78,9 @@ def watch(
 
 def test_a_real_clip_end_to_end(real_backend: BackendProcess, clip: Path) -> None:
     """The process's result is the one of the pipeline in this process."""
+    from backend.answers.clips import video_result
     from backend.clip_pipeline import ClipRequest, track_from_video
     from backend.pipeline import FaceReconstructor
-    from backend.server.video_result import video_result
 
     served = video_of(
         real_backend, send(real_backend, clip, "?texture_size=512&texture_mode=photo")

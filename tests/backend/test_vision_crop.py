@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.vision.crop import crop
 
 SLOPE_X, SLOPE_Y, OFFSET = 0.15, 0.1, 20.0

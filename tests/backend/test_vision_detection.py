@@ -5,6 +5,7 @@ What is expected was measured by eye in the portrait, or is where we drew it.
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker
 from numpy.typing import NDArray
 from skimage import data
 
 from backend.errors import MissingAssetError
-from backend.geometry.camera import roi_box_around
+from backend.morphable_model.boxes import RoiBox
 from backend.pipeline import FaceReconstructor
 from backend.vision.centerface import CenterFace
 from backend.vision.detection import Detection, FaceDetector
@@ -111,7 +113,7 @@ def test_upside_down(detector: FaceDetector, portrait: NDArray[np.uint8], scale:
 def test_profile(detector: FaceDetector, reconstructor: FaceReconstructor, yaw: float) -> None:
     """A drawn head that MediaPipe does not find; its landmarks are known."""
     photo, landmarks = in_profile(reconstructor, yaw)
-    expected = roi_box_around(landmarks)
+    expected = RoiBox.around(landmarks)
     for face in (only(detector.detect(photo)), only(detector.glance(photo))):
         box = face.roi_box
         assert abs(np.log(box.side / expected.side)) < 0.25
@@ -227,3 +229,24 @@ def test_the_detector_library_has_no_usage_reporting() -> None:
     assert libraries
     for library in libraries:
         assert b"clearcut" not in library.read_bytes().lower()
+
+
+def test_a_graph_that_nobody_uses_is_freed_by_whoever_opens_the_next(
+    detector_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where Python looks for circles: MediaPipe's queue may be locked by the same thread."""
+    freed, close = [], FaceLandmarker.close
+
+    def closed(graph: FaceLandmarker) -> None:
+        if graph._handle:
+            freed.append(graph._handle.value)
+        close(graph)
+
+    monkeypatch.setattr(FaceLandmarker, "close", closed)
+    circle: list[object] = [Landmarker(detector_file)]
+    circle.append(circle)
+    del circle
+    gc.collect()
+    assert not freed
+    Landmarker(detector_file).close()
+    assert len(freed) == 2

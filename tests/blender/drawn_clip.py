@@ -19,20 +19,20 @@ SECONDS, WIDTH, HEIGHT = 4.0, 640, 360
 
 def draw(folder: Path) -> None:
     """Write the clip and the bodies."""
+    from backend.answers.faces import static_model
     from backend.exchange import contract
     from backend.geometry.camera import blender_from_model
-    from backend.geometry.pose import blender_quaternion
+    from backend.geometry.pose import blender_quaternions
     from backend.morphable_model.model import N_SHAPE
     from backend.morphable_model.storage import load_model
-    from backend.wire import static_model
-    from training.evaluation.clip_file import ClipPlan, draw_clip, write_video
+    from training.evaluation.clips.file import ClipPlan, draw_clip, write_video
 
     model = load_model()
     plan = ClipPlan("turn", "29.97", SECONDS, WIDTH, HEIGHT, seed=3)
     truth = draw_clip(plan, model, folder / "clip.mp4")
     [track] = truth.tracks
     neutral = model.mean + np.tensordot(track.alpha_shape, model.basis[:N_SHAPE], 1)
-    quaternions = np.array([blender_quaternion(rotation) for rotation in track.rotation])
+    quaternions = blender_quaternions(track.rotation)
     face = contract.VideoTrack(
         number=0,
         neutral=blender_from_model(neutral).astype(np.float32),
@@ -58,8 +58,8 @@ def overlap(folder: Path, points: Path, rows: list[int]) -> None:
     """Print intersections over unions."""
     from backend.geometry.rasterizer import rasterize
     from backend.morphable_model.storage import load_model
-    from training.evaluation.clip_file import truth_path
-    from training.evaluation.clip_truth import read_truth
+    from training.evaluation.clips.file import truth_path
+    from training.evaluation.clips.truth import read_truth
 
     model = load_model()
     truth = read_truth(truth_path(folder / "clip.mp4"))

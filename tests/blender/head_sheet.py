@@ -22,11 +22,11 @@ def reconstruct(folder: Path, photos: list[Path]) -> None:
     """Write what the backend would send to the add-on, and each photo's face."""
     import cv2
 
+    from backend.answers.faces import faces_result, static_model
     from backend.exchange import contract
     from backend.pipeline import FaceReconstructor
     from backend.vision.crop import crop
     from backend.vision.images import read_image
-    from backend.wire import faces_result, static_model
 
     reconstructor = FaceReconstructor.load("cpu")
     for number, photo in enumerate(photos):

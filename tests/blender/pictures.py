@@ -20,10 +20,10 @@ KEYS = (0, 1, 3, 4, 6)
 
 def reconstruct(photo: Path, folder: Path) -> None:
     """Write what the backend would send to the add-on."""
+    from backend.answers.faces import faces_result, static_model
     from backend.exchange import contract
     from backend.pipeline import FaceReconstructor
     from backend.vision.images import read_image
-    from backend.wire import faces_result, static_model
 
     reconstructor = FaceReconstructor.load("cpu")
     image = read_image(photo)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from backend.output.animated_glb import export_animated_glb
 from backend.morphable_model.storage import load_model
-from training.evaluation.clip_truth import read_truth
+from training.evaluation.clips.truth import read_truth
 truth = read_truth(Path(sys.argv[1]))
 model = load_model()
 np.save(sys.argv[3], model.landmark_indices)

@@ -312,7 +312,7 @@ def modal_probe(preferences: Any) -> tuple[Any, Any]:
 
         def work(self, context: Any) -> Any:
             return lambda report: reconstruction.reconstruct(
-                runtime.connection, location, lambda: b"photo", reconstruction.Order(), report
+                runtime.connection, location, lambda: b"photo", reconstruction.PhotoOrder(), report
             )
 
         def finish(self, context: Any, value: Any) -> None:

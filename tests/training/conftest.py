@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.geometry.camera import RoiBox, image_from_crop_frame
 from backend.geometry.pose import rotation_from_euler
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from training.data.fitted_photos import FittedPhotos
 from training.data.pack import pack
@@ -47,7 +47,7 @@ def small_pack(model: MorphableModel, tmp_path_factory: pytest.TempPathFactory) 
     landmarks = []
     names = np.array([f"person{i // 2:02d}_{i % 2:02d}.png" for i in range(40)])
     for name, row in zip(names, parameters, strict=True):
-        points = image_from_crop_frame(landmarks_of(model, row), box)
+        points = box.to_image(landmarks_of(model, row))
         landmarks.append(points)
         photo = np.full((180, 200, 3), 90, np.uint8)
         x, y = np.clip(np.rint(points[:, :2]).astype(int).T, 1, 178)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.geometry.camera import roi_box_around
 from backend.geometry.pose import rotation_from_euler
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from tests.backend.test_texture import photograph
-from training.evaluation.texture_render import PosedPhoto
+from training.evaluation.textures.render import PosedPhoto
 from training.texture_gan.pairs import Pair, create_pairs
 
 SIZE, VIEWS = 64, 3
@@ -46,7 +46,7 @@ def write_pairs(folder: Path, photos: int = 24) -> Path:
 def painted_photo(model: MorphableModel, colors: np.ndarray, yaw: float) -> PosedPhoto:
     """The mean head with (V, 3) colours as `photograph` draws it, with its 62 parameters."""
     image, vertices = photograph(model, colors, yaw)
-    box = roi_box_around(vertices[model.landmark_indices])
+    box = RoiBox.around(vertices[model.landmark_indices])
     to_crop, rotation = 120 / box.side, rotation_from_euler(yaw, 0, 0)
     # What `photograph` does: 1.6 pixels to a millimetre, this point in the picture's middle.
     origin = 1.6 * (rotation @ [0, 16, -60])[:2] * [1, -1] + 239.5

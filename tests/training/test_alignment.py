@@ -13,8 +13,8 @@ from skimage import data
 
 from backend.cli import main
 from backend.morphable_model.model import MorphableModel
-from training.evaluation.alignment import summarise
-from training.evaluation.nme import (
+from training.evaluation.landmarks.alignment import summarise
+from training.evaluation.landmarks.nme import (
     aflw_error,
     aflw_points,
     common_error,

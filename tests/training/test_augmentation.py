@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from backend.geometry.pose import euler_angles, pose_from_parameters
-from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS, mirror_coefficients
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS, MirrorImage
 from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from tests.training.conftest import landmarks_of
 from training.data.augmentation import (
     CENTRE,
@@ -24,9 +25,7 @@ from training.data.packed import PackedBatch, PackedFaces
 
 @pytest.fixture(scope="module")
 def augmentation(model: MorphableModel) -> Augmentation:
-    spread = np.concatenate([model.shape_sigma, model.expression_sigma])
-    mirror = mirror_coefficients(model, model.parameter_mean[12:], spread)
-    return Augmentation(mirror, AugmentationSettings())
+    return Augmentation(MirrorImage.of(model), AugmentationSettings())
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +55,8 @@ def test_parameters_follow_a_similarity_exactly(
         expected = turned(landmarks_of(model, before.numpy())[:, :2], degrees, scale, shift)
         np.testing.assert_allclose(landmarks_of(model, after.numpy())[:, :2], expected, atol=2e-3)
         np.testing.assert_allclose(points[:2].T.numpy(), expected, atol=2e-3)
-    before = pose_from_parameters(batch.parameters[0].numpy())
-    after = pose_from_parameters(parameters[0].numpy())
+    before = FaceParameters(batch.parameters[0].numpy()).pose
+    after = FaceParameters(parameters[0].numpy()).pose
     assert after.scale == pytest.approx(before.scale * scale, rel=1e-5)
     torch.testing.assert_close(parameters[:, 11], batch.parameters[:, 11])
 
@@ -79,8 +78,8 @@ def test_mirror_image(
     found = np.array([landmarks_of(model, p.numpy())[:, :2].T for p in parameters])
     distance = np.linalg.norm(found - expected, axis=1)
     assert np.median(distance) < 0.5
-    yaw, pitch, roll = euler_angles(pose_from_parameters(batch.parameters[3].numpy()).rotation)
-    mirrored = euler_angles(pose_from_parameters(parameters[3].numpy()).rotation)
+    yaw, pitch, roll = euler_angles(FaceParameters(batch.parameters[3].numpy()).pose.rotation)
+    mirrored = euler_angles(FaceParameters(parameters[3].numpy()).pose.rotation)
     assert mirrored == pytest.approx((-yaw, pitch, -roll), abs=1e-2)
 
 

@@ -16,16 +16,16 @@ from backend.morphable_model.model import MorphableModel
 from backend.pipeline import FaceReconstructor
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import ClipInfo
-from training.evaluation.clip_accuracy import (
+from training.evaluation.clips.accuracy import (
     lag_in_frames,
     measure_jitter,
     measure_motion,
     measure_presence,
 )
-from training.evaluation.clip_file import ClipPlan
-from training.evaluation.clip_report import ClipTrial
-from training.evaluation.clip_scenarios import SCENARIOS, Stage
-from training.evaluation.clip_truth import truth_of
+from training.evaluation.clips.file import ClipPlan
+from training.evaluation.clips.report import ClipTrial
+from training.evaluation.clips.scenarios import SCENARIOS, Stage
+from training.evaluation.clips.truth import truth_of
 
 RAW = Strengths(0, 0, 0)
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from backend.cli import main
-from backend.geometry.camera import RoiBox, image_from_crop_frame, roi_box_around
 from backend.geometry.pose import Pose, euler_angles
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from backend.tracking.track import TrackedClip
 from tests.training.conftest import landmarks_of
-from training.evaluation.clip_drawing import Camera, posed
-from training.evaluation.clip_file import ClipPlan, draw_clip, truth_path
-from training.evaluation.clip_scenarios import SCENARIOS, Scene, Stage
-from training.evaluation.clip_truth import read_truth
+from training.evaluation.clips.drawing import Camera, posed
+from training.evaluation.clips.file import ClipPlan, draw_clip, truth_path
+from training.evaluation.clips.scenarios import SCENARIOS, Scene, Stage
+from training.evaluation.clips.truth import read_truth
 
 SMALL = ClipPlan(seconds=1.0, width=320, height=180)
 
@@ -50,9 +50,9 @@ def test_the_truth_agrees_with_itself(model: MorphableModel, truth: TrackedClip)
     (track,) = truth.tracks
     for row in (0, 12, 24):
         box = RoiBox.from_corners(*track.roi_boxes[row].tolist())
-        points = image_from_crop_frame(landmarks_of(model, track.parameters[row]), box)
+        points = box.to_image(landmarks_of(model, track.parameters[row]))
         np.testing.assert_allclose(points, track.landmarks[row], atol=0.01)
-        around = roi_box_around(track.landmarks[row])
+        around = RoiBox.around(track.landmarks[row])
         np.testing.assert_allclose(box.corners, around.corners, atol=0.01)
         alpha_exp = track.expression[row] * model.expression_sigma
         head = model.vertices(track.alpha_shape, alpha_exp)[model.landmark_indices]

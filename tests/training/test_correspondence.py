@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from backend.cli import main
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.parameters import FaceParameters
 from tests.training.conftest import random_parameters
 from training.data.mediapipe_points import (
     MediaPipePoints,
@@ -87,7 +87,7 @@ def test_registration_finds_known_places(
     parameters = random_parameters(model, 24, seed=9)
     mesh = np.zeros((24, 478, 3), np.float32)
     for row, points in zip(parameters, mesh, strict=True):
-        head = posed_vertices(model.vertices(row[12:52], row[52:]), row, BOX)
+        head = FaceParameters(row).to_image(model.vertices(row[12:52], row[52:]), BOX)
         points[:468] = np.einsum("pk,pkx->px", table.weights, head[table.corners])
     mesh += rng.normal(0, 0.5, mesh.shape).astype(np.float32)
     mesh[..., 2] = 77 - mesh[..., 2]

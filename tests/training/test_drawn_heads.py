@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from backend.geometry import rasterizer
-from backend.geometry.camera import RoiBox, image_from_crop_frame, roi_box_around
-from backend.geometry.pose import euler_angles, pose_from_parameters
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.parameters import FaceParameters
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.drawn_heads import HeadRenderer
 from training.data.fitted_photos import FittedPhotos
@@ -30,7 +30,7 @@ def photos(model: MorphableModel, tmp_path_factory: pytest.TempPathFactory) -> F
         Image.fromarray(np.full((240, 240, 3), SKIN, np.uint8)).save(folder / name)
     box = RoiBox(120, 118, 150)
     parameters = random_parameters(model, 2, seed=5)
-    landmarks = [image_from_crop_frame(landmarks_of(model, p), box) for p in parameters]
+    landmarks = [box.to_image(landmarks_of(model, p)) for p in parameters]
     boxes = np.tile(np.array(box.corners, np.float32), (2, 1))
     return FittedPhotos(
         "skin", folder, names, names, boxes, parameters, np.stack(landmarks).astype(np.float32)
@@ -48,12 +48,12 @@ def test_labels_agree_with_each_other(
     assert len(views) == VIEWS
     for view in views:
         np.testing.assert_array_equal(view.parameters[12:52], photos.parameters[0, 12:52])
-        placed = image_from_crop_frame(landmarks_of(model, view.parameters), view.box)
+        placed = view.box.to_image(landmarks_of(model, view.parameters))
         np.testing.assert_allclose(view.landmarks, placed, atol=2e-2)
-        around = roi_box_around(view.landmarks)
+        around = RoiBox.around(view.landmarks)
         assert around.side == pytest.approx(STORED_SIZE / CONTEXT, abs=0.02)
         assert (around.x, around.y) == pytest.approx((STORED_SIZE / 2, STORED_SIZE / 2), abs=0.02)
-        angles = euler_angles(pose_from_parameters(view.parameters).rotation)
+        angles = euler_angles(FaceParameters(view.parameters).pose.rotation)
         assert angles == pytest.approx(view.angles, abs=0.02)
     expressions = np.stack([view.parameters[52:] for view in views])
     assert np.unique(expressions.round(3), axis=0).shape[0] == VIEWS
@@ -64,7 +64,7 @@ def test_skin_is_drawn_where_the_labels_say(model: MorphableModel, views: list[V
     expected = np.array(SKIN) / np.sum(SKIN)
     for view in views:
         head = model.vertices(view.parameters[12:52], view.parameters[52:])
-        vertices = posed_vertices(head, view.parameters, view.box)
+        vertices = FaceParameters(view.parameters).to_image(head, view.box)
         fragments = rasterizer.rasterize(vertices, model.triangles, STORED_SIZE, STORED_SIZE)
         seen = view.picture[fragments.covered].astype(float)
         shares = np.median(seen, axis=0) / np.median(seen, axis=0).sum()

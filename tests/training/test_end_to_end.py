@@ -23,7 +23,7 @@ from backend.data_folder import ENVIRONMENT_VARIABLE, data_folder
 from backend.morphable_model.model import MorphableModel
 from backend.synergynet.weights import SHIPPED_WEIGHTS, load_weights
 from training.data.shards import read_index
-from training.evaluation.nme import normalised_mean_error
+from training.evaluation.landmarks.nme import normalised_mean_error
 
 # The commands take one to three minutes on two cores, and may have to share them.
 pytestmark = pytest.mark.timeout(1200)

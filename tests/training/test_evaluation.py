@@ -15,13 +15,13 @@ from scipy.spatial.transform import Rotation
 from backend.cli import main
 from backend.errors import BadInputError
 from training.evaluation import published
-from training.evaluation.angles import angle_errors, angles_of, counts
-from training.evaluation.annotations import annotations_of
-from training.evaluation.benchmarks import read_300w_lp, read_aflw, read_aflw2000
-from training.evaluation.identity import within_over_total
-from training.evaluation.orientation import summarise
-from training.evaluation.predictions import Asking, predict, read_predictions
+from training.evaluation.landmarks.angles import angle_errors, angles_of, counts
+from training.evaluation.landmarks.identity import within_over_total
+from training.evaluation.landmarks.orientation import summarise
+from training.evaluation.landmarks.predictions import Asking, predict, read_predictions
 from training.evaluation.tables import Table, format_table
+from training.readers.aflw import read_300w_lp, read_aflw, read_aflw2000
+from training.readers.annotations import annotations_of
 
 
 def blank(folder: Path, names: list[str], size: int = 130) -> Path:
@@ -112,7 +112,7 @@ def test_a_crop_is_not_cropped_again(
         seen.extend(crops)
         raise BadInputError("enough")
 
-    monkeypatch.setattr("training.evaluation.predictions.answer", answer)
+    monkeypatch.setattr("training.evaluation.landmarks.predictions.answer", answer)
     image = np.random.default_rng(0).integers(0, 255, (120, 120, 3), np.uint8)
     Image.fromarray(image).save(benchmark / "images" / "0.jpg", quality=100, subsampling=0)
     np.save(benchmark / "AFLW2000-3D_crop.roi_box.npy", np.tile([40.0, 40, 90, 90], (4, 1)))

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from backend.cli import main
-from backend.geometry.camera import RoiBox, image_from_crop_frame
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.parameters import FaceParameters
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.fitted_photos import read_fitted_photos
 from training.data.mediapipe_points import load_table
@@ -39,7 +39,7 @@ def names_of(folder: Path) -> np.ndarray:
 def truth(model: MorphableModel) -> tuple[np.ndarray, np.ndarray]:
     """Parameters (N, 62), and their landmarks (N, 68, 3) in the photos."""
     parameters = random_parameters(model, N, seed=11)
-    landmarks = [image_from_crop_frame(landmarks_of(model, row), BOX) for row in parameters]
+    landmarks = [BOX.to_image(landmarks_of(model, row)) for row in parameters]
     return parameters, np.stack(landmarks)
 
 
@@ -60,7 +60,7 @@ def test_landmarks_become_a_set(photos: Path, model: MorphableModel) -> None:
     assert found.points == pytest.approx(landmarks[..., :2], abs=1e-3)
     assert np.linalg.norm((found.landmarks - landmarks)[..., :2], axis=2).mean() < 0.4
     again = [
-        image_from_crop_frame(landmarks_of(model, row), RoiBox.from_corners(*box.astype(float)))
+        RoiBox.from_corners(*box.astype(float)).to_image(landmarks_of(model, row))
         for row, box in zip(found.parameters, found.boxes, strict=True)
     ]
     assert np.abs(np.stack(again) - found.landmarks).max() < 0.02
@@ -78,7 +78,7 @@ def test_the_mesh_is_fitted_where_there_is_one(
     table = load_table()
     mesh = np.zeros((N, 478, 3), np.float32)
     for row, points in zip(parameters, mesh, strict=True):
-        head = posed_vertices(model.vertices(row[12:52], row[52:]), row, BOX)
+        head = FaceParameters(row).to_image(model.vertices(row[12:52], row[52:]), BOX)
         points[:468] = np.einsum("pk,pkx->px", table.weights, head[table.corners])
     # MediaPipe's own z counts away from the viewer.
     away = mesh * np.array([1, 1, -1], np.float32)

@@ -7,15 +7,15 @@ import time
 import numpy as np
 import pytest
 
-from backend.geometry.camera import RoiBox, image_from_crop_frame
+from backend.fitting.surface_points import jaw_outline, vertex_points
 from backend.geometry.pose import rotation_from_euler
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.parameters import FaceParameters
 from tests.slowness import slowness
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.fitting import ORIGIN_DEPTH, Fits, FitSettings, fit
 from training.data.mediapipe_points import load_table
-from training.data.surface_points import marching_jaw, vertex_points
 
 BOX = RoiBox(310.0, 275.0, 240.0)
 # Crop pixels are half as large as image pixels here.
@@ -26,7 +26,7 @@ FREE = FitSettings(shape_ridge=0.01, expression_ridge=0.01, iterations=12)
 
 def landmarks_in_image(model: MorphableModel, parameters: np.ndarray) -> np.ndarray:
     """(N, 68, 3) image frame."""
-    return np.stack([image_from_crop_frame(landmarks_of(model, p), BOX) for p in parameters])
+    return np.stack([BOX.to_image(landmarks_of(model, p)) for p in parameters])
 
 
 def turned(parameters: np.ndarray, yaw: float, pitch: float = 0, roll: float = 0) -> np.ndarray:
@@ -43,9 +43,9 @@ def distance(fits: Fits, truth: np.ndarray) -> np.ndarray:
 
 
 def landmark_fit(
-    model: MorphableModel, points: np.ndarray, settings: FitSettings, marching: bool
+    model: MorphableModel, points: np.ndarray, settings: FitSettings, moving: bool
 ) -> Fits:
-    jaw = marching_jaw(model) if marching else None
+    jaw = jaw_outline(model) if moving else None
     return fit(model, vertex_points(model, model.landmark_indices), points, settings, jaw)
 
 
@@ -55,7 +55,7 @@ def test_known_faces_are_recovered(
 ) -> None:
     parameters = random_parameters(model, 30, seed=1)
     truth = landmarks_in_image(model, parameters)
-    fits = landmark_fit(model, truth[..., :2], settings, marching=False)
+    fits = landmark_fit(model, truth[..., :2], settings, moving=False)
     assert distance(fits, truth).mean() < tolerance
     angles = np.abs(fits.angles - truth_angles(parameters))
     assert angles.mean() < (0.5 if settings is FREE else 2.0)
@@ -75,10 +75,10 @@ def truth_angles(parameters: np.ndarray) -> np.ndarray:
 def test_parameters_say_what_the_landmarks_say(model: MorphableModel) -> None:
     """The 62 numbers in the crop frame of the fit's own box give its landmarks."""
     truth = landmarks_in_image(model, random_parameters(model, 3, seed=2))
-    fits = landmark_fit(model, truth[..., :2], FitSettings(), marching=False)
+    fits = landmark_fit(model, truth[..., :2], FitSettings(), moving=False)
     for row, corners, expected in zip(fits.parameters, fits.boxes, fits.landmarks, strict=True):
         box = RoiBox.from_corners(*corners.astype(float))
-        again = image_from_crop_frame(landmarks_of(model, row), box)
+        again = box.to_image(landmarks_of(model, row))
         assert np.abs(again - expected).max() < 0.01
         assert row.reshape(-1)[11] == pytest.approx(ORIGIN_DEPTH)
     low, high = truth[0, :, :2].min(0), truth[0, :, :2].max(0)
@@ -95,7 +95,7 @@ def test_the_jaw_marches_along_the_silhouette(model: MorphableModel, yaw: float)
     far, sign = (range(1, 7), -1) if yaw > 0 else (range(10, 16), 1)
     for face, row in zip(points, parameters, strict=True):
         head = model.vertices(row[12:52], row[52:])
-        vertices = posed_vertices(head, row, BOX)
+        vertices = FaceParameters(row).to_image(head, BOX)
         front = vertices[model.mean[:, 2] > 15]
         for landmark in far:
             beside = front[np.abs(front[:, 1] - face[landmark, 1]) < 1.0]
@@ -103,11 +103,11 @@ def test_the_jaw_marches_along_the_silhouette(model: MorphableModel, yaw: float)
     moved = np.linalg.norm(points - truth[..., :2], axis=2)[:, list(far)].mean() / PIXEL
     assert moved > 2, "the silhouette must differ from the bone for this test to say anything"
 
-    marching = landmark_fit(model, points, FitSettings(), marching=True)
-    staying = landmark_fit(model, points, FitSettings(), marching=False)
-    assert marching.errors.mean() < 0.6 * staying.errors.mean()
-    assert distance(marching, truth).mean() < 0.6 * distance(staying, truth).mean()
-    wrong = [np.abs(fits.angles[:, 0] - yaw).mean() for fits in (marching, staying)]
+    moving = landmark_fit(model, points, FitSettings(), moving=True)
+    staying = landmark_fit(model, points, FitSettings(), moving=False)
+    assert moving.errors.mean() < 0.6 * staying.errors.mean()
+    assert distance(moving, truth).mean() < 0.6 * distance(staying, truth).mean()
+    wrong = [np.abs(fits.angles[:, 0] - yaw).mean() for fits in (moving, staying)]
     assert wrong[0] < 3 and wrong[0] < 0.6 * wrong[1]
 
 
@@ -115,7 +115,7 @@ def test_the_jaw_marches_along_the_silhouette(model: MorphableModel, yaw: float)
 def test_dense_points_are_fitted_with_their_depth(model: MorphableModel, yaw: float) -> None:
     table = load_table()
     parameters = turned(random_parameters(model, 5, seed=4), yaw, pitch=10, roll=-15)
-    heads = [posed_vertices(model.vertices(p[12:52], p[52:]), p, BOX) for p in parameters]
+    heads = [FaceParameters(p).to_image(model.vertices(p[12:52], p[52:]), BOX) for p in parameters]
     corners, weights = table.corners[table.reliable], table.weights[table.reliable]
     points = np.stack([np.einsum("pk,pkx->px", weights, head[corners]) for head in heads])
     points[..., 2] += 1000  # its depth counts from anywhere
@@ -133,7 +133,7 @@ def test_missing_points_do_not_count(model: MorphableModel) -> None:
     truth = landmarks_in_image(model, random_parameters(model, 2, seed=6))
     points = truth[..., :2].copy()
     points[:, [3, 40, 50]] = np.nan
-    fits = landmark_fit(model, points, FitSettings(), marching=False)
+    fits = landmark_fit(model, points, FitSettings(), moving=False)
     assert distance(fits, truth).mean() < 0.5
     assert np.isfinite(fits.parameters).all()
 
@@ -143,7 +143,7 @@ def test_faces_that_do_not_fit_are_flagged(model: MorphableModel) -> None:
     truth = landmarks_in_image(model, random_parameters(model, 40, seed=7))
     points = truth[..., :2] + rng.normal(0, 2, (40, 68, 2))
     points[13] = points[13, rng.permutation(68)]
-    fits = landmark_fit(model, points, FitSettings(), marching=True)
+    fits = landmark_fit(model, points, FitSettings(), moving=True)
     assert np.flatnonzero(fits.outliers).tolist() == [13]
 
 
@@ -151,5 +151,5 @@ def test_a_thousand_faces_take_less_than_ten_seconds(model: MorphableModel) -> N
     """Of one core; a quarter of them is fitted."""
     points = landmarks_in_image(model, random_parameters(model, 250, seed=8))[..., :2]
     start = time.process_time()
-    landmark_fit(model, points, FitSettings(), marching=True)
+    landmark_fit(model, points, FitSettings(), moving=True)
     assert (time.process_time() - start) / slowness() < 2.5

@@ -17,8 +17,8 @@ from backend.tracking.portrait import Portrait, Portrayer, unlikeness
 from backend.tracking.sighting import Sighting
 from backend.tracking.tracker import FaceTracker
 from training.data.appearance import marks
-from training.evaluation.clip_drawing import Camera
-from training.evaluation.clip_scenarios import Person, Scene, Setting, Stage, ticks_of
+from training.evaluation.clips.drawing import Camera
+from training.evaluation.clips.scenarios import Person, Scene, Setting, Stage, ticks_of
 
 WIDTH, HEIGHT, FRAMES, RATE = 640, 360, 30, 25
 SEEDS = range(8)

@@ -11,8 +11,15 @@ import trimesh
 from backend.cli import main
 from backend.geometry.pose import rotation_from_euler
 from backend.morphable_model.model import MorphableModel
-from training.evaluation.florence import NOSE_TIP, Scan, head_error, near_nose, read_scans, render
-from training.evaluation.modelling import (
+from training.evaluation.landmarks.florence import (
+    NOSE_TIP,
+    Scan,
+    head_error,
+    near_nose,
+    read_scans,
+    render,
+)
+from training.evaluation.landmarks.modelling import (
     Surface,
     dense_error,
     icp_error,

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from backend.geometry import rasterizer
-from backend.geometry.camera import RoiBox, image_from_crop_frame, roi_box_around
-from backend.geometry.pose import euler_angles, pose_from_parameters, rotation_from_euler
+from backend.geometry.pose import euler_angles, rotation_from_euler
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.vision.crop import crop
 from tests.training.conftest import landmarks_of
 from training.data.face_swap import SwapRenderer
@@ -78,13 +79,13 @@ def test_parameters_follow_the_turn(
     model: MorphableModel, mouth: MouthInside, face: PhotoFace, yaw: float, pitch: float
 ) -> None:
     view = turn(model, mouth, face, yaw, pitch)
-    found = euler_angles(pose_from_parameters(view.parameters).rotation)
+    found = euler_angles(FaceParameters(view.parameters).pose.rotation)
     assert found[0] == pytest.approx(yaw, abs=0.05)
     if abs(yaw) < 89:
         assert found[1:] == pytest.approx((pitch, 8), abs=0.2)
-    projected = image_from_crop_frame(landmarks_of(model, view.parameters), view.box)
+    projected = view.box.to_image(landmarks_of(model, view.parameters))
     assert np.abs(projected - view.landmarks)[:, :2].max() < 0.05
-    roi = roi_box_around(view.landmarks)
+    roi = RoiBox.around(view.landmarks)
     assert (roi.x, roi.y, roi.side) == pytest.approx(
         (view.box.x, view.box.y, view.box.side), abs=0.01
     )
@@ -95,7 +96,7 @@ def test_a_turn_to_the_same_pose_is_the_photo(
     model: MorphableModel, mouth: MouthInside, face: PhotoFace
 ) -> None:
     view = turn(model, mouth, face, 5, -4)
-    roi = roi_box_around(face.vertices[model.landmark_indices])
+    roi = RoiBox.around(face.vertices[model.landmark_indices])
     expected = crop(face.image, RoiBox(roi.x, roi.y, roi.side * CONTEXT), STORED_SIZE)
     middle = slice(STORED_SIZE // 3, 2 * STORED_SIZE // 3)
     difference = np.abs(view.picture[middle, middle].astype(int) - expected[middle, middle])
@@ -157,7 +158,7 @@ def photos(model: MorphableModel, tmp_path: Path) -> FittedPhotos:
     for name, picture in zip(names, pictures, strict=True):
         Image.fromarray(picture).save(folder / name)
     parameters = np.stack([parameters_at(model, yaw) for yaw in (2.0, 3.0, -1.0)])
-    landmarks = np.stack([image_from_crop_frame(landmarks_of(model, p), BOX) for p in parameters])
+    landmarks = np.stack([BOX.to_image(landmarks_of(model, p)) for p in parameters])
     boxes = np.tile(np.array(BOX.corners, np.float32), (3, 1))
     return FittedPhotos(
         "coded",
@@ -199,7 +200,7 @@ def test_swapping_changes_the_face_and_nothing_else(
     assert renderer.donors(photos, 0).tolist() == [2]
     (view,) = renderer(photos, 0)
     assert np.array_equal(view.parameters, photos.parameters[0])
-    projected = image_from_crop_frame(landmarks_of(model, view.parameters), view.box)
+    projected = view.box.to_image(landmarks_of(model, view.parameters))
     assert np.abs(projected - view.landmarks)[:, :2].max() < 0.05
     own = crop(coded_photo(), RoiBox(BOX.x, BOX.y, BOX.side * CONTEXT), STORED_SIZE)
     changed = np.abs(view.picture.astype(int) - own).max(axis=2)

@@ -16,11 +16,11 @@ from scipy.spatial.transform import Rotation
 
 from backend.cli import main
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox, image_from_crop_frame
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
-from training.data.readers.tddfa import read_tddfa
-from training.data.readers.w300lp import read_300w_lp
 from training.data.shards import read_index
+from training.readers.tddfa import read_tddfa
+from training.readers.w300lp import read_300w_lp
 
 from .conftest import landmarks_of, random_parameters
 
@@ -71,7 +71,7 @@ def test_300w_lp_reprojects_to_its_points(model: MorphableModel, tmp_path: Path)
     for row, name in enumerate(photos.names):
         pixels = truth[name] - 1  # Matlab counts from 1
         box = RoiBox.from_corners(*photos.boxes[row].astype(float))
-        decoded = image_from_crop_frame(landmarks_of(model, photos.parameters[row]), box)
+        decoded = box.to_image(landmarks_of(model, photos.parameters[row]))
         assert np.abs(decoded[:, :2] - pixels).max() < 0.05
         assert np.abs(photos.landmarks[row, :, :2] - pixels).max() < 0.05
         assert np.abs(photos.points[row] - pixels).max() < 1e-3

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from backend.cli import main
-from backend.geometry.camera import RoiBox, image_from_crop_frame
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
 from tests.training.conftest import landmarks_of, random_parameters
 from training.data.shards import read_index
@@ -27,7 +27,7 @@ def root(model: MorphableModel, tmp_path: Path) -> Path:
     for name in names:
         noise = np.random.default_rng(0).integers(0, 255, (180, 200, 3), np.uint8)
         Image.fromarray(noise).save(folder / name)
-    landmarks = np.stack([image_from_crop_frame(landmarks_of(model, p), box) for p in parameters])
+    landmarks = np.stack([box.to_image(landmarks_of(model, p)) for p in parameters])
     boxes = np.tile(np.array(box.corners, np.float32), (3, 1))
     np.savez(
         tmp_path / "fits.npz",

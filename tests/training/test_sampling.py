@@ -18,7 +18,7 @@ from training.data.held_out import is_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, draw, face_weights
 from training.data.shards import Labels, read_index, write_index
-from training.seeding import SeededSteps
+from training.steps.seeding import SeededSteps
 from training.synergynet.data_module import PackedFacesModule, shared_shapes
 
 

@@ -11,11 +11,11 @@ from PIL import Image
 from skimage import data
 
 from backend.cli import main
-from backend.geometry.camera import CROP_SIZE, RoiBox, image_from_crop_frame
 from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
 from backend.geometry.rasterizer import rasterize
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from training.evaluation.seen_jaw import seen_jaw
+from training.evaluation.landmarks.seen_jaw import seen_jaw
 
 BOX = (0.0, 0.0, float(CROP_SIZE), float(CROP_SIZE))
 PIXELS_PER_MILLIMETRE = 0.5
@@ -32,7 +32,7 @@ def in_image(points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
     """(P, 3) of the mesh where the camera sees them."""
     matrix = parameters[:N_POSE].reshape(3, 4)
     placed = points @ matrix[:, :3].T * MICROMETRES_PER_MILLIMETRE + matrix[:, 3]
-    return image_from_crop_frame(placed, RoiBox.from_corners(*BOX))
+    return RoiBox.from_corners(*BOX).to_image(placed)
 
 
 @pytest.mark.parametrize("yaw", [-40.0, 40.0])

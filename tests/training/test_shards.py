@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from backend.errors import BadInputError
-from backend.geometry.pose import euler_angles, pose_from_parameters
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.parameters import FaceParameters
 from training.data.fitted_photos import FittedPhotos
 from training.data.pack import pack
 from training.data.packed import PackedFaces
@@ -74,7 +75,7 @@ def test_faces_come_back_by_number(ramps: FittedPhotos, tmp_path: Path) -> None:
 
 def test_the_yaw_of_a_pack_is_that_of_the_poses(small_pack: Path) -> None:
     labels = read_index(small_pack).labels
-    one_by_one = [euler_angles(pose_from_parameters(p).rotation)[0] for p in labels.parameters]
+    one_by_one = [euler_angles(FaceParameters(p).pose.rotation)[0] for p in labels.parameters]
     assert np.allclose(labels.yaw, one_by_one, atol=1e-4)
 
 

@@ -14,8 +14,8 @@ from backend.cli import main
 from backend.synergynet.network import TrainingPrediction
 from backend.synergynet.weights import SHIPPED_WEIGHTS, load_weights
 from tests.training.callbacks import BrokenPicture
-from training.evaluation.nme import normalised_mean_error
-from training.synergynet.averaging import warming_average
+from training.evaluation.landmarks.nme import normalised_mean_error
+from training.steps.averaging import warming_average
 from training.synergynet.data_module import PackedFacesModule
 from training.synergynet.losses import LossWeights, ReverseTargets, synergy_losses
 from training.synergynet.module import SynergyModule

@@ -11,12 +11,11 @@ from PIL import Image
 
 from backend.cli import main
 from backend.engines.engine import load_engine
-from backend.geometry.camera import image_from_crop_frame
 from backend.morphable_model.model import MorphableModel
 from backend.vision.crop import crop
 from tests.training.conftest import landmarks_of
-from training.evaluation.angles import angles_of
-from training.evaluation.synthetic import View, views, write_views
+from training.evaluation.landmarks.angles import angles_of
+from training.evaluation.landmarks.synthetic import View, views, write_views
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def drawn(model: MorphableModel) -> list[View]:
 def test_parameters_say_where_the_face_was_drawn(model: MorphableModel, drawn: list[View]) -> None:
     """The plain formula V = P (mean + B alpha) + t in the crop frame gives the drawn landmarks."""
     for view in drawn:
-        expected = image_from_crop_frame(landmarks_of(model, view.parameters), view.box)
+        expected = view.box.to_image(landmarks_of(model, view.parameters))
         np.testing.assert_allclose(view.landmarks[:, :2], expected[:, :2], atol=0.02)
         assert np.ptp(view.landmarks[:, 2] - expected[:, 2]) < 0.02
         np.testing.assert_allclose(angles_of(view.parameters[None])[0], view.ypr, atol=0.05)
@@ -90,7 +89,7 @@ def test_the_single_answer_is_that_of_one_run(
             return stored["lm68"], json.loads(capsys.readouterr().out)["answers"]
 
     once = load_engine(model).run(np.stack([crop(view.image, view.box) for view in drawn])).refined
-    expected = [image_from_crop_frame(o, v.box) for o, v in zip(once, drawn, strict=True)]
+    expected = [v.box.to_image(o) for o, v in zip(once, drawn, strict=True)]
     single, says = answered("--single")
     np.testing.assert_allclose(single, expected, atol=0.05)
     assert "single answer" in says

@@ -21,8 +21,8 @@ from gan_texture.weights import save_generator
 from tests.backend.test_texture import in_photo, painted
 from tests.training.drawn_pairs import painted_photo, write_pairs
 from tests.training.test_ablations import write_run
-from training.evaluation.texture import Chart, TurnedView, measure, simple_completions
-from training.evaluation.texture_metrics import (
+from training.evaluation.textures.completion import Chart, TurnedView, measure, simple_completions
+from training.evaluation.textures.metrics import (
     color_difference,
     feature_region,
     psnr,
@@ -30,7 +30,7 @@ from training.evaluation.texture_metrics import (
     skin_region,
     ssim,
 )
-from training.evaluation.texture_render import render_over
+from training.evaluation.textures.render import render_over
 from training.texture_gan.pca import TexturePca
 
 SIZE = 128

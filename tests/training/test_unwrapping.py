@@ -18,7 +18,7 @@ from gan_texture.weights import save_generator
 from tests.backend.test_texture import painted
 from tests.training.drawn_pairs import painted_photo
 from training.data.fitted_photos import FittedPhotos, write_fits
-from training.evaluation.texture_metrics import psnr
+from training.evaluation.textures.metrics import psnr
 from training.texture_gan.pairs import MADE, SKIPPED, WAITING, Pairs, open_pairs
 
 SIZE, VIEWS = 128, 3

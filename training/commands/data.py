@@ -160,8 +160,8 @@ def _read_sets(args: argparse.Namespace) -> list[FittedPhotos]:
     ]
     if args.w300lp or args.tddfa:
         from backend.morphable_model.storage import load_model
-        from training.data.readers.tddfa import read_tddfa
-        from training.data.readers.w300lp import read_300w_lp
+        from training.readers.tddfa import read_tddfa
+        from training.readers.w300lp import read_300w_lp
 
         model = load_model()
         sets += [read_300w_lp(folder, model) for folder in args.w300lp]

@@ -43,7 +43,7 @@ def size(text: str) -> tuple[int, int]:
 
 def _clip(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
-    from training.evaluation.clip_file import ClipPlan, draw_clip, truth_path
+    from training.evaluation.clips.file import ClipPlan, draw_clip, truth_path
 
     if args.output.suffix.lower() not in (".mp4", ".mov", ".mkv"):
         raise BadInputError(f"Cannot write {args.output}.", "Name an .mp4, .mov or .mkv file.")

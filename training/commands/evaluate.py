@@ -20,7 +20,7 @@ from training.commands.evaluation_inputs import (
 )
 
 if TYPE_CHECKING:
-    from training.evaluation.predictions import Predictions
+    from training.evaluation.landmarks.predictions import Predictions
     from training.evaluation.tables import Table
 
 HELP = "measure a network against annotated photos"
@@ -106,7 +106,7 @@ def _plot_options() -> argparse.ArgumentParser:
 
 def _alignment(args: argparse.Namespace) -> int:
     from training.evaluation import published
-    from training.evaluation.alignment import (
+    from training.evaluation.landmarks.alignment import (
         alignment_notes,
         alignment_report,
         alignment_table,
@@ -136,7 +136,7 @@ def _with_seen_jaws(
 ) -> tuple[Predictions, dict[str, Predictions]]:
     """The answers, ours and the peers', with rows whose jaw is where the mesh's outline is seen."""
     from backend.morphable_model.storage import load_model
-    from training.evaluation.seen_jaw import SUFFIX, with_seen_jaw
+    from training.evaluation.landmarks.seen_jaw import SUFFIX, with_seen_jaw
 
     model = load_model()
     rows = dict(peers)
@@ -149,14 +149,14 @@ def _with_seen_jaws(
 
 def _orientation(args: argparse.Namespace) -> int:
     from training.evaluation import published
-    from training.evaluation.benchmarks import AFLW2000_ANGLES
-    from training.evaluation.orientation import (
+    from training.evaluation.landmarks.orientation import (
         measure_orientation,
         orientation_notes,
         orientation_report,
         orientation_table,
     )
     from training.evaluation.plots import plot_orientation
+    from training.readers.aflw import AFLW2000_ANGLES
 
     if args.format == "aflw2000" and args.pose is None and args.landmarks:
         beside = args.landmarks[0].with_name(AFLW2000_ANGLES)
@@ -173,7 +173,7 @@ def _orientation(args: argparse.Namespace) -> int:
 
 def _identity(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
-    from training.evaluation.identity import identity_report, identity_table
+    from training.evaluation.landmarks.identity import identity_report, identity_table
 
     report = identity_report(*measured(args), load_model())
     note = f"{report['photos']} photos of {report['people']} people"
@@ -184,7 +184,7 @@ def _identity(args: argparse.Namespace) -> int:
 def _modelling(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
     from training.evaluation import published
-    from training.evaluation.modelling import modelling_report, modelling_table
+    from training.evaluation.landmarks.modelling import modelling_report, modelling_table
 
     annotations, predictions, peers = measured(args)
     answers = {"": predictions, **peers}
@@ -205,7 +205,7 @@ def _modelling(args: argparse.Namespace) -> int:
 def _florence(args: argparse.Namespace) -> int:
     from backend.morphable_model.storage import load_model
     from training.evaluation import published
-    from training.evaluation.florence import evaluate_florence, florence_table, read_scans
+    from training.evaluation.landmarks.florence import evaluate_florence, florence_table, read_scans
     from training.evaluation.plots import plot_florence
 
     scans = read_scans(args.scans, args.unit_mm)
@@ -221,10 +221,10 @@ def _synthetic(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from backend.morphable_model.storage import load_model
-    from training.evaluation.alignment import alignment_table
-    from training.evaluation.nme import YAW_BINS
-    from training.evaluation.orientation import orientation_table
-    from training.evaluation.synthetic import measure, views, write_views
+    from training.evaluation.landmarks.alignment import alignment_table
+    from training.evaluation.landmarks.nme import YAW_BINS
+    from training.evaluation.landmarks.orientation import orientation_table
+    from training.evaluation.landmarks.synthetic import measure, views, write_views
     from training.evaluation.tables import Table
 
     if args.n < 1:

@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from backend.pipeline import FaceReconstructor
     from backend.vision.detection import FaceDetector
     from backend.vision.sources import detector_path
-    from training.evaluation.clip_file import ClipPlan
-    from training.evaluation.clip_report import ClipTrial, clip_tables
+    from training.evaluation.clips.file import ClipPlan
+    from training.evaluation.clips.report import ClipTrial, clip_tables
     from training.evaluation.tables import format_table
 
     width, height = args.size

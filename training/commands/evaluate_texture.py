@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gan_texture.inference import TextureGenerator
     from training.data.fitted_photos import FittedPhotos
     from training.evaluation.tables import Table
-    from training.evaluation.texture import Chart, Completion
+    from training.evaluation.textures.completion import Chart, Completion
     from training.texture_gan.pairs import Pairs
 
 HELP = "textures completed from turned views, on people held out"
@@ -85,7 +85,7 @@ def add_options(task: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from backend.data_folder import require_writable
     from backend.morphable_model.storage import load_model
-    from training.evaluation.texture import Chart, held_out_rows
+    from training.evaluation.textures.completion import Chart, held_out_rows
     from training.texture_gan.pairs import open_pairs
 
     if args.n is not None and args.n < 1:
@@ -172,14 +172,14 @@ def _completed(
 ) -> tuple[dict[str, Any], list[Table]]:
     from tqdm import tqdm
 
-    from training.evaluation.texture import (
+    from training.evaluation.textures.completion import (
         network_completions,
         simple_completions,
         texture_report,
         texture_tables,
         turned_view,
     )
-    from training.evaluation.texture_fitting import fitting_completions
+    from training.evaluation.textures.fitting import fitting_completions
 
     ways: dict[str, Completion] = simple_completions(chart)
     ways |= fitting_completions(pairs, chart, args.one_in)
@@ -200,8 +200,8 @@ def _rendered(
 
     from backend.texture.baker import TextureBaker
     from backend.texture.chart import MASK_SIZE
-    from training.evaluation.texture import held_out_rows
-    from training.evaluation.texture_render import compare_renders, render_report, render_table
+    from training.evaluation.textures.completion import held_out_rows
+    from training.evaluation.textures.render import compare_renders, render_report, render_table
 
     generator = _generators(args, MASK_SIZE)[OURS]
     baker = TextureBaker.load(chart.model, TEXTURE_SIZE, generator)
@@ -224,9 +224,9 @@ def _write_sheets(
     from backend.texture.baker import TextureBaker
     from backend.texture.chart import MASK_SIZE
     from backend.vision.images import read_image
-    from training.evaluation.texture import held_out_rows
-    from training.evaluation.texture_render import photo_of
-    from training.evaluation.texture_sheets import (
+    from training.evaluation.textures.completion import held_out_rows
+    from training.evaluation.textures.render import photo_of
+    from training.evaluation.textures.sheets import (
         head_sheet,
         people_of,
         subject_of_fit,

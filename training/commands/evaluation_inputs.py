@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from backend.errors import BadInputError
 
 if TYPE_CHECKING:
-    from training.evaluation.annotations import Annotations
-    from training.evaluation.predictions import Asking, Boxes, Predictions
+    from training.evaluation.landmarks.predictions import Asking, Boxes, Predictions
+    from training.readers.annotations import Annotations
 
 # Where each format's boxes come from, and whether its files count pixels from 1.
 DEFAULTS: dict[str, tuple[Boxes, bool]] = {
@@ -127,7 +127,7 @@ def asking_options(read_back: bool = False) -> argparse.ArgumentParser:
 
 def asking_of(args: argparse.Namespace) -> Asking:
     """How the network is asked, by the options."""
-    from training.evaluation.predictions import Asking
+    from training.evaluation.landmarks.predictions import Asking
 
     return Asking(args.device, args.weights, args.single, getattr(args, "read_back", False))
 
@@ -137,7 +137,11 @@ def measured(
 ) -> tuple[Annotations, Predictions, dict[str, Predictions]]:
     """Annotations, our answers, and the peers'."""
     from backend.morphable_model.storage import load_model
-    from training.evaluation.predictions import predict, read_predictions, write_predictions
+    from training.evaluation.landmarks.predictions import (
+        predict,
+        read_predictions,
+        write_predictions,
+    )
 
     annotations = _annotations(args)
     peers = {
@@ -160,8 +164,8 @@ def measured(
 
 def _annotations(args: argparse.Namespace) -> Annotations:
     from training.data.fitted_photos import identity_pattern
-    from training.evaluation.annotations import held_out, joined, read_npz
-    from training.evaluation.benchmarks import read_300w_lp, read_aflw, read_aflw2000
+    from training.readers.aflw import read_300w_lp, read_aflw, read_aflw2000
+    from training.readers.annotations import held_out, joined, read_npz
 
     identity_of = identity_pattern(args.identity)
     one_based = DEFAULTS[args.format][1] if args.one_based is None else args.one_based

@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
-from backend.geometry.camera import roi_box_around
+from backend.morphable_model.boxes import RoiBox
 from training.data.arrays import read_arrays
 from training.data.workers import worker_pool
 
@@ -246,7 +246,7 @@ def _write(folder: Path, annotations: Annotations) -> None:
     arrays = annotations.arrays()
     weights = landmarks_from_mesh(load_table(), load_model())
     points = weights @ arrays["mp478"][:, :N_MESH_POINTS, :2]
-    boxes = [roi_box_around(face).corners for face in points]
+    boxes = [RoiBox.around(face).corners for face in points]
     arrays["pts"] = points.astype(np.float32)
     arrays["boxes"] = np.array(boxes, np.float32).reshape(-1, 4)
     with atomic_path(folder / ANNOTATIONS_FILE) as temporary:

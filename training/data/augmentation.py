@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backend.geometry.camera import CROP_SIZE
-from backend.morphable_model.mirror_image import MIRRORED_LANDMARKS
+from backend.morphable_model.boxes import CROP_SIZE
+from backend.morphable_model.mirror_image import (
+    MIRROR,
+    MIRRORED_LANDMARKS,
+    MirrorImage,
+)
 from backend.morphable_model.model import N_POSE
+from backend.morphable_model.parameters import split
 from training.data.packed import PackedBatch
 from training.data.photometric import PhotometricSettings, distort
 from training.data.shards import CONTEXT
@@ -105,7 +108,7 @@ class Augmentation(nn.Module):
     Parameters
     ----------
     mirror
-        Matrix (50, 50) and offset (50,) from `mirror_coefficients`.
+        What mirrored faces' coefficients are.
     settings
         Ranges in training.
     """
@@ -116,14 +119,13 @@ class Augmentation(nn.Module):
 
     def __init__(
         self,
-        mirror: tuple[NDArray[np.float32], NDArray[np.float32]],
+        mirror: MirrorImage,
         settings: AugmentationSettings,
     ) -> None:
         super().__init__()
-        matrix, offset = mirror
         self.settings = settings
-        self.register_buffer("mirror_matrix", torch.from_numpy(matrix), persistent=False)
-        self.register_buffer("mirror_offset", torch.from_numpy(offset), persistent=False)
+        self.register_buffer("mirror_matrix", torch.from_numpy(mirror.matrix), persistent=False)
+        self.register_buffer("mirror_offset", torch.from_numpy(mirror.offset), persistent=False)
         self.register_buffer(
             "mirror_order", torch.from_numpy(MIRRORED_LANDMARKS.copy()), persistent=False
         )
@@ -164,7 +166,7 @@ class Augmentation(nn.Module):
         parameters = torch.where(flip[:, None], mirrored_parameters, parameters)
         landmarks = torch.where(flip[:, None, None], mirrored_landmarks, landmarks)
 
-        matrix = parameters[:, :N_POSE].reshape(-1, 3, 4)
+        matrix, alpha = split(parameters)
         rotation = torch.cat(
             [change.linear @ matrix[:, :2, :3], change.scale[:, None, None] * matrix[:, 2:, :3]], 1
         )
@@ -178,17 +180,17 @@ class Augmentation(nn.Module):
         depth = change.scale[:, None] * (landmarks[:, 2] - offset[:, 2:]) + offset[:, 2:]
         plane = plane + (centre + change.shift)[:, :, None]
         return (
-            torch.cat([pose, parameters[:, N_POSE:]], 1),
+            torch.cat([pose, alpha], 1),
             torch.cat([plane, depth[:, None]], 1),
         )
 
     def _mirror(self, parameters: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-        sign = parameters.new_tensor([-1.0, 1.0, 1.0])
-        matrix = parameters[:, :N_POSE].reshape(-1, 3, 4)
+        sign = parameters.new_tensor(MIRROR)
+        matrix, alpha = split(parameters)
         rotation = sign[:, None] * matrix[:, :, :3] * sign
         translation = matrix[:, :, 3] * sign + parameters.new_tensor([2 * CENTRE[0], 0.0, 0.0])
         pose = torch.cat([rotation, translation[:, :, None]], 2).reshape(-1, N_POSE)
-        alpha = parameters[:, N_POSE:] @ self.mirror_matrix.T + self.mirror_offset
+        alpha = alpha @ self.mirror_matrix.T + self.mirror_offset
         points = landmarks[:, :, self.mirror_order] * sign[:, None]
         points = points + parameters.new_tensor([2 * CENTRE[0], 0.0, 0.0])[:, None]
         return torch.cat([pose, alpha], 1), points

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from backend.vision.crop import crop
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos

@@ -16,9 +16,9 @@ from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox, crop_frame_from_image
-from backend.geometry.pose import pose_from_parameters
-from backend.morphable_model.model import N_POSE, MorphableModel
+from backend.morphable_model.boxes import RoiBoxes
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from training.data.mediapipe_points import N_MESH_POINTS, MediaPipePoints, towards_viewer
 
 Float = NDArray[np.floating]
@@ -135,13 +135,10 @@ def _views(
     boxes: NDArray[np.floating],
     points: Float,
 ) -> Views:
-    poses = [pose_from_parameters(row) for row in parameters]
-    seen = []
-    for pose, box, image in zip(poses, boxes, points, strict=True):
-        crop = crop_frame_from_image(image, RoiBox.from_corners(*box.astype(float)))
-        seen.append((crop - pose.translation) / pose.scale)
-    rotation = np.stack([pose.rotation for pose in poses])
-    views = Views(rotation, parameters[:, N_POSE:].astype(np.float64), np.stack(seen))
+    faces = FaceParameters(parameters.astype(np.float64))
+    pose, crop = faces.pose, RoiBoxes.from_corners(boxes).to_crop(points)
+    seen = (crop - pose.translation[:, None]) / np.asarray(pose.scale)[:, None, None]
+    views = Views(pose.rotation, faces.alpha, seen)
     anchors = views.heads(model, model.landmark_indices[list(ANCHORS.values())])
     return _shifted(views, (anchors - views.points[:, list(ANCHORS)])[..., 2].mean(axis=1))
 

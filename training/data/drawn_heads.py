@@ -16,19 +16,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import CROP_SIZE, RoiBox, crop_frame_from_image, roi_box_around
 from backend.geometry.normals import vertex_normals
-from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE, rotation_from_euler
+from backend.geometry.pose import Pose, rotation_from_euler
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.morphable_model.model import (
     LOWER_LIP,
     N_EXPRESSION,
-    N_POSE,
     N_SHAPE,
     UPPER_LIP,
     MorphableModel,
 )
 from backend.morphable_model.mouth import MOUTH_COLOR
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.parameters import EXPRESSION, FaceParameters
 from backend.morphable_model.storage import load_model
 from backend.texture.baker import TextureBaker
 from backend.texture.filters import outside, sample
@@ -82,12 +81,9 @@ class HeadRenderer:
         """Views of one photo of a set."""
         model, baker = _tools()
         image = read_image(photos.folder / str(photos.names[index]))
-        box = RoiBox.from_corners(*(float(x) for x in photos.boxes[index]))
-        alpha_shape, alpha_exp = np.split(photos.parameters[index, N_POSE:], [N_SHAPE])
-        vertices = posed_vertices(
-            model.vertices(alpha_shape, alpha_exp), photos.parameters[index], box
-        )
-        skin = baker.bake(image, vertices)
+        face = FaceParameters(photos.parameters[index])
+        alpha_shape = face.alpha_shape
+        skin = baker.bake(image, face.vertices_image(model, photos.roi_boxes[index]))
         digest = hashlib.sha256(f"{self.seed} {photos.names[index]} head".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
         views = []
@@ -108,8 +104,8 @@ def _expression(
     model: MorphableModel, photos: FittedPhotos, alpha_shape: Float, rng: np.random.Generator
 ) -> Float:
     """(10,) alpha_exp."""
-    mean, std = (a[N_POSE + N_SHAPE :] for a in (model.parameter_mean, model.parameter_std))
-    donor = photos.parameters[rng.integers(len(photos)), N_POSE + N_SHAPE :]
+    mean, std = (a[EXPRESSION] for a in (model.parameter_mean, model.parameter_std))
+    donor = photos.parameters[rng.integers(len(photos)), EXPRESSION]
     change = donor - mean if rng.uniform() < BORROWED else std * rng.standard_normal(N_EXPRESSION)
     alpha_exp = mean + rng.uniform(*STRENGTH) * change
     opening, by_expression = _lips(model, np.concatenate([alpha_shape, alpha_exp]))
@@ -137,33 +133,30 @@ def _view(
     rng: np.random.Generator,
 ) -> View:
     angles = np.clip(rng.standard_normal(3) * ANGLES, -LIMITS, LIMITS)
-    head = model.vertices(*np.split(alpha, [N_SHAPE]))
     box = RoiBox(STORED_SIZE / 2, STORED_SIZE / 2, STORED_SIZE / CONTEXT)
-    parameters = _parameters(model, head, alpha, angles, box)
-    vertices = posed_vertices(head, parameters, box)
+    face = _placed(model, alpha, rotation_from_euler(*angles), box)
+    vertices = face.vertices_image(model, box)
     return View(
         f"_h{number}",
         _picture(model, vertices, skin, photo, rng),
         box,
-        parameters,
+        np.asarray(face.numbers, np.float32),
         vertices[model.landmark_indices],
         (float(angles[0]), float(angles[1]), float(angles[2])),
     )
 
 
-def _parameters(
-    model: MorphableModel, head: Float, alpha: Float, angles: NDArray[np.floating], box: RoiBox
-) -> Float:
-    """(62,) that turn a head and put it where its roi box is the given one."""
-    rotation = rotation_from_euler(*angles)
+def _placed(
+    model: MorphableModel, alpha: Float, rotation: NDArray[np.floating], box: RoiBox
+) -> FaceParameters:
+    """The head, turned and put where its roi box is the given one."""
+    landmarks = model.landmark_mean + model.landmark_basis @ alpha
     # The box of y-up millimetres is as large, and its middle is the same point.
-    around = roi_box_around(head[model.landmark_indices] @ rotation.T)
+    around = RoiBox.around(landmarks @ rotation.T)
     scale = CROP_SIZE / around.side
-    middle = crop_frame_from_image(np.array([[box.x, box.y, 0.0]]), box)[0, :2]
+    middle = box.to_crop(np.array([[box.x, box.y, 0.0]]))[0, :2]
     shift = middle - scale * np.array([around.x, around.y])
-    linear = rotation * scale / MICROMETRES_PER_MILLIMETRE
-    pose = np.column_stack([linear, [*shift, ORIGIN_DEPTH]]).reshape(-1)
-    return np.concatenate([pose, alpha]).astype(np.float32)
+    return FaceParameters.of(Pose(rotation, scale, np.array([*shift, ORIGIN_DEPTH])), alpha)
 
 
 def _picture(

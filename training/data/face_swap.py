@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import RoiBox, image_from_crop_frame
-from backend.geometry.pose import euler_angles, pose_from_parameters
-from backend.morphable_model.model import N_POSE, MorphableModel
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.boxes import RoiBox
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.morphable_model.storage import load_model
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos
@@ -60,9 +61,10 @@ class SwapRenderer:
         model = _model()
         face = _face(model, photos, index)
         donors = self.donors(photos, index)
-        angles = euler_angles(pose_from_parameters(photos.parameters[index]).rotation)
+        pose = FaceParameters(photos.parameters[index]).pose
+        yaw, pitch, roll = euler_angles(pose.rotation).tolist()
         return [
-            self._view(model, face, _face(model, photos, donor), f"_s{number}", angles)
+            self._view(model, face, _face(model, photos, donor), f"_s{number}", (yaw, pitch, roll))
             for number, donor in enumerate(donors)
         ]
 
@@ -125,17 +127,12 @@ def _model() -> MorphableModel:
 
 def _face(model: MorphableModel, photos: FittedPhotos, index: int) -> PhotoFace:
     image = read_image(photos.folder / str(photos.names[index]))
-    box = RoiBox.from_corners(*(float(x) for x in photos.boxes[index]))
-    return photo_face(model, image, photos.parameters[index], box)
+    return photo_face(model, image, photos.parameters[index], photos.roi_boxes[index])
 
 
-def _directions(parameters: Float) -> NDArray[np.float64]:
-    """(N, 2) yaw and pitch in degrees, near enough to compare heads, from (N, 62) parameters."""
-    rows = parameters[:, :N_POSE].reshape(-1, 3, 4)[:, :2, :3].astype(np.float64)
-    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
-    forward = np.cross(rows[:, 0], rows[:, 1])
-    yaw = np.arcsin(np.clip(-rows[:, 0, 2], -1, 1))
-    return np.degrees(np.stack([yaw, np.arctan2(rows[:, 1, 2], forward[:, 2])], axis=1))
+def _directions(parameters: Float) -> NDArray[np.floating]:
+    """(N, 2) yaw and pitch in degrees, from (N, 62) parameters."""
+    return euler_angles(FaceParameters(parameters).pose.rotation)[:, :2]
 
 
 def _opacity(model: MorphableModel) -> Float:
@@ -168,7 +165,4 @@ def _like(other: Float, own: Float, where: NDArray[np.bool_]) -> Float:
 
 def _landmarks(model: MorphableModel, parameters: Float, box: RoiBox) -> Float:
     """(68, 3) of the mesh, image frame."""
-    matrix = parameters[:N_POSE].reshape(3, 4)
-    shape = 1000 * (model.landmark_mean + model.landmark_basis @ parameters[N_POSE:])
-    points = shape @ matrix[:, :3].T + matrix[:, 3]
-    return image_from_crop_frame(points.astype(np.float32), box)
+    return np.asarray(box.to_image(FaceParameters(parameters).landmarks(model)), np.float32)

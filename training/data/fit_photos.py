@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.errors import BadInputError
+from backend.fitting.surface_points import jaw_outline, vertex_points
 from backend.morphable_model.model import N_LANDMARKS, MorphableModel
 from training.data.arrays import read_arrays
 from training.data.fitted_photos import FittedPhotos, write_fits
 from training.data.fitting import MIN_POINTS, Fits, FitSettings, fit
 from training.data.mediapipe_points import N_MESH_POINTS, load_table, towards_viewer
-from training.data.surface_points import marching_jaw, vertex_points
 
 Float = NDArray[np.floating]
 
@@ -166,7 +166,7 @@ def _fit(
         points = points[:, np.flatnonzero(table.reliable)]
         settings = replace(settings, box="landmarks")
         return fit(model, table.surface(model), points, settings, progress=progress)
-    jaw = marching_jaw(model) if kind == "silhouette" else None
+    jaw = jaw_outline(model) if kind == "silhouette" else None
     landmarks = vertex_points(model, model.landmark_indices)
     return fit(model, landmarks, points, settings, jaw, progress)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
+from backend.morphable_model.boxes import RoiBoxes
 from training.data.arrays import read_arrays
 
 FITS_FILE = "fits.npz"
@@ -62,6 +63,11 @@ class FittedPhotos:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def roi_boxes(self) -> RoiBoxes:
+        """The boxes."""
+        return RoiBoxes.from_corners(self.boxes)
 
     def subset(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> FittedPhotos:
         """Some of the photos."""

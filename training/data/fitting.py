@@ -8,28 +8,23 @@ is that of 300W-LP's parameters, ``w = (alpha - mean) / sigma``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import (
-    RoiBox,
-    crop_frame_from_image,
-    image_from_crop_frame,
-    roi_box_around,
-)
-from backend.geometry.pose import MICROMETRES_PER_MILLIMETRE
+from backend.fitting.gauss_newton import N_MOTION, PointFit, first_pose, placed_points, solve
+from backend.fitting.surface_points import JawOutline, SurfacePoints
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.boxes import RoiBox, RoiBoxes
 from backend.morphable_model.model import (
     N_EXPRESSION,
     N_POSE,
     N_SHAPE,
     MorphableModel,
 )
-from training.data.gauss_newton import Faces, Problem, placed_points, solve
-from training.data.surface_points import MarchingJaw, SurfacePoints, vertex_points
-from training.evaluation.angles import angles_of
+from backend.morphable_model.parameters import FaceParameters
 
 Float = NDArray[np.floating]
 
@@ -110,7 +105,7 @@ def fit(
     surface: SurfacePoints,
     points: NDArray[np.floating],
     settings: FitSettings | None = None,
-    jaw: MarchingJaw | None = None,
+    jaw: JawOutline | None = None,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Fits:
     """Fit the model to points of N faces.
@@ -127,16 +122,15 @@ def fit(
     settings
         Weights and steps.
     jaw
-        Lets the first 17 points march along the silhouette, as 2D annotations do.
+        Lets the first 17 points move along the silhouette, as 2D annotations do.
     progress
         Called with the number of faces of each batch that is done.
     """
     settings = settings or FitSettings()
-    landmarks = vertex_points(model, model.landmark_indices)
     parts: list[Fits] = []
     for start in range(0, len(points), BATCH):
         batch = points[start : start + BATCH].astype(np.float64)
-        parts.append(_fit_batch(model, surface, landmarks, batch, settings, jaw))
+        parts.append(_fit_batch(model, surface, batch, settings, jaw))
         progress(len(batch))
     return Fits(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Fits)))
 
@@ -144,31 +138,32 @@ def fit(
 def _fit_batch(
     model: MorphableModel,
     surface: SurfacePoints,
-    landmarks: SurfacePoints,
     points: Float,
     settings: FitSettings,
-    jaw: MarchingJaw | None,
+    jaw: JawOutline | None,
 ) -> Fits:
-    boxes = [roi_box_around(p[np.isfinite(p[:, 0])]) for p in points]
-    space = _with_depth(points)
-    targets = np.stack([crop_frame_from_image(p, b) for p, b in zip(space, boxes, strict=True)])
-    targets = targets[..., : points.shape[2]]
+    boxes = RoiBoxes.of([RoiBox.around(p[np.isfinite(p[:, 0])]) for p in points])
+    targets = boxes.to_crop(_with_depth(points))[..., : points.shape[2]]
     given = np.isfinite(targets)
     importance = np.array([1, 1, settings.depth_weight])[: points.shape[2]]
-    ridge = np.repeat([settings.shape_ridge, settings.expression_ridge], [N_SHAPE, N_EXPRESSION])
-    problem = Problem(surface, jaw, np.where(given, targets, 0), given * importance, ridge)
-    faces = solve(problem, settings.iterations)
-    errors = _errors(targets, placed_points(problem, faces))
-    faces.shift[:, 2] = ORIGIN_DEPTH
+    ridges = [0.0, settings.shape_ridge, settings.expression_ridge]
+    prior = np.repeat(ridges, [N_MOTION, N_SHAPE, N_EXPRESSION])
+    task = PointFit(surface, np.where(given, targets, 0), given * importance, prior, jaw)
+    found = solve(task, first_pose(task), settings.iterations)
+    errors = _errors(targets, placed_points(task, found))
+    found.pose.translation[:, 2] = ORIGIN_DEPTH
+    alpha = model.parameter_mean[N_POSE:] + model.parameter_std[N_POSE:] * found.coefficients
+    faces = FaceParameters.of(found.pose, alpha)
     if settings.box == "landmarks":
-        faces, boxes = _with_boxes_around(landmarks, faces, boxes)
-    parameters = _parameters(model, faces)
+        around = RoiBoxes.around(boxes.to_image(faces.landmarks(model)))
+        faces, boxes = faces.in_box(boxes, around), around
+        faces.matrix[:, 2, 3] = ORIGIN_DEPTH
     return Fits(
-        np.array([box.corners for box in boxes], np.float32),
-        parameters,
-        _in_image(landmarks, faces, boxes).astype(np.float32),
+        boxes.corners.astype(np.float32),
+        np.asarray(faces.numbers, np.float32),
+        boxes.to_image(faces.landmarks(model)).astype(np.float32),
         errors.astype(np.float32),
-        angles_of(parameters).astype(np.float32),
+        euler_angles(faces.pose.rotation).astype(np.float32),
     )
 
 
@@ -186,30 +181,3 @@ def _errors(targets: Float, placed: Float) -> Float:
     distance = np.nanmean(np.linalg.norm(placed[..., :2] - plane, axis=2), axis=1)
     extent = np.nanmax(plane, axis=1) - np.nanmin(plane, axis=1)
     return 100 * distance / np.sqrt(extent.prod(axis=1))
-
-
-def _parameters(model: MorphableModel, faces: Faces) -> NDArray[np.float32]:
-    """(N, 62), not whitened; the matrix is for micrometres."""
-    linear = faces.linear / MICROMETRES_PER_MILLIMETRE
-    matrix = np.concatenate([linear, faces.shift[:, :, None]], axis=2)
-    alpha = model.parameter_mean[N_POSE:] + model.parameter_std[N_POSE:] * faces.whitened
-    return np.hstack([matrix.reshape(-1, N_POSE), alpha]).astype(np.float32)
-
-
-def _in_image(surface: SurfacePoints, faces: Faces, boxes: list[RoiBox]) -> Float:
-    """(N, P, 3) image frame."""
-    placed = faces.place(surface.at(faces.whitened))
-    return np.stack([image_from_crop_frame(p, box) for p, box in zip(placed, boxes, strict=True)])
-
-
-def _with_boxes_around(
-    landmarks: SurfacePoints, faces: Faces, boxes: list[RoiBox]
-) -> tuple[Faces, list[RoiBox]]:
-    """The same faces in the crop frames of the boxes around their landmarks."""
-    around = [roi_box_around(points) for points in _in_image(landmarks, faces, boxes)]
-    shift = faces.shift.copy()
-    for index, (old, new) in enumerate(zip(boxes, around, strict=True)):
-        origin = image_from_crop_frame(faces.shift[index][None], old)
-        shift[index, :2] = crop_frame_from_image(origin, new)[0, :2]
-    growth = np.array([old.side / new.side for old, new in zip(boxes, around, strict=True)])
-    return replace(faces, scale=faces.scale * growth, shift=shift), around

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox, image_from_crop_frame
-from backend.geometry.pose import pose_from_parameters
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
+from backend.morphable_model.boxes import RoiBoxes
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.texture import blend, regions, skin
 from backend.texture.unwrap import unwrap
 from backend.texture.uv_map import UvMap
@@ -50,11 +50,8 @@ class FittedPhoto:
 
     def vertices_image(self, model: MorphableModel) -> Float:
         """(V, 3) vertices in the photo's image frame."""
-        shape, expression = np.split(self.parameters[N_POSE:], [N_SHAPE])
-        pose = pose_from_parameters(self.parameters)
-        vertices = pose.apply(model.vertices(shape, expression))
-        roi_box = RoiBox.from_corners(*self.box.astype(float))
-        return image_from_crop_frame(vertices, roi_box).astype(np.float32)
+        roi_box = RoiBoxes.from_corners(self.box)
+        return FaceParameters(self.parameters).vertices_image(model, roi_box)
 
 
 def read_fits(folder: Path, fits: Path) -> list[FittedPhoto]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import MissingAssetError
+from backend.fitting.surface_points import SurfacePoints, barycentric_points
 from backend.morphable_model.model import MorphableModel
-from training.data.surface_points import SurfacePoints, barycentric_points
 
 Float = NDArray[np.floating]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.errors import BadInputError
-from backend.geometry.camera import RoiBox, crop_frame_from_image
+from backend.morphable_model.boxes import RoiBox
 from backend.vision.crop import crop
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos
@@ -234,7 +234,7 @@ def _labels(photos: FittedPhotos) -> Labels:
 def _in_crop_frame(points: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, P, 3) image pixels -> (N, 3, P) crop frame."""
     each = [
-        crop_frame_from_image(p, RoiBox.from_corners(*b.astype(float))).T
+        RoiBox.from_corners(*b.astype(float)).to_crop(p).T
         for p, b in zip(points, boxes, strict=True)
     ]
     return np.array(each, np.float32).reshape(len(points), 3, -1)

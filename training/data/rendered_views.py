@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from backend.data_folder import atomic_path, require_writable
-from backend.geometry.camera import RoiBox
+from backend.morphable_model.boxes import RoiBox
 from training.data.fitted_photos import FITS_FILE, FittedPhotos, write_fits
 from training.data.manifest import write_manifest
 from training.data.workers import worker_pool

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.parameters import FaceParameters
 
 # A crop shows this many times the side of the roi box, so that an augmentation can turn, scale and
 # shift it without leaving the picture.
@@ -75,10 +77,8 @@ class Labels:
     @property
     def yaw(self) -> NDArray[np.float32]:
         """(N,) degrees, 300W-LP's convention (`backend.geometry.pose.euler_angles`)."""
-        rows = self.parameters[:, :12].reshape(-1, 3, 4)[:, :2, :3].astype(np.float64)
-        u, _, vt = np.linalg.svd(rows, full_matrices=False)
-        sine = (u @ vt)[:, 0, 2]
-        return np.degrees(np.arcsin(np.clip(-sine, -1, 1))).astype(np.float32)
+        rotation = FaceParameters(self.parameters).pose.rotation
+        return euler_angles(rotation)[:, 0].astype(np.float32)
 
     def subset(self, chosen: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Labels:
         """Some of the faces."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
-from training.evaluation.alignment import Alignment
-from training.evaluation.orientation import Orientation
+from training.evaluation.landmarks.alignment import Alignment
+from training.evaluation.landmarks.orientation import Orientation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

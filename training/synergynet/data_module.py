@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from backend.errors import BadInputError
-from backend.morphable_model.model import N_POSE, N_SHAPE
+from backend.morphable_model.model import N_SHAPE
+from backend.morphable_model.parameters import SHAPE
 from training.data.held_out import are_held_out
 from training.data.packed import PackedBatch, PackedFaces
 from training.data.sampling import EpochSampler, ResumableLoader, face_weights, require_sources
@@ -42,13 +43,12 @@ def shared_shapes(labels: Labels, share: float, exact: Sequence[str] = ()) -> La
     if share == 0 or not len(fitted):
         return labels
     _, person = np.unique(labels.identities[fitted], return_inverse=True)
-    columns = slice(N_POSE, N_POSE + N_SHAPE)
-    shapes = labels.parameters[fitted, columns].astype(np.float64)
+    shapes = labels.parameters[fitted, SHAPE].astype(np.float64)
     sums = np.zeros((person.max() + 1, N_SHAPE))
     np.add.at(sums, person, shapes)
     means = sums / np.bincount(person)[:, None]
     parameters = labels.parameters.copy()
-    parameters[fitted, columns] = (1 - share) * shapes + share * means[person]
+    parameters[fitted, SHAPE] = (1 - share) * shapes + share * means[person]
     return replace(labels, parameters=parameters)
 
 

@@ -23,9 +23,9 @@ from training.data.augmentation import (
     warp,
 )
 from training.data.packed import PackedBatch
-from training.gradients import finite_gradients, restore_statistics
-from training.seeding import SeededSteps
-from training.synergynet.averaging import warming_average
+from training.steps.averaging import warming_average
+from training.steps.gradients import finite_gradients, restore_statistics
+from training.steps.seeding import SeededSteps
 from training.synergynet.data_module import PackedFacesModule, parameter_statistics
 from training.synergynet.fused_norm import fuse
 from training.synergynet.losses import LossWeights, synergy_losses

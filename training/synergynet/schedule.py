@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from backend.geometry.camera import CROP_SIZE
+from backend.morphable_model.boxes import CROP_SIZE
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.evaluation.angles import ANGLES, angle_errors, angles_of
-from training.evaluation.nme import YAW_BINS, normalised_mean_error, yaw_bins
+from training.evaluation.landmarks.angles import ANGLES, angle_errors, angles_of
+from training.evaluation.landmarks.nme import YAW_BINS, normalised_mean_error, yaw_bins
 
 
 class MeanErrors:

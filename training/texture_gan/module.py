@@ -17,10 +17,10 @@ from backend.texture.mean_face import read_mean_texture
 from gan_texture.discriminator import PatchDiscriminator
 from gan_texture.generator import Architecture, Generator, generator_input
 from gan_texture.weights import load_generator
-from training.gradients import finite_gradients, restore_statistics
-from training.half_precision import multiplies_bfloat16
-from training.seeding import SeededSteps
-from training.synergynet.averaging import warming_average
+from training.steps.averaging import warming_average
+from training.steps.gradients import finite_gradients, restore_statistics
+from training.steps.half_precision import multiplies_bfloat16
+from training.steps.seeding import SeededSteps
 from training.texture_gan.data_module import PairBatch, TexturePairs
 from training.texture_gan.lighting import LightingSettings, random_light, relight
 from training.texture_gan.losses import (

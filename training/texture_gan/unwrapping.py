@@ -15,10 +15,9 @@ from tqdm import tqdm
 
 from backend.data_folder import require_writable
 from backend.errors import BadInputError, SynergyFaceError
-from backend.geometry.camera import RoiBox
 from backend.geometry.pose import rotation_from_euler
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.morphable_model.storage import load_model
 from backend.texture.baker import TextureBaker, to_bytes
 from backend.texture.fill.mirror import mirrored
@@ -135,18 +134,18 @@ def pair_of_photo(
     name = str(photos.names[row])
     image = read_image(photos.folder / name)
     parameters = photos.parameters[row]
-    box = RoiBox.from_corners(*(float(x) for x in photos.boxes[row]))
+    box = photos.roi_boxes[row]
     digest = hashlib.sha256(f"{settings.seed} {name} jitter".encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
-    head = model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
-    own = baker.observe(PosedPicture(image, posed_vertices(head, parameters, box)))
+    own = baker.observe(PosedPicture(image, FaceParameters(parameters).vertices_image(model, box)))
     views = [(*_filled(baker, own), crop(image, box, settings.size))]
     pixels = round(VIEW_PIXELS * settings.size * CONTEXT)
     face = photo_face(model, image, parameters, box, pixels)
     for yaw, pitch in settings.renderer.angles(name, parameters):
         view = turn(model, mouth, face, yaw, pitch)
-        vertices = _jittered(posed_vertices(head, view.parameters, view.box), settings, random)
+        vertices = FaceParameters(view.parameters).vertices_image(model, view.box)
+        vertices = _jittered(vertices, settings, random)
         seen = baker.observe(PosedPicture(view.picture, vertices))
         views.append((*_filled(baker, seen), _cropped(view, settings)))
     filled, believed, crops = (np.stack(arrays) for arrays in zip(*views, strict=True))

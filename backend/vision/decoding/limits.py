@@ -68,7 +68,7 @@ def damaged(name: str) -> BadInputError:
     """Refusal of a picture that a decoder began and could not end."""
     return BadInputError(
         f"{name} is damaged or incomplete: its picture cannot be decoded.",
-        "Copy or download it again, or save it anew as JPEG or PNG.",
+        "Copy or download it again, or save it as JPEG or PNG.",
         code="damaged-image",
     )
 

@@ -8,16 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import (
-    CROP_SIZE,
-    RoiBox,
-    image_from_crop_frame,
-    roi_box_around,
-)
 from backend.geometry.normals import vertex_normals
-from backend.geometry.pose import euler_angles, pose_from_parameters, rotation_from_euler
-from backend.morphable_model.model import N_POSE, N_SHAPE, MorphableModel
-from backend.morphable_model.placement import posed_vertices
+from backend.geometry.pose import euler_angles, rotation_from_euler
+from backend.morphable_model.boxes import CROP_SIZE, RoiBox
+from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters, joined
 from training.data.profiling import background, zbuffer
 from training.data.profiling.mouth import MouthInside
 from training.data.shards import CONTEXT, STORED_SIZE
@@ -103,8 +98,7 @@ def photo_face(
     alias.
     """
     image, box = _shrunk(image, box, size)
-    head = model.vertices(*np.split(parameters[N_POSE:], [N_SHAPE]))
-    vertices = posed_vertices(head, parameters, box)
+    vertices = FaceParameters(parameters).vertices_image(model, box)
     normals = -vertex_normals(vertices, model.triangles)
     edge_on = np.clip(1 - np.abs(normals[:, 2:]), 0, 1) ** 2
     inwards = vertices[:, :2].mean(axis=0) - vertices[:, :2]
@@ -129,15 +123,15 @@ def turn(
     The rotation multiplies the 3x4 matrix of the parameters, so they follow exactly. The depth of
     the model's origin, which no picture shows, stays what it was.
     """
-    old = pose_from_parameters(face.parameters).rotation
-    roll = euler_angles(old)[2]
+    old = FaceParameters(face.parameters).pose.rotation
+    roll = float(euler_angles(old)[2])
     change = rotation_from_euler(yaw, pitch, roll) @ old.T
     in_image = (FLIP_Y @ change @ FLIP_Y).astype(np.float32)
     centre = face.vertices.mean(axis=0)
     vertices = (face.vertices - centre) @ in_image.T + centre
     landmarks = vertices[model.landmark_indices]
 
-    roi = roi_box_around(landmarks)
+    roi = RoiBox.around(landmarks)
     window = RoiBox(roi.x, roi.y, roi.side * CONTEXT)
     to_picture = face.size / window.side
     corner = np.array([window.corners[0], window.corners[1], 0], np.float32)
@@ -205,14 +199,13 @@ def _turned_parameters(
     model: MorphableModel,
 ) -> Float:
     """(62,) in the crop frame of the picture's box."""
-    matrix = face.parameters[:N_POSE].reshape(3, 4).astype(np.float64)
-    linear = change @ matrix[:, :3] * (face.box.side / roi.side)
-    alpha = face.parameters[N_POSE:].astype(np.float64)
-    shape = 1000 * (model.landmark_mean + model.landmark_basis @ alpha)
+    before = FaceParameters(face.parameters.astype(np.float64))
+    matrix = before.matrix.copy()
+    matrix[:, :3] = change @ matrix[:, :3] * (face.box.side / roi.side)
     # The translation is what takes the landmarks to their place.
-    unmoved = np.concatenate([linear, [[0], [0], [0]]], axis=1)
-    placed = image_from_crop_frame(shape @ unmoved[:, :3].T, box)
+    matrix[:2, 3] = 0
+    unmoved = FaceParameters(joined(matrix, before.alpha))
+    placed = box.to_image(unmoved.landmarks(model))
     offset = (landmarks - placed)[:, :2].mean(axis=0) * CROP_SIZE / box.side
-    translation = np.array([offset[0], -offset[1], matrix[2, 3]])
-    pose = np.column_stack([linear, translation]).reshape(-1)
-    return np.concatenate([pose, alpha]).astype(np.float32)
+    matrix[:2, 3] = offset[0], -offset[1]
+    return joined(matrix, before.alpha).astype(np.float32)

@@ -9,9 +9,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.geometry.camera import RoiBox
-from backend.geometry.pose import euler_angles, pose_from_parameters
+from backend.geometry.pose import euler_angles
+from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.parameters import FaceParameters
 from backend.morphable_model.storage import load_model
 from backend.vision.images import read_image
 from training.data.fitted_photos import FittedPhotos
@@ -72,7 +73,7 @@ class ProfileRenderer:
 
     def angles(self, name: str, parameters: NDArray[np.floating]) -> NDArray[np.float64]:
         """(views, 2) yaw and pitch in degrees of the views of a photo; depend on its name."""
-        yaw, pitch, _ = euler_angles(pose_from_parameters(parameters).rotation)
+        yaw, pitch, _ = euler_angles(FaceParameters(parameters).pose.rotation)
         digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
         random = np.random.default_rng(int.from_bytes(digest[:8], "little"))
         share = (np.arange(self.views) + random.uniform(0, 1, self.views)) / self.views

@@ -1,0 +1,1 @@
+"""Tracked clips against clips that we draw and so know."""

@@ -1,0 +1,1 @@
+"""Landmarks, poses and meshes of photos against annotations and scans."""

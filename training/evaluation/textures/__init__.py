@@ -1,0 +1,1 @@
+"""Completed textures against what photos show."""

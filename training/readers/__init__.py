@@ -1,0 +1,1 @@
+"""Readers of public data sets, for training and for evaluation."""
