@@ -29,7 +29,7 @@ INPUTS, OUTPUT = ("colors", "seen"), "covered"
 ARCHITECTURE_KEY = "architecture"
 
 # Probability from which a cover is suspected, and from which it is certain.
-SUSPECTED, CERTAIN = 0.25, 0.45
+SUSPECTED, CERTAIN = 0.35, 0.6
 # Texels of the small pictures: of specks that are let be, and that are given up around a cover.
 SPECK, MARGIN = 3, 5
 
