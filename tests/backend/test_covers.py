@@ -55,6 +55,9 @@ def lenses(shape: Image, marks: Image) -> None:
         cv2.ellipse(shape, np.rint(eye).astype(int).tolist(), (int(half), int(0.75 * half)),
                     0, 0, 360, 1.0, -1)  # fmt: skip
 
+    bridge = [np.rint(marks[i]).astype(int).tolist() for i in (39, 42)]
+    cv2.line(shape, *bridge, 1.0, max(2, int(half / 6)))
+
 
 def rim(shape: Image, marks: Image) -> None:
     left, right = marks[17:22].mean(0), marks[22:27].mean(0)
@@ -65,7 +68,7 @@ def rim(shape: Image, marks: Image) -> None:
 
 
 def microphone(shape: Image, marks: Image) -> None:
-    end = np.rint(marks[57]).astype(int)
+    end = np.rint((marks[57] + marks[8]) / 2).astype(int)
     width = np.linalg.norm(marks[45] - marks[36])
     cv2.circle(shape, end.tolist(), int(0.2 * width), 1.0, -1)
     cv2.line(shape, end.tolist(), (end + np.int64(width * np.array([0.2, 2]))).tolist(), 1.0,
