@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from backend.errors import BadInputError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.exchange.orders import ClipOrder, Which
+from backend.expressions.keyed_points import KeyedPoints
 from backend.memory import give_back_memory
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.parameters import FaceParameters
@@ -26,6 +27,7 @@ from backend.tracking.following import follow
 from backend.tracking.history import History
 from backend.tracking.identity import common_shape, most_visible, people
 from backend.tracking.partial import PartialTracking, TrackedPart
+from backend.tracking.performance import perform
 from backend.tracking.refit import refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range
@@ -64,6 +66,8 @@ class ClipRequest:
         How they are made.
     fast
         Leave out MediaPipe's points: expressions are then only those that the network tells.
+    neutral
+        When the faces are neutral, in seconds of the clip; None finds their rest.
     """
 
     source: Path
@@ -73,13 +77,23 @@ class ClipRequest:
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
     fast: bool = False
+    neutral: float | None = None
 
     @classmethod
     def of(cls, source: Path, order: ClipOrder) -> ClipRequest:
         """Return what an order asks of a clip."""
         part = Range(order.start, math.inf if order.end is None else order.end)
         frame_rate, which = order.frame_rate, order.which
-        return cls(source, part, frame_rate, which, order.texture_size, order.texture_mode)
+        return cls(
+            source,
+            part,
+            frame_rate,
+            which,
+            order.texture_size,
+            order.texture_mode,
+            order.fast,
+            order.neutral,
+        )
 
     @property
     def key(self) -> str:
@@ -186,7 +200,7 @@ def _tracked(
     tracks = []
     for number, person in enumerate(persons):
         progress(FOLLOWING, "solving for every frame")
-        tracks.append(_track(number, person, len(found.times), reconstructor))
+        tracks.append(_track(number, person, found.times, request.neutral, reconstructor))
     views = [
         [view for (face, _), view in found.views.items() if face in person.face]
         for person in persons
@@ -205,9 +219,15 @@ def _persons(
     return [p for p in persons if p.confidence.sum() >= FLEETING] or persons
 
 
-def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstructor) -> Track:
+def _track(
+    number: int,
+    seen: History,
+    times: NDArray[np.float64],
+    neutral: float | None,
+    reconstructor: FaceReconstructor,
+) -> Track:
     """One person's sightings as a track, still in the pixels of decoded frames."""
-    model = reconstructor.model
+    model, rows = reconstructor.model, len(times)
     alpha_shape = common_shape(seen, model)
     poses = refit(seen, alpha_shape, model)
 
@@ -216,6 +236,12 @@ def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstruct
         filled[seen.row] = values
         return filled
 
+    performed: dict[str, NDArray[np.float32]] = {}
+    if reconstructor.expressions is not None:
+        points = KeyedPoints.of_person(model, reconstructor.expressions, alpha_shape)
+        performance = perform(seen, times[seen.row], poses, points, neutral)
+        gaze = performance.gaze.reshape(len(seen), -1)
+        performed = {"keys": spread(performance.keys), "gaze": spread(gaze)}
     return Track(
         number=number,
         alpha_shape=alpha_shape,
@@ -227,6 +253,7 @@ def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstruct
         expression=spread(poses.expression),
         landmarks=spread(seen.landmarks),
         confidence=spread(seen.confidence, 0.0),
+        **performed,
     )
 
 

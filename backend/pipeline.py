@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from backend.engines.devices import PROCESSOR, Device, Runtime, find_runtime
 from backend.engines.engine import Engine, load_engine, network_digest
-from backend.errors import BadInputError, NoFaceError
+from backend.errors import BadInputError, MissingAssetError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.exchange.orders import Which
+from backend.expressions.basis import ExpressionBasis
+from backend.expressions.keyed_points import KeyedPoints
+from backend.expressions.storage import load_basis
 from backend.geometry.pose import Pose
 from backend.memory import give_back_memory, share_memory
 from backend.morphable_model.boxes import RoiBox, RoiBoxes
-from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.morphable_model.parameters import FaceParameters
 from backend.morphable_model.storage import load_model
 from backend.progress import Progress, no_progress, part, parts
@@ -66,6 +69,8 @@ class Face:
         (V, 3) float32, millimetres in the model frame: without and with the photo's expression.
     expression
         (10,) float32 in standard deviations.
+    points
+        (478, 3) MediaPipe's, x right, y down, z to the viewer; None if it could not read the face.
     texture
         (S, S, 3) uint8 RGB, row 0 at v = 1; None if none was asked for.
     remark
@@ -82,6 +87,7 @@ class Face:
     head: Float
     expression: Float
     texture: Image | None
+    points: Float | None = None
     remark: str = ""
 
 
@@ -196,6 +202,7 @@ class FaceReconstructor:
             detections = [max(detections, key=lambda d: d.roi_box.side)]
         progress(0.2, "reading the face")
         faces = self.regress(image, [d.roi_box for d in detections])
+        faces = [replace(f, points=d.points) for f, d in zip(faces, detections, strict=True)]
         if texture_size is None:
             return faces
         textured = []
@@ -207,7 +214,9 @@ class FaceReconstructor:
 
     def live_tracker(self, smoothing: float = 0.0) -> LiveTracker:
         """Tracker of a stream of frames; `smoothing` from 0, raw values, to 1."""
-        return LiveTracker(self.model, self.quick_engine, self.detector, smoothing)
+        return LiveTracker(
+            self.model, self.quick_engine, self.detector, smoothing, self._mean_points
+        )
 
     def detect(self, image: Image) -> list[Detection]:
         """Faces of a photo, left to right, not yet reconstructed."""
@@ -350,6 +359,20 @@ class FaceReconstructor:
                 code="bad-parameters",
             )
         return self.texture_set(image, vertices, size, mode, progress)
+
+    @cached_property
+    def expressions(self) -> ExpressionBasis | None:
+        """The 52 keys, or None if they are not on this computer."""
+        try:
+            return load_basis()
+        except MissingAssetError:
+            return None
+
+    @cached_property
+    def _mean_points(self) -> KeyedPoints | None:
+        if self.expressions is None:
+            return None
+        return KeyedPoints.of_person(self.model, self.expressions, np.zeros(N_SHAPE, np.float32))
 
     @cached_property
     def _generator(self) -> TextureGenerator:

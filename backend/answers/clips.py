@@ -61,7 +61,6 @@ def _with_head(
     return replace(
         answer,
         whole=whole_answer(head, parts),
-        amounts=track.keys,
         texture_png=encode_png(head.textures[SKIN]) if textured else answer.texture_png,
     )
 
@@ -78,6 +77,8 @@ def _video_track(track: Track, model: MorphableModel) -> contract.VideoTrack:
         expression=track.expression,
         confidence=track.confidence,
         texture_png=encode_png(track.texture),
+        amounts=track.keys if track.keys.size else contract.NO_AMOUNTS,
+        gaze=track.gaze if track.gaze.size else contract.NO_AMOUNTS,
     )
 
 

@@ -54,6 +54,4 @@ def run(args: argparse.Namespace) -> int:
 
 def _head(photo: Photo, reconstructor: FaceReconstructor) -> DressedHead:
     (face,) = reconstructor.faces_from_image(photo.read(), which="largest")
-    if face.texture is None:
-        raise ValueError("The face has no texture.")
-    return reconstructor.head_maker.make(face.neutral, face.texture, face.head)
+    return reconstructor.head_maker.of_face(face)

@@ -30,6 +30,10 @@ class ClipOrder:
         A whole head, or the face alone.
     keys
         The 52 with names, or the face model's own ten; with these the face stays alone.
+    fast
+        Leave out MediaPipe's points: lids and eyes then don't move.
+    neutral
+        When the faces are neutral, seconds since the clip's first frame; None finds their rest.
     """
 
     start: float = 0.0
@@ -40,6 +44,8 @@ class ClipOrder:
     frame_rate: float | None = None
     parts: Parts = "head"
     keys: Keys = "named"
+    fast: bool = False
+    neutral: float | None = None
 
     @property
     def query(self) -> dict[str, Any]:

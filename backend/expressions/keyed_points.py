@@ -8,10 +8,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.expressions.evidence import evidence
+from backend.expressions.basis import ExpressionBasis
+from backend.expressions.deltas import KeyDeltas
+from backend.expressions.evidence import N_POINTS, evidence
+from backend.expressions.points import N_MESH_POINTS, load_table
 from backend.expressions.solve import bounded_least_squares
+from backend.morphable_model.model import N_SHAPE, MorphableModel
 
 Array = NDArray[np.floating]
+
+N_IRISES = N_POINTS - N_MESH_POINTS
 
 # What is added to each key's own square, as a share of the mean: it decides between keys that move
 # the points alike, and takes nothing away from those that do not.
@@ -22,14 +28,12 @@ SPARSITY = 0.0005
 
 @dataclass(frozen=True)
 class KeyedPoints:
-    """MediaPipe's points on the model, in millimetres of the model frame.
+    """MediaPipe's points on one person's head, in millimetres of the model frame.
 
     Attributes
     ----------
-    mean
-        (478, 3) on the model's mean head.
-    shape
-        (40, 478, 3) by the coefficients of the shape.
+    neutral
+        (478, 3) on the head without expression.
     expression
         (10, 478, 3) by the model's own expressions, each of one standard deviation.
     keys
@@ -38,15 +42,43 @@ class KeyedPoints:
         (478,) bool, which points have a place.
     """
 
-    mean: Array
-    shape: Array
+    neutral: Array
     expression: Array
     keys: Array
     reliable: NDArray[np.bool_]
 
-    def neutral(self, alpha_shape: Array) -> NDArray[np.float64]:
-        """(478, 3) on somebody's head without expression."""
-        return self.mean + np.tensordot(np.asarray(alpha_shape, np.float64), self.shape, 1)
+    @classmethod
+    def of_person(
+        cls, model: MorphableModel, expressions: ExpressionBasis, alpha_shape: Array
+    ) -> KeyedPoints:
+        """Find them on the head of a shape, (40,) as in the 62 parameters.
+
+        The points of lids and lips are on the very rims that open and close.
+        """
+        head = model.vertices(np.asarray(alpha_shape, np.float32))
+        return cls.of_keys(model, expressions, head, expressions.of_person(head))
+
+    @classmethod
+    def of_keys(
+        cls, model: MorphableModel, expressions: ExpressionBasis, head: Array, keys: KeyDeltas
+    ) -> KeyedPoints:
+        """Find them on a head whose keys are known.
+
+        Parameters
+        ----------
+        head
+            (V, 3) without expression, millimetres in the model frame.
+        keys
+            What `ExpressionBasis.of_person` has made of it.
+        """
+        table = load_table().on_rims(expressions.eyes, expressions.mouth, model.mean)
+        per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
+        return cls(
+            _with_irises(table.at(head)),
+            _with_irises(table.at(per_sigma)),
+            _with_irises(keys.at(table.corners, table.weights)),
+            np.concatenate([table.reliable, np.zeros(N_IRISES, bool)]),
+        )
 
     def solve(self, moved: Array, lower: Array, upper: Array) -> NDArray[np.float64]:
         """Find the keys that move the points as they have moved.
@@ -76,3 +108,9 @@ class KeyedPoints:
         rows = evidence(self.reliable)
         design = rows @ self.keys.reshape(len(self.keys), -1).T.astype(np.float64)
         return rows.T @ design, design.T @ design
+
+
+def _with_irises(points: Array) -> NDArray[np.float64]:
+    """(..., 478, 3) of (..., 468, 3): the irises, which the model has not, are at 0."""
+    room = [(0, 0)] * (points.ndim - 2) + [(0, N_IRISES), (0, 0)]
+    return np.pad(np.asarray(points, np.float64), room)

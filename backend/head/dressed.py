@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.exchange.expressions import EXPRESSION_NAMES
 from backend.expressions.basis import ExpressionBasis
+from backend.expressions.deltas import KeyDeltas
+from backend.expressions.keyed_points import KeyedPoints
 from backend.expressions.storage import load_basis
 from backend.head.amounts import fit_amounts
 from backend.head.iris import eye_texture, find_iris
@@ -21,6 +24,11 @@ from backend.head.textures import mouth_texture
 from backend.head.whole import HeadShape, WholeHead, whole_head
 from backend.morphable_model.model import MorphableModel
 from backend.texture.mean_face import mean_picture
+from backend.tracking.photo_keys import photo_keys
+from backend.tracking.rest_faces import load_rest_faces
+
+if TYPE_CHECKING:
+    from backend.pipeline import Face
 
 Float = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -83,6 +91,7 @@ class HeadMaker:
         self.expressions = expressions
         self.shape = shape
         self._scalp = ScalpPainter(shape.skull)
+        self._rest_faces = load_rest_faces()
 
     @classmethod
     def load(cls, model: MorphableModel) -> HeadMaker:
@@ -95,11 +104,16 @@ class HeadMaker:
         """
         return cls(model, load_head_shape(model), load_basis())
 
+    def of_face(self, face: Face) -> DressedHead:
+        """Make the head of a face in a photo, with the photo's expression."""
+        return self.make(face.neutral, face.texture, face.head, face.points)
+
     def make(
         self,
         neutral: Float,
         texture: Picture | None,
         expressed: Float | None = None,
+        points: Float | None = None,
     ) -> DressedHead:
         """Make a person's head.
 
@@ -111,15 +125,27 @@ class HeadMaker:
             (S, S, 3) RGB of the face, row 0 is v = 1; None if there is none: the other textures
             are then those of a mean face.
         expressed
-            (V, 3) the face as the photo shows it, of which the amounts are read off.
+            (V, 3) the face as the photo shows it, of which the amounts are read off if there are no
+            points.
+        points
+            (478, 3) MediaPipe's in the photo, which say more: x right, y down, z to the viewer.
         """
         keys = self.expressions.of_person(neutral)
         deltas = {name: keys.dense(name) for name in EXPRESSION_NAMES}
         whole = whole_head(self.model, self.shape, neutral, deltas)
         painted = np.concatenate([patch.vertices for patch in self.shape.patches])
-        amounts = {} if expressed is None else fit_amounts(neutral, expressed, deltas, painted)
+        amounts: Mapping[str, float] = {}
+        if points is not None:
+            amounts = self._read_amounts(neutral, keys, points)
+        elif expressed is not None:
+            amounts = fit_amounts(neutral, expressed, deltas, painted)
         textures = self.textures(neutral, mean_picture() if texture is None else texture)
         return DressedHead(neutral, deltas, amounts, whole, textures, self.shape)
+
+    def _read_amounts(self, neutral: Float, keys: KeyDeltas, points: Float) -> dict[str, float]:
+        keyed = KeyedPoints.of_keys(self.model, self.expressions, neutral, keys)
+        amounts = photo_keys(points, keyed, self._rest_faces)
+        return dict(zip(EXPRESSION_NAMES, amounts.tolist(), strict=True))
 
     def textures(self, neutral: Float, texture: Picture) -> dict[str, Picture]:
         """Textures of a whole head by material, from that of its face."""

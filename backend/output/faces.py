@@ -98,7 +98,7 @@ def write_face(
     if face.texture is None:
         raise ValueError("The face has no texture to write.")
     record = face_record(face, shown or directory)
-    whole = maker.make(face.neutral, face.texture, face.head) if maker else None
+    whole = maker.of_face(face) if maker else None
     if whole is not None:
         record["amounts"] = dict(whole.amounts)
     export_head(directory, face.head, model, face.texture, whole=whole)

@@ -75,9 +75,7 @@ class PipelineReconstructor:
         )
         height, width = image.shape[:2]
         maker = self._maker_for(order)
-        heads = (
-            [maker.make(face.neutral, face.texture, face.head) for face in faces] if maker else []
-        )
+        heads = [maker.of_face(face) for face in faces] if maker else []
         return faces_result(faces, (width, height), heads, order.parts)
 
     def texture(

@@ -49,6 +49,8 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
         frame_rate: Rate | None = None,
         parts: Parts = "head",
         keys: Keys = "named",
+        fast: bool = False,
+        neutral: Seconds | None = None,
     ) -> dict[str, str]:
         if end is not None and end < start:
             raise BadInputError(
@@ -56,8 +58,18 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
                 "Give an out point after the in point.",
                 code="bad-parameter",
             )
-        size = int(texture_size) or None
-        order = ClipOrder(start, end, which, size, texture_mode, frame_rate, parts, keys)
+        order = ClipOrder(
+            start,
+            end,
+            which,
+            int(texture_size) or None,
+            texture_mode,
+            frame_rate,
+            parts,
+            keys,
+            fast,
+            neutral,
+        )
         models.refuse_if_failed()
         with jobs.place(0) as enter:
             if _is_json(request):

@@ -97,17 +97,17 @@ class History:
             where nobody looked for them.
         """
         seen = [s for _, _, s in sightings]
-        boxes = RoiBoxes.of([s.roi_box for s in seen]).rows.astype(np.float32)
+        box = RoiBoxes.of([s.roi_box for s in seen]).rows.astype(np.float32)
         return cls(
             np.array([row for row, _, _ in sightings], np.int64),
             np.array([face for _, face, _ in sightings], np.int64),
-            boxes,
+            box,
             np.array([s.upright for s in seen], np.float32).reshape(-1, 62),
             np.array([s.landmarks for s in seen], np.float32).reshape(-1, 68, 3),
             np.array([s.confidence for s in seen], np.float32),
             np.array([s.sharpness for s in seen], np.float32),
             np.array([s.colors for s in seen], np.uint8).reshape(-1, 3 * SQUARES**2),
-            _coded(points, boxes),
+            _coded(points, box),
         )
 
     @classmethod
@@ -122,14 +122,13 @@ class History:
         )
 
 
-def _coded(points: list[Float] | None, boxes: Float) -> NDArray[np.int16]:
+def _coded(points: list[Float] | None, box: Float) -> NDArray[np.int16]:
     """(N, P, 3) see `History.coded`."""
     if points is None:
-        return np.zeros((len(boxes), 0, 3), np.int16)
-    box = boxes[:, None]
-    middle = box[..., :3] * np.array([1, 1, 0], np.float32)
+        return np.zeros((len(box), 0, 3), np.int16)
+    middle = box[:, None, :3] * np.array([1, 1, 0], np.float32)
     places = np.array(points, np.float32).reshape(-1, N_POINTS, 3)
-    steps = np.round((places - middle) / box[..., 2:3] * STEPS)
+    steps = np.round((places - middle) / box[:, None, 2:3] * STEPS)
     # MediaPipe guesses what lies outside of the picture, anywhere.
     last = -(UNREAD + 1)
     return np.where(np.isnan(steps), UNREAD, np.clip(steps, -last, last)).astype(np.int16)

@@ -59,7 +59,6 @@ def perform(
     history: History,
     times: Array,
     poses: Poses,
-    alpha_shape: Array,
     points: KeyedPoints,
     neutral_time: float | None = None,
 ) -> Performance:
@@ -73,19 +72,16 @@ def perform(
         (N,) seconds of the sightings.
     poses
         Of the sightings.
-    alpha_shape
-        (40,) the person's.
     points
-        Where MediaPipe's points are on the head.
+        Where MediaPipe's points are on the person's head.
     neutral_time
         When the face is neutral, seconds; None finds the rest by itself.
     """
-    neutral = points.neutral(alpha_shape)
     read = history.read
-    told = _told_by_network(neutral, times, poses, points, neutral_time)
+    told = _told_by_network(times, poses, points, neutral_time)
     if not read.any():
         return Performance(told, np.zeros((len(times), 2, 2)))
-    rest, camera = _rest(history, times, poses, neutral, points, read, neutral_time)
+    rest, camera = _rest(history, times, poses, points, read, neutral_time)
     keys, gaze = np.full((len(times), N_KEYS), np.nan), np.full((len(times), 2, 2), np.nan)
     for rows in _chunks(np.flatnonzero(read)):
         still = aligned(history[rows].points * UP, rest.points)
@@ -124,7 +120,6 @@ def _rest(
     history: History,
     times: Array,
     poses: Poses,
-    neutral: Array,
     points: KeyedPoints,
     read: NDArray[np.bool_],
     neutral_time: float | None,
@@ -133,9 +128,9 @@ def _rest(
     rows = _sample(times, read, neutral_time)
     seen = history[rows].points * UP
     if neutral_time is None:
-        rest = find_rest(seen, neutral, points.keys)
+        rest = find_rest(seen, points.neutral, points.keys)
     else:
-        rest = given_rest(seen, neutral)
+        rest = given_rest(seen, points.neutral)
     # The third row of a rotation is the camera's direction in the head's own frame.
     camera = np.average(poses.pose.rotation[rows, 2], axis=0, weights=rest.weights + 1e-9)
     return rest, camera
@@ -151,24 +146,33 @@ def _sample(times: Array, read: NDArray[np.bool_], neutral_time: float | None) -
 
 
 def _told_by_network(
-    neutral: Array,
-    times: Array,
-    poses: Poses,
-    points: KeyedPoints,
-    neutral_time: float | None,
+    times: Array, poses: Poses, points: KeyedPoints, neutral_time: float | None
 ) -> NDArray[np.float64]:
     """(N, 52) the keys by the network's own expressions, which know no lids and no eyes."""
-    everybody = np.ones(len(times), bool)
-    moved = np.tensordot(poses.expression, points.expression, 1)
-    rows = _sample(times, everybody, neutral_time)
+    rows = _sample(times, np.ones(len(times), bool), neutral_time)
+    seen = _expressed(poses.expression[rows], points)
     if neutral_time is None:
-        rest = find_rest(neutral + moved[rows], neutral, points.keys)
+        rest = find_rest(seen, points.neutral, points.keys)
     else:
-        rest = given_rest(neutral + moved[rows], neutral)
-    upper = np.where(_OF_NETWORK, 1.0, 0.0)
+        rest = given_rest(seen, points.neutral)
     shown = np.tensordot(rest.keys, points.keys, 1)
-    still = aligned(neutral + moved, rest.points)
-    return points.solve(still - rest.points + shown, np.zeros(N_KEYS), upper)
+    upper = np.where(_OF_NETWORK, 1.0, 0.0)
+    told = np.zeros((len(times), N_KEYS))
+    for chunk in _chunks(np.arange(len(times))):
+        still = aligned(_expressed(poses.expression[chunk], points), rest.points)
+        told[chunk] = points.solve(still - rest.points + shown, np.zeros(N_KEYS), upper)
+    return told
+
+
+def told_keys(expression: Array, points: KeyedPoints) -> NDArray[np.float64]:
+    """(F, 52) the keys by the network's own expressions (F, 10), measured from the model's rest."""
+    upper = np.where(_OF_NETWORK, 1.0, 0.0)
+    return points.solve(_expressed(expression, points) - points.neutral, np.zeros(N_KEYS), upper)
+
+
+def _expressed(expression: Array, points: KeyedPoints) -> NDArray[np.float64]:
+    """(F, 478, 3) the points of heads with the model's own expressions (F, 10)."""
+    return points.neutral + np.tensordot(expression, points.expression, 1)
 
 
 def _filled(gaze: NDArray[np.float64], times: Array) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from backend.clip_pipeline import ClipRequest, track_from_video
 from backend.errors import NoFaceError
 from backend.exchange.smoothing import Strengths
 from backend.expressions.points import MediaPipePoints, load_table
-from backend.morphable_model.model import N_SHAPE, MorphableModel
+from backend.morphable_model.model import N_SHAPE
 from backend.pipeline import FaceReconstructor
 from backend.tracking.smooth_track import smooth_track
 from backend.tracking.track import Track, TrackedClip
@@ -67,7 +67,7 @@ class ExpressionTrial:
             )
         if self.strengths is not None:
             track = smooth_track(track, clip.times, self.strengths)
-        mesh = points_of_mesh(track, self.reconstructor.model, load_table())
+        mesh = points_of_mesh(track, self.reconstructor, load_table())
         return compare(mesh[rows], seen[rows] * UP)
 
     def _seen(self, path: Path, clip: TrackedClip, track: Track) -> Float:
@@ -90,9 +90,15 @@ class ExpressionTrial:
         return seen
 
 
-def points_of_mesh(track: Track, model: MorphableModel, table: MediaPipePoints) -> Float:
-    """(F, 468, 3) MediaPipe's points on the animated mesh, in the model's frame, without pose."""
-    basis = np.einsum("pk,epkx->epx", table.weights, model.basis[:, table.corners])
-    mean = np.einsum("pk,pkx->px", table.weights, model.mean[table.corners])
-    neutral = mean + np.tensordot(track.alpha_shape, basis[:N_SHAPE], 1)
-    return neutral + np.tensordot(track.expression * model.expression_sigma, basis[N_SHAPE:], 1)
+def points_of_mesh(track: Track, reconstructor: FaceReconstructor, table: MediaPipePoints) -> Float:
+    """(F, 468, 3) MediaPipe's points on the animated mesh, in the model's frame, without pose.
+
+    The 52 keys move it, where they are known, else the model's own ten expressions.
+    """
+    model = reconstructor.model
+    head = model.vertices(track.alpha_shape)
+    if track.keys.size and reconstructor.expressions is not None:
+        keys = reconstructor.expressions.of_person(head).at(table.corners, table.weights)
+        return table.at(head) + np.tensordot(track.keys, keys, 1)
+    per_sigma = model.basis[N_SHAPE:] * model.expression_sigma[:, None, None]
+    return table.at(head) + np.tensordot(track.expression, table.at(per_sigma), 1)
