@@ -148,7 +148,7 @@ def record(result: VideoResult, track: VideoTrack) -> Recording:
         track.scale,
         track.translation,
         track.expression,
-        NO_KEYS if track.whole is None else in_order(track.whole.keys.names, track.amounts),
+        _keys_of(track),
     )
     some = np.linspace(0, len(track.neutral) - 1, N_POINTS).astype(int)
     return Recording(
@@ -160,6 +160,13 @@ def record(result: VideoResult, track: VideoTrack) -> Recording:
         result.image_size,
         result.frame_rate,
     )
+
+
+def _keys_of(track: VideoTrack) -> NDArray[np.float32]:
+    if not track.amounts.size:
+        return NO_KEYS
+    names = EXPRESSION_NAMES if track.whole is None else track.whole.keys.names
+    return in_order(names, track.amounts)
 
 
 def pack(recording: Recording) -> bytes:

@@ -67,7 +67,8 @@ class NeutralHead:
     @classmethod
     def of(cls, track: VideoTrack) -> NeutralHead:
         """Of a face in a clip, without expression."""
-        amounts = np.zeros(track.amounts.shape[1], np.float32)
+        names = () if track.whole is None else track.whole.keys.names
+        amounts = np.zeros(len(names), np.float32)
         expression = np.zeros(N_EXPRESSIONS, np.float32)
         return cls(track.neutral, expression, track.texture_png, track.whole, amounts)
 

@@ -22,6 +22,7 @@ from ..files import written_together
 from ..problems import Problem
 from .baking import drivers_baked, modifiers_baked, one_key_at_a_time
 from .identity import PART, UUID
+from .key_sets import NAMED, key_set
 from .motion_table import frames_of, is_animated
 from .parts import parts_of
 
@@ -103,7 +104,11 @@ def export_head(
         if file_format == "fbx":
             # Blender 4.2 takes packed textures without a file's name for one and the same.
             baked.enter_context(_textures_named(head, target, written=False))
-        {"glb": _write_glb, "fbx": _write_fbx}[file_format](export, target, moved)
+        if file_format == "glb":
+            # Normals of 52 keys would be three quarters of the file, and take a minute.
+            _write_glb(export, target, moved, key_normals=key_set(head) != NAMED)
+        else:
+            _write_fbx(export, target, moved)
         return path.stem
 
 
@@ -127,12 +132,13 @@ def _exporter(file_format: str) -> Export:
     return export
 
 
-def _write_glb(export: Export, path: Path, motion: bool) -> None:
+def _write_glb(export: Export, path: Path, motion: bool, *, key_normals: bool) -> None:
     export(
         filepath=str(path),
         export_format="GLB",
         use_selection=True,
         export_animations=motion,
+        export_morph_normal=key_normals,
         # Pose and expression are one animation, though two data-blocks have them.
         export_animation_mode="ACTIVE_ACTIONS",
     )

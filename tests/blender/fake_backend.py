@@ -9,6 +9,7 @@ missing); ``no-package`` (an import fails at start).
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -32,19 +33,19 @@ MOUTH_CELL = 4 * (COLUMNS - 1) + COLUMNS // 2
 IMAGE_SIZE = (640, 480)
 
 
-def load(part: str, name: str) -> ModuleType:
-    """What both sides share, loaded without either."""
-    path = Path(__file__).resolve().parents[2] / "backend" / "exchange" / part
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def exchange(part: str) -> ModuleType:
+    """A module of what both sides share, loaded without either."""
+    if "wire" not in sys.modules:
+        folder = Path(__file__).resolve().parents[2] / "backend" / "exchange"
+        spec = importlib.util.spec_from_file_location("wire", folder / "__init__.py")
+        assert spec and spec.loader
+        sys.modules["wire"] = package = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(package)
+    return importlib.import_module(f"wire.{part}")
 
 
-contract = load("contract/__init__.py", "wire_contract")
-handshake = load("handshake.py", "wire_handshake")
+contract = exchange("contract")
+handshake = exchange("handshake")
 
 
 def dome() -> Any:

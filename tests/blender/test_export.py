@@ -339,7 +339,7 @@ def test_a_full_disk_leaves_the_old_file(
     old = tmp_path / "head.glb"
     old.write_bytes(b"old")
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(submodule("scene.export"), "_write_glb", fail)

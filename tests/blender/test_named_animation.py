@@ -63,6 +63,14 @@ def test_a_head_plays_in_the_keys_that_it_has(scene: bpy.types.Scene) -> None:
     assert named.data.shape_keys.animation_data is None
 
 
+def test_amounts_without_a_whole_head_are_kept(scene: bpy.types.Scene) -> None:
+    [named] = put_source(scene, "/photos/other.png", face(100, parts=True, amounts={}))
+    rows = np.zeros((len(TIMES), 52), np.float32)
+    rows[:, names().index("jawOpen")] = TIMES / 4
+    animated(scene, replace(film_track(TIMES), amounts=rows), target=named)
+    np.testing.assert_allclose(values(named, "jawOpen"), TIMES / 4, atol=1e-6)
+
+
 def test_gaps_hold_the_last_value(scene: bpy.types.Scene) -> None:
     head = animated(scene, film_track(TIMES, whole=whole_head(), gaps=slice(10, 20)))
     assert len(values(head, "jawOpen")) == 40 and np.isfinite(values(head, "jawOpen")).all()
