@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from backend.errors import BadInputError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.exchange.orders import ClipOrder, Which
+from backend.expressions.keyed_points import KeyedPoints
 from backend.memory import give_back_memory
 from backend.morphable_model.boxes import RoiBox
 from backend.morphable_model.parameters import FaceParameters
@@ -26,6 +27,7 @@ from backend.tracking.history import History
 from backend.tracking.identity import common_shape, most_visible, people
 from backend.tracking.partial import PartialTracking
 from backend.tracking.partial import Progress as Found
+from backend.tracking.performance import perform
 from backend.tracking.refit import refit
 from backend.tracking.track import Track, TrackedClip
 from backend.vision.clip import Clip, Range
@@ -62,6 +64,10 @@ class ClipRequest:
         Side of the textures; None makes none.
     texture_mode
         How they are made.
+    fast
+        Leave out MediaPipe's points: expressions are then only those that the network tells.
+    neutral
+        When the faces are neutral, in seconds of the clip; None finds their rest.
     """
 
     source: Path
@@ -70,18 +76,29 @@ class ClipRequest:
     which: Which = "all"
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
+    fast: bool = False
+    neutral: float | None = None
 
     @classmethod
     def of(cls, source: Path, order: ClipOrder) -> ClipRequest:
         """What an order asks of a clip."""
         part = Range(order.start, math.inf if order.end is None else order.end)
         frame_rate, which = order.frame_rate, order.which
-        return cls(source, part, frame_rate, which, order.texture_size, order.texture_mode)
+        return cls(
+            source,
+            part,
+            frame_rate,
+            which,
+            order.texture_size,
+            order.texture_mode,
+            order.fast,
+            order.neutral,
+        )
 
     @property
     def key(self) -> str:
         """Names the following of faces in this part of this clip, as the files are now."""
-        asked = (astuple(self.part), self.frame_rate, self.source.name)
+        asked = (astuple(self.part), self.frame_rate, self.source.name, self.fast)
         digest = hashlib.sha256(repr(asked).encode())
         for file in self._files():
             about = file.stat()
@@ -156,6 +173,7 @@ def _tracked(
         reconstructor.detector,
         PartialTracking(keep, f"{request.key} {reconstructor.network}") if keep else None,
         part(progress, 0.0, FOLLOWING),
+        None if request.fast else reconstructor.detector.film,
     )
     if not len(found.times):
         raise BadInputError(
@@ -179,7 +197,7 @@ def _tracked(
     tracks = []
     for number, person in enumerate(persons):
         progress(FOLLOWING, "solving for every frame")
-        tracks.append(_track(number, person, len(found.times), reconstructor))
+        tracks.append(_track(number, person, found.times, request.neutral, reconstructor))
     views = [
         [view for (face, _), view in found.views.items() if face in person.face]
         for person in persons
@@ -198,9 +216,15 @@ def _persons(
     return [p for p in persons if p.confidence.sum() >= FLEETING] or persons
 
 
-def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstructor) -> Track:
+def _track(
+    number: int,
+    seen: History,
+    times: NDArray[np.float64],
+    neutral: float | None,
+    reconstructor: FaceReconstructor,
+) -> Track:
     """One person's sightings as a track, still in the pixels of decoded frames."""
-    model = reconstructor.model
+    model, rows = reconstructor.model, len(times)
     alpha_shape = common_shape(seen, model)
     poses = refit(seen, alpha_shape, model)
 
@@ -209,6 +233,12 @@ def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstruct
         filled[seen.row] = values
         return filled
 
+    performed: dict[str, NDArray[np.float32]] = {}
+    if reconstructor.expressions is not None:
+        points = KeyedPoints.of_person(model, reconstructor.expressions, alpha_shape)
+        performance = perform(seen, times[seen.row], poses, points, neutral)
+        gaze = performance.gaze.reshape(len(seen), -1)
+        performed = {"keys": spread(performance.keys), "gaze": spread(gaze)}
     return Track(
         number=number,
         alpha_shape=alpha_shape,
@@ -220,6 +250,7 @@ def _track(number: int, seen: History, rows: int, reconstructor: FaceReconstruct
         expression=spread(poses.expression),
         landmarks=spread(seen.landmarks),
         confidence=spread(seen.confidence, 0.0),
+        **performed,
     )
 
 

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from backend.engines.devices import PROCESSOR, Device, Runtime, find_runtime
 from backend.engines.engine import Engine, load_engine, network_digest
-from backend.errors import BadInputError, NoFaceError
+from backend.errors import BadInputError, MissingAssetError, NoFaceError
 from backend.exchange.contract import DEFAULT_TEXTURE_MODE, TextureMode
 from backend.exchange.orders import Which
+from backend.expressions.basis import ExpressionBasis
+from backend.expressions.keyed_points import KeyedPoints
+from backend.expressions.storage import load_basis
 from backend.geometry.pose import Pose
 from backend.memory import give_back_memory, share_memory
 from backend.morphable_model.boxes import RoiBox, RoiBoxes
-from backend.morphable_model.model import MorphableModel
+from backend.morphable_model.model import N_SHAPE, MorphableModel
 from backend.morphable_model.parameters import FaceParameters
 from backend.morphable_model.storage import load_model
 from backend.progress import Progress, no_progress, part, parts
@@ -204,7 +207,9 @@ class FaceReconstructor:
 
     def live_tracker(self, smoothing: float = 0.0) -> LiveTracker:
         """Tracker of a stream of frames; `smoothing` from 0, raw values, to 1."""
-        return LiveTracker(self.model, self.quick_engine, self.detector, smoothing)
+        return LiveTracker(
+            self.model, self.quick_engine, self.detector, smoothing, self._mean_points
+        )
 
     def detect(self, image: Image) -> list[Detection]:
         """Faces of a photo, left to right, not yet reconstructed."""
@@ -347,6 +352,20 @@ class FaceReconstructor:
                 code="bad-parameters",
             )
         return self.texture_set(image, vertices, size, mode, progress)
+
+    @cached_property
+    def expressions(self) -> ExpressionBasis | None:
+        """The 52 keys, or None if they are not on this computer."""
+        try:
+            return load_basis()
+        except MissingAssetError:
+            return None
+
+    @cached_property
+    def _mean_points(self) -> KeyedPoints | None:
+        if self.expressions is None:
+            return None
+        return KeyedPoints.of_person(self.model, self.expressions, np.zeros(N_SHAPE, np.float32))
 
     @cached_property
     def _generator(self) -> TextureGenerator:

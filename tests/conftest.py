@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from backend.exchange import contract
     from backend.exchange.orders import PhotoOrder
+    from backend.expressions.basis import ExpressionBasis
     from backend.morphable_model.model import MorphableModel
     from backend.pipeline import FaceReconstructor
     from backend.server.clip_paths import ClipPaths
@@ -54,6 +55,19 @@ def detector_file() -> Path:
         return detector_path()
     except MissingAssetError:
         return fetch_detector()
+
+
+@pytest.fixture(scope="session")
+def expressions(model: MorphableModel, detector_file: Path) -> ExpressionBasis:
+    """The 52 expressions, fetched if this computer has none yet."""
+    from backend.errors import MissingAssetError
+    from backend.expressions.sources import fetch_expressions
+    from backend.expressions.storage import load_basis
+
+    try:
+        return load_basis()
+    except MissingAssetError:
+        return fetch_expressions()
 
 
 @pytest.fixture(scope="session")

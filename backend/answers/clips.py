@@ -35,6 +35,8 @@ def _video_track(track: Track, model: MorphableModel) -> contract.VideoTrack:
         translation=track.translation,
         expression=track.expression,
         confidence=track.confidence,
+        amounts=track.keys if track.keys.size else contract.NO_AMOUNTS,
+        gaze=track.gaze if track.gaze.size else contract.NO_AMOUNTS,
         texture_png=(np.zeros(0, np.uint8) if track.texture is None else encode_png(track.texture)),
     )
 

@@ -23,4 +23,6 @@ def frame_result(frame: LiveFrame) -> contract.FrameResult:
         expression=frame.expression.astype(np.float32),
         landmarks=seen.landmarks,
         confidence=seen.confidence,
+        amounts=frame.keys.astype(np.float32),
+        gaze=frame.gaze.astype(np.float32),
     )

@@ -57,15 +57,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs="+",
         metavar="STRENGTH",
-        help="0 to 1: one for all, or three for rotation, position, expression "
-        "(default 0.5 0.5 0.2); track.npz always holds raw values",
+        help="0 to 1: one for all; three for rotation, position, expression "
+        "(default 0.5 0.5 0.2), or seven, with those of lids, gaze, mouth, brows (default 0.3 0.4 "
+        "0.3 0.4); track.npz always holds raw values",
     )
     parser.add_argument(
         "--format",
         nargs="+",
-        choices=("npz", "json", "csv", "glb"),
+        choices=("npz", "json", "csv", "glb", "livelink"),
         default=["npz", "json", "csv", "glb"],
-        help="files of each face",
+        help="files of each face (default: all but livelink, a CSV file as Live Link Face writes)",
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="without MediaPipe's points: lids and eyes do not move",
+    )
+    parser.add_argument(
+        "--neutral",
+        type=float,
+        metavar="SECONDS",
+        help="when the faces are neutral (default: their rest is found)",
     )
     parser.add_argument(
         "--preview",
@@ -98,9 +110,14 @@ def _run(args: argparse.Namespace, clip: Path, source: Source) -> int:
     from backend.vision.clip import Range
 
     strengths = _strengths(args.smooth)
+    if args.neutral is not None and not args.start <= args.neutral <= args.end:
+        raise BadInputError(
+            f"--neutral {args.neutral:g} lies outside of the part that is tracked.",
+            "Give a time between --start and --end.",
+        )
     request = ClipRequest(
         clip, Range(args.start, args.end), args.fps, args.which,
-        args.texture_size or None, args.texture_mode,
+        args.texture_size or None, args.texture_mode, args.fast, args.neutral,
     )  # fmt: skip
     # Before the models are loaded: a wrong name should not take seconds.
     _check(request, args)
@@ -197,6 +214,11 @@ def _remarks(tracked: TrackedClip) -> Iterator[str]:
             f"{tracked.left_out} faces were left out: only the {len(tracked.tracks)} that are "
             "seen best become heads."
         )
+    if not any(track.keys.size for track in tracked.tracks):
+        yield (
+            "The 52 expressions are not on this computer, so the faces have the model's own ten "
+            "only. Run `synergyface assets fetch`."
+        )
 
 
 def _strengths(given: list[float] | None) -> Strengths:
@@ -204,13 +226,14 @@ def _strengths(given: list[float] | None) -> Strengths:
 
     if given is None:
         return Strengths()
-    if len(given) not in (1, 3):
+    if len(given) not in (1, 3, 7):
         raise BadInputError(
             f"--smooth has {len(given)} numbers.",
-            "Give one strength, or three: for rotation, position and expression.",
+            "Give one strength; or three, for rotation, position and expression; or seven, with "
+            "those for lids, gaze, mouth and brows.",
         )
     try:
-        return Strengths(*(given * 3 if len(given) == 1 else given))
+        return Strengths(*(given * 7 if len(given) == 1 else given))
     except ValueError as error:
         raise BadInputError(str(error), "Give strengths from 0 to 1 to --smooth.") from error
 

@@ -82,3 +82,6 @@ EXPRESSIONS: tuple[Expression, ...] = tuple(
     key for pattern, group in _PATTERNS for key in _keys(pattern, group)
 )
 EXPRESSION_NAMES: tuple[str, ...] = tuple(key.name for key in EXPRESSIONS)
+
+# Degrees by which ``eyeLook...`` turns an eye at 1: to the nose, away from it, up, down.
+GAZE_DEGREES = {"In": 28.0, "Out": 30.0, "Up": 20.0, "Down": 22.0}

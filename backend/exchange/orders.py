@@ -24,6 +24,10 @@ class ClipOrder:
         Side of the textures in pixels, None makes none; and how they are made.
     frame_rate
         Pictures a second of an image sequence; None for films.
+    fast
+        Leave out MediaPipe's points: lids and eyes then don't move.
+    neutral
+        When the faces are neutral, seconds since the clip's first frame; None finds their rest.
     """
 
     start: float = 0.0
@@ -32,6 +36,8 @@ class ClipOrder:
     texture_size: int | None = 1024
     texture_mode: TextureMode = DEFAULT_TEXTURE_MODE
     frame_rate: float | None = None
+    fast: bool = False
+    neutral: float | None = None
 
     @property
     def query(self) -> dict[str, Any]:

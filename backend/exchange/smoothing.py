@@ -9,16 +9,23 @@ Rotations are fitted as rotation vectors from the frame in the middle. A head th
 should stand still: where a far wider window says nearly the same, it is believed instead.
 No window reaches over a long gap or over a jump that no head makes, as at a cut.
 
+Keys of the face move in another way: a blink lasts three frames, lips touch for two, and eyes jump
+from one rest to the next. There a window counts only the frames whose values are near to that of
+the one in the middle (the bilateral filter of Tomasi & Manduchi 1998, over time): what trembles is
+smoothed, and what jumps stays as it is, in depth and in time.
+
 The add-on carries a copy of this file, so it imports nothing but NumPy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .expressions import EXPRESSIONS, GAZE_DEGREES
 
 Array = NDArray[np.floating]
 Differences = Callable[[int], Array]
@@ -37,6 +44,10 @@ LONGEST_BRIDGE = 0.25
 JUMP_MILLIMETRES = (60.0, 1500.0)
 JUMP_RADIANS = (0.35, 10.0)
 JUMP_LOG_SCALE = (0.1, 2.0)
+# How near a value has to be to the one in the middle to count: keys by the group that they are of,
+# and directions of the eyes in degrees. It is some three times what MediaPipe's noise does to them,
+# and less than a blink, a touch of the lips or a glance.
+NEAR_LIDS, NEAR_MOUTH, NEAR_BROWS, NEAR_DEGREES = 0.08, 0.08, 0.1, 2.0
 # A parabola goes through any three points, so fewer than four leave every value as it is.
 FEWEST = 4
 # Signs of the powers 0 to 4 of the time from a frame to later and to earlier ones.
@@ -48,7 +59,8 @@ class Strengths:
     """How much to smooth, each from 0 (not at all) to 1 (windows of about a second).
 
     A window's standard deviation is the strength times 0.2 seconds. Expressions are quicker than
-    heads: a blink lasts a tenth of a second.
+    heads: a blink lasts a tenth of a second. `expression` is for the model's own ten, the others
+    for the 52 keys: of the lids, of the eyes' directions, of the mouth and cheeks, of the brows.
 
     Raises
     ------
@@ -59,6 +71,10 @@ class Strengths:
     rotation: float = 0.5
     position: float = 0.5
     expression: float = 0.2
+    lids: float = 0.3
+    gaze: float = 0.4
+    mouth: float = 0.3
+    brows: float = 0.4
 
     def __post_init__(self) -> None:
         for name, strength in vars(self).items():
@@ -84,6 +100,10 @@ class Motion:
         (F, 3) image pixels.
     expression
         (F, E) coefficients.
+    keys
+        (F, 52) from 0 to 1, in the order of `EXPRESSION_NAMES`, or (F, 0).
+    gaze
+        (F, G) degrees: directions of the eyes, or (F, 0).
     """
 
     times: Array
@@ -92,6 +112,13 @@ class Motion:
     scale: Array
     translation: Array
     expression: Array
+    keys: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    gaze: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def __post_init__(self) -> None:
+        for name in ("keys", "gaze"):
+            if not np.size(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros((len(self.times), 0)))
 
 
 def smooth(motion: Motion, strengths: Strengths) -> Motion:
@@ -124,6 +151,8 @@ def smooth(motion: Motion, strengths: Strengths) -> Motion:
         scale=place[:, 0],
         translation=place[:, 1:],
         expression=windows(strengths.expression).smooth(seen.expression),
+        gaze=windows(strengths.gaze).smooth_near(seen.gaze, NEAR_DEGREES),
+        keys=_smooth_keys(seen.keys, strengths, windows),
     )
     return replace(
         motion,
@@ -131,7 +160,23 @@ def smooth(motion: Motion, strengths: Strengths) -> Motion:
         scale=_spread(smoothed.scale, present, len(motion.times)),
         translation=_spread(smoothed.translation, present, len(motion.times)),
         expression=_spread(smoothed.expression, present, len(motion.times)),
+        keys=_spread(smoothed.keys, present, len(motion.times)),
+        gaze=_spread(smoothed.gaze, present, len(motion.times)),
     )
+
+
+def _smooth_keys(keys: Array, strengths: Strengths, windows: Callable[[float], _Windows]) -> Array:
+    """(N, 52) or (N, 0) -> the same, each group by its own strength."""
+    smoothed = keys.copy()
+    for groups, strength, near in (
+        (("lids",), strengths.lids, NEAR_LIDS),
+        (("gaze",), strengths.gaze, NEAR_DEGREES / min(GAZE_DEGREES.values())),
+        (("mouth", "cheeks"), strengths.mouth, NEAR_MOUTH),
+        (("brows",), strengths.brows, NEAR_BROWS),
+    ):
+        chosen = [i for i, key in enumerate(EXPRESSIONS[: keys.shape[1]]) if key.group in groups]
+        smoothed[:, chosen] = windows(strength).smooth_near(keys[:, chosen], near)
+    return np.clip(smoothed, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -157,6 +202,19 @@ class _Windows:
         """(N, C) -> (N, C)"""
         return values + self._corrections(lambda step: values[step:] - values[:-step], values.shape)
 
+    def smooth_near(self, values: Array, near: float) -> Array:
+        """(N, C) -> (N, C), of each column only with the frames whose values are about as near."""
+        total = np.repeat(_weight(np.zeros(1)) * self.confidence[:, None], values.shape[1], axis=1)
+        summed = values * total
+        for _, weight, earlier, later in self._pairs():
+            apart = (values[later] - values[earlier]) / near
+            alike = np.exp(-0.5 * apart**2) * weight[:, None]
+            for here, there in ((earlier, later), (later, earlier)):
+                share = alike * self.confidence[there, None]
+                total[here] += share
+                summed[here] += share * values[there]
+        return summed / total
+
     def turns(self, quaternions: Array) -> Array:
         """(N, 4) -> (N, 3) rotation vectors from each frame's rotation to the smooth one."""
 
@@ -177,22 +235,32 @@ class _Windows:
         count = np.ones(n, int)
         moments, sums = np.zeros((n, 5)), np.zeros((n, 3, channels))
         moments[:, 0] = self.confidence * _weight(np.zeros(n))
-        step = 1
-        while self.sigma > 0 and step < n:
-            distance = (self.times[step:] - self.times[:-step]) / self.sigma
-            if distance.min() > CUT_OFF:
-                break
-            near = (distance <= CUT_OFF) & (self.pieces[step:] == self.pieces[:-step])
-            powers = np.vander(distance, 5, increasing=True) * (near * _weight(distance))[:, None]
-            found = differences(step)
-            earlier, later = slice(0, n - step), slice(step, n)
+        for distance, weight, earlier, later in self._pairs():
+            powers = np.vander(distance, 5, increasing=True) * weight[:, None]
+            found = differences(later.start)
             for here, there, signs in ((earlier, later, AHEAD), (later, earlier, BACK)):
                 weighted = powers * signs * self.confidence[there, None]
                 moments[here] += weighted
                 sums[here] += signs[1] * weighted[:, :3, None] * found[:, None]
-                count[here] += near
-            step += 1
+                count[here] += weight > 0
         return np.where(count[:, None] >= FEWEST, _at_centre(moments, sums), 0.0)
+
+    def _pairs(self) -> Iterator[tuple[Array, Array, slice, slice]]:
+        """Pairs of frames that count for each other, those that lie `step` rows apart together.
+
+        Yields
+        ------
+        (N - step,) their distances in standard deviations and their weights, 0 for those that do
+        not count; the rows of the earlier frames and of the later ones.
+        """
+        n, step = len(self.times), 1
+        while self.sigma > 0 and step < n:
+            distance = (self.times[step:] - self.times[:-step]) / self.sigma
+            if distance.min() > CUT_OFF:
+                return
+            near = (distance <= CUT_OFF) & (self.pieces[step:] == self.pieces[:-step])
+            yield distance, near * _weight(distance), slice(0, n - step), slice(step, n)
+            step += 1
 
 
 def _smooth_rotations(quaternions: Array, usual: _Windows, calm: _Windows) -> Array:

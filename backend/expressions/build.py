@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from backend.exchange.expressions import EXPRESSION_NAMES, EXPRESSIONS
 from backend.expressions.basis import BLINKS, CLOSE, ExpressionBasis
@@ -113,7 +114,9 @@ def carry_over(registration: Registration, model: MorphableModel) -> ExpressionB
     left, right = (make_closure(eye, rest, model.triangles, lid=True) for eye in rims.eyes)
     mouth = make_closure(rims.mouth, rest, model.triangles, lid=False)
     dense = list(_symmetric(list(carried), model.mirror_indices))
+    relax = _relaxing(registration.skin, lone_vertices(model))
     for delta in dense:
+        relax(delta)
         left.fill_inside(delta)
         right.fill_inside(delta)
     kept = {name: _touched(eye) for name, eye in zip(BLINKS, (left, right), strict=True)}
@@ -124,9 +127,17 @@ def carry_over(registration: Registration, model: MorphableModel) -> ExpressionB
 
 def symmetric_mean(model: MorphableModel) -> NDArray[np.float64]:
     """(V, 3) mean of the mean head and its mirror image; the vertices without a partner stay."""
-    mean, partners = model.mean.astype(np.float64), model.mirror_indices
-    lone = (partners == np.arange(len(mean))) & (np.abs(mean[:, 0]) > MIDLINE)
-    return np.where(lone[:, None], mean, (mean + mean[partners] * MIRROR) / 2)
+    mean, both = model.mean.astype(np.float64), model.mean[model.mirror_indices] * MIRROR
+    lone = lone_vertices(model)
+    symmetric = (mean + both) / 2
+    symmetric[lone] = mean[lone]
+    return symmetric
+
+
+def lone_vertices(model: MorphableModel) -> Int:
+    """Vertices beside the corners of the mouth that have no partner on the other side."""
+    alone = model.mirror_indices == np.arange(len(model.mean))
+    return np.flatnonzero(alone & (np.abs(model.mean[:, 0]) > MIDLINE))
 
 
 def _symmetric(deltas: list[Float], partners: Int) -> Iterator[Float]:
@@ -135,6 +146,22 @@ def _symmetric(deltas: list[Float], partners: Int) -> Iterator[Float]:
     for expression, delta in zip(EXPRESSIONS, deltas, strict=True):
         other = deltas[names.index(expression.mirrored)]
         yield (delta + other[partners] * MIRROR) / 2
+
+
+def _relaxing(triangles: Int, lone: Int) -> Callable[[Float], None]:
+    """Gives lone vertices the mean of their neighbours' deltas, which are symmetric, in place."""
+    n = int(triangles.max()) + 1
+    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    joined = sparse.csr_matrix((np.ones(len(pairs), bool), pairs.T), (n, n)).astype(float)
+    rows = sparse.diags(1 / np.asarray(joined[lone].sum(axis=1)).ravel()) @ joined[lone]
+    others = np.setdiff1d(np.flatnonzero(np.asarray(joined[lone].sum(axis=0))), lone)
+    solve = np.linalg.inv(np.eye(len(lone)) - rows[:, lone].toarray()) @ rows[:, others].toarray()
+
+    def relax(delta: Float) -> None:
+        delta[lone] = solve @ delta[others]
+
+    return relax
 
 
 def _touched(closure: Closure) -> Int:

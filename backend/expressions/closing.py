@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from backend.expressions.rims import Rim
@@ -179,7 +178,7 @@ def _between(places: Float, others: Float) -> Float:
 
 
 def _following(rest: Float, triangles: Int, loop: Int, reach: float) -> tuple[Int, Float]:
-    """Vertices near a loop, and how they follow its vertices: smoothly, and not at all far off."""
+    """Vertices near a loop, and how they follow it, like a skin of soap."""
     import igl
 
     from backend.expressions.registration import along_skin
@@ -189,15 +188,14 @@ def _following(rest: Float, triangles: Int, loop: Int, reach: float) -> tuple[In
     used, faces = np.unique(triangles[region], return_inverse=True)
     faces = faces.reshape(-1, 3).astype(np.int64)
     points = rest[used].astype(np.float64)
-    laplacian = igl.cotmatrix(points, faces)
-    mass = igl.massmatrix(points, faces, igl.MASSMATRIX_TYPE_VORONOI).diagonal()
-    bending = (laplacian @ sparse.diags(1 / mass) @ laplacian).tocsc()
+    laplacian = igl.cotmatrix(points, faces).tocsc()
     at_loop = np.searchsorted(used, loop)
     near = distance[used]
     free = np.flatnonzero((near < reach * 0.9) & ~np.isin(used, loop))
     weights = np.zeros((len(used), len(loop)), np.float32)
     weights[at_loop, np.arange(len(loop))] = 1
-    weights[free] = splu(bending[free][:, free]).solve(-bending[free][:, at_loop].toarray())
+    rows = laplacian[free]
+    weights[free] = splu(rows[:, free].tocsc()).solve(-rows[:, at_loop].toarray())
     keep = np.isfinite(near) & (np.abs(weights).max(axis=1) > 0)
     return used[keep], weights[keep]
 

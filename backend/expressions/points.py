@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path
 from backend.errors import MissingAssetError
-from backend.expressions.rims import Rims
 from backend.fitting.surface_points import SurfacePoints, barycentric_points
 from backend.morphable_model.model import MorphableModel
 
@@ -36,6 +36,15 @@ UPPER_LIP, LOWER_LIP = (
     (191, 80, 81, 82, 13, 312, 311, 310, 415),
     (95, 88, 178, 87, 14, 317, 402, 318, 324),
 )
+
+
+class Opening(Protocol):
+    """Rims of an eye or of the mouth: vertices from corner to corner."""
+
+    @property
+    def upper(self) -> NDArray[np.integer]: ...
+    @property
+    def lower(self) -> NDArray[np.integer]: ...
 
 
 @dataclass(frozen=True)
@@ -76,23 +85,27 @@ class MediaPipePoints:
         """The reliable points as points of the model."""
         return barycentric_points(model, self.corners[self.reliable], self.weights[self.reliable])
 
-    def on_rims(self, rims: Rims, vertices: Float) -> MediaPipePoints:
+    def on_rims(
+        self, eyes: tuple[Opening, Opening], mouth: Opening, vertices: Float
+    ) -> MediaPipePoints:
         """The same, the points of lids and lips exactly on the rims that open and close.
 
         Parameters
         ----------
-        rims, vertices
-            Of the mean head.
+        eyes, mouth
+            The person's left and right eye; the mouth.
+        vertices
+            (V, 3) the mean head.
         """
         corners, weights = self.corners.copy(), self.weights.copy()
         places = self.at(vertices)
         for points, line in (
-            (LEFT_UPPER_LID, rims.left_eye.upper),
-            (LEFT_LOWER_LID, rims.left_eye.lower),
-            (RIGHT_UPPER_LID, rims.right_eye.upper),
-            (RIGHT_LOWER_LID, rims.right_eye.lower),
-            (UPPER_LIP, rims.mouth.upper),
-            (LOWER_LIP, rims.mouth.lower),
+            (LEFT_UPPER_LID, eyes[0].upper),
+            (LEFT_LOWER_LID, eyes[0].lower),
+            (RIGHT_UPPER_LID, eyes[1].upper),
+            (RIGHT_LOWER_LID, eyes[1].lower),
+            (UPPER_LIP, mouth.upper),
+            (LOWER_LIP, mouth.lower),
         ):
             for point in points:
                 edge, share = _nearest_on_line(places[point], vertices[line])

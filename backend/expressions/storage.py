@@ -22,7 +22,7 @@ from backend.morphable_model.model import N_VERTICES
 from backend.wheels import FETCH_ADVICE
 
 # Goes up when expressions are made in another way: `assets fetch` then makes them anew.
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 
 _PARTS = ("left_eye", "right_eye", "mouth")
 

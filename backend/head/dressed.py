@@ -99,6 +99,7 @@ class HeadMaker:
         neutral: Float,
         texture: Picture,
         expressed: Float | None = None,
+        amounts: Mapping[str, float] | None = None,
     ) -> DressedHead:
         """Make a person's head.
 
@@ -110,14 +111,17 @@ class HeadMaker:
             (S, S, 3) RGB of the face, row 0 is v = 1.
         expressed
             (V, 3) the face as the photo shows it, of which the amounts are read off.
+        amounts
+            As in `DressedHead`, if they are known from elsewhere.
         """
         keys = self.expressions.of_person(neutral)
         deltas = {name: keys.dense(name) for name in EXPRESSION_NAMES}
         whole = whole_head(self.model, self.shape, neutral, deltas)
         painted = np.concatenate([patch.vertices for patch in self.shape.patches])
-        amounts = {} if expressed is None else fit_amounts(neutral, expressed, deltas, painted)
+        if amounts is None and expressed is not None:
+            amounts = fit_amounts(neutral, expressed, deltas, painted)
         textures = self.textures(neutral, texture)
-        return DressedHead(neutral, deltas, amounts, whole, textures, self.shape)
+        return DressedHead(neutral, deltas, amounts or {}, whole, textures, self.shape)
 
     def textures(self, neutral: Float, texture: Picture) -> dict[str, Picture]:
         """Textures of a whole head by material, from that of its face."""

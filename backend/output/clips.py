@@ -12,25 +12,30 @@ import numpy as np
 
 from backend.data_folder import atomic_path
 from backend.errors import BadInputError
+from backend.exchange.expressions import EXPRESSION_NAMES
 from backend.exchange.smoothing import Strengths
 from backend.geometry.pose import euler_angles
 from backend.morphable_model.model import N_EXPRESSION, MorphableModel
 from backend.output.animated_glb import export_animated_glb
+from backend.output.live_link import export_live_link
 from backend.tracking.smooth_track import smooth_track
 from backend.tracking.track import Track, TrackedClip
 
-FORMATS = ("npz", "json", "csv", "glb")
+# Written unless others are asked for, and all that can be.
+USUAL = ("npz", "json", "csv", "glb")
+FORMATS = (*USUAL, "livelink")
 COLUMNS = (
     "frame", "time", "timecode", "confidence", "yaw", "pitch", "roll", "scale", "x", "y", "z",
     *(f"expression_{i:02}" for i in range(N_EXPRESSION)),
 )  # fmt: skip
+GAZE = ("gaze_right_yaw", "gaze_right_pitch", "gaze_left_yaw", "gaze_left_pitch")
 
 
 def write_clip(
     home: Path,
     clip: TrackedClip,
     model: MorphableModel,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = USUAL,
     strengths: Strengths | None = None,
     shown: Path | None = None,
 ) -> list[dict[str, Any]]:
@@ -38,7 +43,8 @@ def write_clip(
 
     ``track.npz`` holds what was measured, whatever the strengths: the arrays of `Track` under
     their names, ``times`` and ``frames`` of `TrackedClip`, ``image_size`` (width, height) and
-    ``frame_rate``. ``track.json``, ``track.csv`` and ``head.glb`` hold the smoothed motion.
+    ``frame_rate`` and ``key_names``. ``track.json``, ``track.csv``, ``head.glb`` and, for Live Link
+    Face, ``livelink.csv`` hold the smoothed motion.
     ``texture.png`` is written if there is a texture.
 
     Parameters
@@ -84,6 +90,7 @@ def _write_face(
         "npz": ("track.npz", lambda path: _write_npz(path, clip, track)),
         "json": ("track.json", lambda path: _write_json(path, clip, smoothed, strengths)),
         "csv": ("track.csv", lambda path: _write_csv(path, clip, smoothed)),
+        "livelink": ("livelink.csv", lambda path: export_live_link(path, clip, smoothed)),
         "glb": ("head.glb", lambda path: export_animated_glb(path, clip, smoothed, model)),
     }
     for name in formats:
@@ -114,6 +121,7 @@ def _write_npz(path: Path, clip: TrackedClip, track: Track) -> None:
         frames=clip.frames,
         image_size=np.array([clip.info.width, clip.info.height]),
         frame_rate=np.array(clip.info.frame_rate),
+        key_names=np.array(EXPRESSION_NAMES),
         **arrays,
     )
 
@@ -127,7 +135,7 @@ def _write_json(path: Path, clip: TrackedClip, track: Track, strengths: Strength
         "number": track.number,
         "alpha_shape": track.alpha_shape.tolist(),
         "smoothing": vars(strengths),
-        "columns": COLUMNS,
+        "columns": columns_of(track),
         "frames": _rows(clip, track),
     }
     path.write_text(json.dumps(record), encoding="utf-8")
@@ -136,14 +144,29 @@ def _write_json(path: Path, clip: TrackedClip, track: Track, strengths: Strength
 def _write_csv(path: Path, clip: TrackedClip, track: Track) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(columns_of(track))
         writer.writerows(_rows(clip, track))
 
 
+def columns_of(track: Track) -> tuple[str, ...]:
+    """Names of the columns of ``track.csv`` and of the frames in ``track.json``.
+
+    The 52 keys and the directions of the eyes, in degrees, are there if they are known.
+    """
+    return (*COLUMNS, *EXPRESSION_NAMES, *GAZE) if track.keys.size else COLUMNS
+
+
 def _rows(clip: TrackedClip, track: Track) -> list[list[Any]]:
-    """One for every frame, in the order of `COLUMNS`; None (an empty cell) in gaps."""
+    """One for every frame, in the order of `columns_of`; None (an empty cell) in gaps."""
     values = np.column_stack(
-        [euler_angles(track.rotation), track.scale, track.translation, track.expression]
+        [
+            euler_angles(track.rotation),
+            track.scale,
+            track.translation,
+            track.expression,
+            track.keys,
+            track.gaze,
+        ]
     )
     cells = np.round(values.astype(np.float64), 5).astype(object)
     cells[np.isnan(values)] = None

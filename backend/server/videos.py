@@ -47,6 +47,8 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
         texture_size: TextureSize = TextureSize.MEDIUM,
         texture_mode: TextureMode = contract.DEFAULT_TEXTURE_MODE,
         frame_rate: Rate | None = None,
+        fast: bool = False,
+        neutral: Seconds | None = None,
     ) -> dict[str, str]:
         if end is not None and end < start:
             raise BadInputError(
@@ -54,7 +56,16 @@ def video_routes(models: Models, jobs: JobQueue, limits: Limits, paths: ClipPath
                 "Give an out point after the in point.",
                 code="bad-parameter",
             )
-        order = ClipOrder(start, end, which, int(texture_size) or None, texture_mode, frame_rate)
+        order = ClipOrder(
+            start,
+            end,
+            which,
+            int(texture_size) or None,
+            texture_mode,
+            frame_rate,
+            fast,
+            neutral,
+        )
         models.refuse_if_failed()
         with jobs.place(0) as enter:
             if _is_json(request):

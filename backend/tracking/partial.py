@@ -18,7 +18,7 @@ from backend.tracking.history import History
 from backend.tracking.tracker import Followed, Memory
 
 # Of the files; those of another version are not read.
-VERSION = 3
+VERSION = 4
 STATE = "state.npz"
 FRAMES = "frames_{}.npz"
 

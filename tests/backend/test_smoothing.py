@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from backend.exchange.expressions import EXPRESSIONS
 from backend.exchange.smoothing import (
     CALM,
     CALM_RADIANS,
@@ -299,3 +300,59 @@ def test_ten_thousand_frames_take_less_than_a_second() -> None:
     start = time.process_time()
     smooth(motion, Strengths())
     assert (time.process_time() - start) / slowness() < 1
+
+
+KEYS = {key.name: index for index, key in enumerate(EXPRESSIONS)}
+
+
+def keyed(rate: float, **values: np.ndarray) -> Motion:
+    """A still face with some of the 52 keys moving, in the noise that MediaPipe leaves."""
+    n = len(next(iter(values.values())))
+    keys = np.abs(np.random.default_rng(12).normal(0, 0.02, (n, len(EXPRESSIONS))))
+    for name, value in values.items():
+        keys[:, KEYS[name]] = np.clip(keys[:, KEYS[name]] + value, 0, 1)
+    return motion_of(np.arange(n) / rate, keys=keys)
+
+
+@pytest.mark.parametrize("rate", [24.0, 30.0, 60.0])
+def test_a_blink_keeps_its_depth_and_its_time(rate: float) -> None:
+    blink = np.zeros(120)
+    blink[60:63] = [0.6, 1.0, 0.7]
+    found = smooth(keyed(rate, eyeBlinkLeft=blink), Strengths()).keys[:, KEYS["eyeBlinkLeft"]]
+    assert found[61] > 0.95
+    assert found.argmax() == 61
+    middle = (found[58:66] * np.arange(58, 66)).sum() / found[58:66].sum()
+    expected = (blink * np.arange(120)).sum() / blink.sum()
+    assert middle == pytest.approx(expected, abs=0.15)
+
+
+def test_what_rests_is_still_and_lips_that_touch_stay_shut() -> None:
+    jaw = np.full(120, 0.5)
+    jaw[70:72] = 0.0
+    motion = keyed(25, jawOpen=jaw)
+    found = smooth(motion, Strengths()).keys
+    assert found[71, KEYS["jawOpen"]] < 0.05
+    rest = found[20:50, KEYS["jawOpen"]]
+    assert rest.std() < 0.65 * motion.keys[20:50, KEYS["jawOpen"]].std()
+
+
+def test_eyes_jump_at_once_and_rest_quietly() -> None:
+    gaze = np.random.default_rng(13).normal(0, 0.5, (100, 4))
+    gaze[50:, ::2] += 15
+    found = smooth(motion_of(np.arange(100) / 25, gaze=gaze), Strengths()).gaze
+    assert found[49, 0] < 1.5 and found[50, 0] > 13.5
+    assert found[10:40].std() < 0.65 * gaze[10:40].std()
+
+
+def test_groups_have_strengths_of_their_own_and_none_leaves_the_raw_values() -> None:
+    motion = keyed(30, browInnerUp=np.zeros(60))
+    only = Strengths(0, 0, 0, lids=0, gaze=0, mouth=0, brows=1)
+    found = smooth(motion, only).keys
+    brows = [key.group == "brows" for key in EXPRESSIONS]
+    assert found[:, brows].std() < 0.6 * motion.keys[:, brows].std()
+    np.testing.assert_allclose(found[:, ~np.array(brows)], motion.keys[:, ~np.array(brows)])
+
+
+def test_motions_without_keys_are_smoothed_as_before() -> None:
+    found = smooth(motion_of(np.arange(30) / 25), Strengths())
+    assert found.keys.shape == found.gaze.shape == (30, 0)

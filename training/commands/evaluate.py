@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import BadInputError
-from training.commands import evaluate_clip, evaluate_texture
+from training.commands import evaluate_clip, evaluate_expressions, evaluate_texture
 from training.commands.evaluation_inputs import (
     asking_of,
     asking_options,
@@ -70,6 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate_texture.add_options(texture)
     clip = add("clip", evaluate_clip.HELP, evaluate_clip.run)
     evaluate_clip.add_options(clip)
+    expressions = add("expressions", evaluate_expressions.HELP, evaluate_expressions.run)
+    evaluate_expressions.add_options(expressions)
     synthetic = add(
         "synthetic",
         "error on rendered faces; needs no photos",

@@ -23,6 +23,7 @@ from .faces import (
     encode_model,
 )
 from .names import numbered, result_names, same_name, usable_name
+from .performance import NO_AMOUNTS
 from .protocol import (
     MAX_PHOTO_BYTES,
     MEDIA_TYPE,
@@ -55,6 +56,7 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "MAX_PHOTO_BYTES",
     "MEDIA_TYPE",
+    "NO_AMOUNTS",
     "NO_KEYS",
     "N_EXPRESSIONS",
     "N_LANDMARKS",

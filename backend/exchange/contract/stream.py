@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .container import ContractError, decode, encode
 from .fields import array, expect_kind, finite_array, floats, image_size, reading_envelope
+from .performance import NO_AMOUNTS, keys_and_gaze
 from .protocol import N_EXPRESSIONS, N_LANDMARKS, N_PARAMETERS, PROTOCOL
 
 
@@ -40,6 +41,12 @@ class FrameResult:
         (N, 68, 3) float32, image pixels, never smoothed.
     confidence
         (N,) float32 in (0, 1].
+    amounts
+        (N, 52) float32 in [0, 1], how much of each of `EXPRESSION_NAMES`; (N, 0) if the backend
+        does not know them.
+    gaze
+        (N, 4) float32, degrees against the head: of the person's right eye to the person's left
+        and up, then of the left eye; (N, 0) without `amounts`.
     """
 
     time: float
@@ -53,6 +60,13 @@ class FrameResult:
     expression: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     confidence: NDArray[np.float32]
+    amounts: NDArray[np.float32] = field(default_factory=NO_AMOUNTS.copy)
+    gaze: NDArray[np.float32] = field(default_factory=NO_AMOUNTS.copy)
+
+    def __post_init__(self) -> None:
+        for name in ("amounts", "gaze"):
+            if not np.size(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros((len(self.numbers), 0), np.float32))
 
 
 _ROWS: dict[str, tuple[int, ...]] = {
@@ -67,6 +81,9 @@ _ROWS: dict[str, tuple[int, ...]] = {
 }
 
 
+_ARRAYS = ("numbers", *_ROWS, "amounts", "gaze")
+
+
 def encode_frame(result: FrameResult) -> bytes:
     """Answer to a frame that was posted to a stream."""
     envelope = {
@@ -75,7 +92,7 @@ def encode_frame(result: FrameResult) -> bytes:
         "time": result.time,
         "image_size": list(result.image_size),
     }
-    return encode(envelope, {name: getattr(result, name) for name in ("numbers", *_ROWS)})
+    return encode(envelope, {name: getattr(result, name) for name in _ARRAYS})
 
 
 def decode_frame(body: bytes) -> FrameResult:
@@ -92,8 +109,11 @@ def decode_frame(body: bytes) -> FrameResult:
     rows = {
         name: finite_array(arrays, name, "<f4", (len(numbers), *row)) for name, row in _ROWS.items()
     }
+    known = keys_and_gaze(arrays, "", len(numbers))
     if len(set(numbers.tolist())) != len(numbers):
         raise ContractError("Two faces have the same number.")
     with reading_envelope():
         (time,) = floats([envelope["time"]], 1)
-        return FrameResult(time=time, image_size=image_size(envelope), numbers=numbers, **rows)
+        return FrameResult(
+            time=time, image_size=image_size(envelope), numbers=numbers, **rows, **known
+        )

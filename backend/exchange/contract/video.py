@@ -19,6 +19,7 @@ from .fields import (
     image_size,
     reading_envelope,
 )
+from .performance import N_ANGLES, N_KEYS, NO_AMOUNTS
 from .protocol import N_EXPRESSIONS, N_PARAMETERS, PROTOCOL
 from .whole_head import (
     WholeHead,
@@ -28,8 +29,6 @@ from .whole_head import (
     image_arrays,
     read_head,
 )
-
-NO_AMOUNTS = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,11 @@ class VideoTrack:
         Named keys and the parts beside the face; None if the face alone was asked for, or if the
         backend can make no more.
     amounts
-        (F, K) float32 in [0, 1]: the expression in the keys of `whole`; (0, 0) without.
+        (F, K) float32 in [0, 1]: the expression in the keys of `whole`. Without a whole head in all
+        of `EXPRESSION_NAMES`, or (0, 0) if the backend does not know them.
+    gaze
+        (F, 4) float32, degrees against the head: of the person's right eye to the person's left
+        and up, then of the left eye; (0, 0) if the backend does not know them.
     """
 
     number: int
@@ -80,6 +83,7 @@ class VideoTrack:
     texture_png: NDArray[np.uint8]
     whole: WholeHead | None = None
     amounts: NDArray[np.float32] = field(default_factory=NO_AMOUNTS.copy)
+    gaze: NDArray[np.float32] = field(default_factory=NO_AMOUNTS.copy)
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ def encode_video(result: VideoResult) -> bytes:
     # Wide numbers first and PNGs last: every number then lies at a multiple of its size.
     arrays: dict[str, NDArray[Any]] = {"times": result.times, "frames": result.frames}
     for index, track in enumerate(result.tracks):
-        arrays |= head_arrays(f"{index}/", track.whole) | {f"{index}/amounts": track.amounts}
+        arrays |= head_arrays(f"{index}/", track.whole)
+        arrays |= {f"{index}/{name}": getattr(track, name) for name in ("amounts", "gaze")}
     arrays |= {
         f"{index}/{name}": getattr(track, name)
         for name in _TRACK_ARRAYS
@@ -185,16 +190,25 @@ def _track(arrays: dict[str, NDArray[Any]], index: int, entry: Any, n_frames: in
     }
     neutral = finite_array(arrays, f"{index}/neutral", "<f4", (None, 3))
     whole = read_head(entry["whole"], arrays, f"{index}/", len(neutral))
-    shape = (n_frames, count_keys(whole)) if whole else (0, 0)
+    present = confidence > 0
+    keys = count_keys(whole) if whole else N_KEYS
+    known = whole or _has_rows(arrays, f"{index}/amounts")
+    shape = (n_frames, keys) if known else (0, 0)
+    angles = (n_frames, N_ANGLES) if _has_rows(arrays, f"{index}/gaze") else (0, 0)
     return VideoTrack(
         number=number,
         neutral=neutral,
         confidence=confidence,
         texture_png=array(arrays, f"{index}/texture_png", "|u1", (None,)),
         whole=whole,
-        amounts=_rows(arrays, f"{index}/amounts", shape, confidence[: shape[0]] > 0),
+        amounts=_rows(arrays, f"{index}/amounts", shape, present[: shape[0]]),
+        gaze=_rows(arrays, f"{index}/gaze", angles, present[: angles[0]]),
         **rows,
     )
+
+
+def _has_rows(arrays: dict[str, NDArray[Any]], name: str) -> bool:
+    return bool(np.size(arrays.get(name, ())))
 
 
 def _rows(
