@@ -236,12 +236,12 @@ def _track(
         filled[seen.row] = values
         return filled
 
-    performed: dict[str, NDArray[np.float32]] = {}
+    keys = gaze = np.zeros((rows, 0), np.float32)
     if reconstructor.expressions is not None:
         points = KeyedPoints.of_person(model, reconstructor.expressions, alpha_shape)
         performance = perform(seen, times[seen.row], poses, points, neutral)
-        gaze = performance.gaze.reshape(len(seen), -1)
-        performed = {"keys": spread(performance.keys), "gaze": spread(gaze)}
+        keys = spread(performance.keys)
+        gaze = spread(performance.gaze.reshape(len(seen), -1))
     return Track(
         number=number,
         alpha_shape=alpha_shape,
@@ -253,7 +253,8 @@ def _track(
         expression=spread(poses.expression),
         landmarks=spread(seen.landmarks),
         confidence=spread(seen.confidence, 0.0),
-        **performed,
+        keys=keys,
+        gaze=gaze,
     )
 
 

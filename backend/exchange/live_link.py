@@ -96,9 +96,9 @@ def read_live_link(text: str) -> LiveLinkTake:
     values = np.array([_values(number, row, columns) for number, row in frames], np.float64)
     seconds = _seconds([(number, row[columns[TIMECODE]]) for number, row in frames])
     # The first of equal timecodes stays.
-    fresh = np.diff(np.maximum.accumulate(seconds), prepend=-1) > 0
+    fresh = np.greater(np.diff(np.maximum.accumulate(seconds), prepend=-1), 0)
     names = [name for name in columns if name not in (TIMECODE, COUNT)]
-    by_name = dict(zip(names, values[fresh].T, strict=True))
+    by_name = dict(zip(names, list(values[fresh].T), strict=True))
     nothing = np.zeros(int(fresh.sum()))
     keys = np.stack([by_name.get(name, nothing) for name in _APPLE], axis=1)
     angles = None

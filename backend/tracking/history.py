@@ -71,7 +71,7 @@ class History:
         steps = np.where(self.coded == UNREAD, np.float32(np.nan), self.coded.astype(np.float32))
         places = (steps / np.float32(STEPS) * self.box[:, None, 2:3]).astype(np.float32)
         places[..., :2] += self.box[:, None, :2]
-        return places
+        return places.astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.row)

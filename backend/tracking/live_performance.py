@@ -72,11 +72,12 @@ class LivePerformance:
         self._last = (time, keys[0] - told)
         return keys[0], self._gaze
 
-    def _carried_on(self, told: Array, time: float) -> NDArray[np.float64]:
+    def _carried_on(self, told: NDArray[np.float64], time: float) -> NDArray[np.float64]:
         if self._last is None:
             return told
         before, apart = self._last
-        return np.clip(told + np.exp(-(time - before) / FADE_SECONDS) * apart, 0, 1)
+        carried = told + np.exp(-(time - before) / FADE_SECONDS) * apart
+        return np.clip(np.asarray(carried, np.float64), 0, 1)
 
     def _learned(self, face: Array, toward_camera: Array, time: float) -> Rest:
         if time - self._kept_at >= APART:

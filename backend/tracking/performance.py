@@ -170,7 +170,7 @@ def told_keys(expression: Array, points: KeyedPoints) -> NDArray[np.float64]:
     return points.solve(_expressed(expression, points) - points.neutral, np.zeros(N_KEYS), upper)
 
 
-def _expressed(expression: Array, points: KeyedPoints) -> NDArray[np.float64]:
+def _expressed(expression: Array, points: KeyedPoints) -> Array:
     """(F, 478, 3) the points of heads with the model's own expressions (F, 10)."""
     return points.neutral + np.tensordot(expression, points.expression, 1)
 

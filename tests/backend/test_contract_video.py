@@ -129,3 +129,21 @@ def test_the_body_of_another_question_is_refused() -> None:
         contract.decode_video(contract.encode_frame(a_frame()))
     with pytest.raises(ContractError, match="kind"):
         contract.decode_frame(contract.encode_video(a_video()))
+
+
+def test_keys_and_gaze_cross_the_wire_without_a_whole_head() -> None:
+    track = a_track()
+    amounts = np.full((len(track.confidence), 52), 0.25, np.float32)
+    gaze = np.full((len(track.confidence), 4), -3, np.float32)
+    amounts[track.confidence == 0] = gaze[track.confidence == 0] = np.nan
+    video = replace(a_video(), tracks=(replace(track, amounts=amounts, gaze=gaze),))
+    (found,) = contract.decode_video(contract.encode_video(video)).tracks
+    np.testing.assert_array_equal(found.amounts, amounts)
+    np.testing.assert_array_equal(found.gaze, gaze)
+    frame = replace(a_frame(), amounts=amounts[:1], gaze=gaze[:1])
+    again = contract.decode_frame(contract.encode_frame(frame))
+    np.testing.assert_array_equal(again.amounts, amounts[:1])
+    np.testing.assert_array_equal(again.gaze, gaze[:1])
+    for bad in (replace(frame, amounts=amounts[:1] + 1), replace(frame, gaze=gaze[:1, :3])):
+        with pytest.raises(contract.ContractError):
+            contract.decode_frame(contract.encode_frame(bad))

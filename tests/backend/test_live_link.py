@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from backend.exchange.expressions import EXPRESSION_NAMES
 from backend.exchange.live_link import (
@@ -15,6 +19,9 @@ from backend.exchange.live_link import (
     timecode,
     write_live_link,
 )
+from backend.output.live_link import export_live_link
+from backend.tracking.track import Track, TrackedClip
+from backend.vision.clip import ClipInfo
 
 JAW = EXPRESSION_NAMES.index("jawOpen")
 # As the app writes it: right before left, and frames at 60 a second.
@@ -119,3 +126,39 @@ def test_resampling_is_even_and_holds_through_gaps() -> None:
     even, found = resampled(np.array([0.0, 0.5, 1.0, 1.5]), values, 4)
     np.testing.assert_allclose(even, np.arange(7) / 4)
     np.testing.assert_allclose(found[:, 0], [0, 0.5, 1, 1, 1, 2, 3])
+
+
+def test_a_track_is_exported_at_60_frames_a_second_with_head_and_eyes() -> None:
+    rng = np.random.default_rng(5)
+    yaw, pitch, roll = 0.4, -0.2, 0.1
+    rotation = Rotation.from_euler("YXZ", [yaw, pitch, roll]).as_matrix()
+    n = 4
+    keys = rng.uniform(0, 1, (n, 52)).astype(np.float32)
+    values = {
+        "parameters": np.zeros((n, 62)), "roi_boxes": np.zeros((n, 4)),
+        "rotation": np.tile(rotation, (n, 1, 1)), "scale": np.ones(n),
+        "translation": np.zeros((n, 3)), "expression": np.zeros((n, 10)),
+        "landmarks": np.zeros((n, 68, 3)), "keys": keys,
+        "gaze": np.tile([10.0, 5.0, -10.0, 5.0], (n, 1)),
+    }  # fmt: skip
+    seen = {name: np.array(value, np.float32) for name, value in values.items()}
+    confidence = np.ones(n, np.float32)
+    # The third frame is a gap.
+    confidence[2] = 0
+    for value in seen.values():
+        value[2] = np.nan
+    track = Track(number=0, alpha_shape=np.zeros(40, np.float32), confidence=confidence, **seen)
+    times = 10 + np.arange(n) / 30
+    clip = TrackedClip(ClipInfo(64, 48, 30.0, "clip"), times, np.arange(n), (track,))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "livelink.csv"
+        export_live_link(path, clip, track)
+        found = read_live_link(path.read_text("utf-8"))
+    np.testing.assert_allclose(found.seconds, np.arange(7) / 60, atol=1e-4)
+    assert found.first_timecode == pytest.approx(10)
+    np.testing.assert_allclose(found.keys[[0, 2, 4, 6]], keys[[0, 1, 1, 3]], atol=1e-5)
+    assert found.angles is not None
+    np.testing.assert_allclose(found.angles[0, :3], [yaw, pitch, roll], atol=1e-5)
+    left, right = found.angles[0, 3:6], found.angles[0, 6:9]
+    np.testing.assert_allclose(np.degrees(left), [-10, -5, 0], atol=1e-3)
+    np.testing.assert_allclose(np.degrees(right), [10, -5, 0], atol=1e-3)
