@@ -43,8 +43,8 @@ _MOUTH, _CHIN = (61, 291, 13, 14), (152, 148, 377, 176, 400)
 RELATIONS: tuple[tuple[tuple[tuple[int, int], ...], int, float], ...] = (
     (_LIDS, Y, 4.0),
     (_LIPS, Y, 2.0),
-    (_BROWS, Y, 2.5),
-    (_OUTER_BROWS, Y, 4.0),
+    (_BROWS, Y, 4.0),
+    (_OUTER_BROWS, Y, 7.0),
     (_CORNERS, X, 4.0),
     (_CORNERS, Y, 4.0),
     (tuple((point, _NOSE) for point in _BELOW_NOSE), Y, 2.0),

@@ -32,7 +32,8 @@ class LivePerformance:
 
     def __init__(self, points: KeyedPoints) -> None:
         self._points = points
-        self._kept: list[Array] = []
+        self._kept: list[tuple[Array, Array]] = []
+        self._camera = np.array([0.0, 0.0, 1.0])
         self._kept_at = -np.inf
         self._next = FIRST
         self._rest: Rest | None = None
@@ -64,8 +65,8 @@ class LivePerformance:
         if not np.isfinite(seen).all():
             return self._carried_on(told, time), self._gaze
         face = (seen * UP)[None]
-        rest = self._learned(face[0], time)
-        keys, gaze = read_points(aligned(face, rest.points), rest, self._points, toward_camera)
+        rest = self._learned(face[0], toward_camera, time)
+        keys, gaze = read_points(aligned(face, rest.points), rest, self._points, self._camera)
         if np.isfinite(gaze).all():
             self._gaze = gaze[0]
         self._last = (time, keys[0] - told)
@@ -77,13 +78,16 @@ class LivePerformance:
         before, apart = self._last
         return np.clip(told + np.exp(-(time - before) / FADE_SECONDS) * apart, 0, 1)
 
-    def _learned(self, face: Array, time: float) -> Rest:
+    def _learned(self, face: Array, toward_camera: Array, time: float) -> Rest:
         if time - self._kept_at >= APART:
             self._kept_at = time
-            self._kept = [*self._kept, face][-REMEMBERED:]
+            self._kept = [*self._kept, (face, toward_camera)][-REMEMBERED:]
             if len(self._kept) == min(self._next, REMEMBERED):
                 points = self._points
-                self._newer = find_rest(np.stack(self._kept), points.neutral, points.keys)
+                faces = np.stack([face for face, _ in self._kept])
+                self._newer = find_rest(faces, points.neutral, points.keys)
+                cameras = np.stack([camera for _, camera in self._kept])
+                self._camera = np.average(cameras, axis=0, weights=self._newer.weights + 1e-9)
                 self._next = int(np.ceil(self._next * MORE))
         assert self._newer is not None
         if self._rest is None:

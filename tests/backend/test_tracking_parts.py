@@ -56,6 +56,7 @@ def seen(model: MorphableModel) -> tuple[History, np.ndarray]:
         confidence=np.ones(N, np.float32),
         sharpness=np.ones(N, np.float32),
         colors=np.zeros((N, 192), np.uint8),
+        coded=np.zeros((N, 0, 3), np.int16),
     )
     return history, alpha
 
