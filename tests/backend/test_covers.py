@@ -91,7 +91,13 @@ def behind(photo: Image, face: Face, name: str) -> tuple[Image, Image]:
     shape = np.zeros(photo.shape[:2], np.float32)
     draw(shape, face.landmarks[:, :2])
     amount = opaque * cv2.GaussianBlur(shape, (0, 0), 0.8)[..., None]
-    return np.rint(photo + amount * (np.array(colour) - photo)).astype(np.uint8), shape
+    hidden = np.rint(photo + amount * (np.array(colour) - photo)).astype(np.uint8)
+    if draw is lenses:  # dark frames, around each lens
+        outline, _ = cv2.findContours(
+            shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        cv2.drawContours(hidden, outline, -1, (20, 20, 20), 2, cv2.LINE_AA)
+    return hidden, shape
 
 
 def share_taken(
