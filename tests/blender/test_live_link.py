@@ -41,7 +41,7 @@ def take(tmp_path: Path) -> Path:
 def app_matrix(row: int) -> np.ndarray:
     """The app's rotation in Blender's axes: R_y(yaw) R_x(pitch) R_z(roll), x left, y up, z out."""
 
-    def about(axis: str, angle: float) -> np.ndarray:
+    def about(axis: Any, angle: float) -> np.ndarray:
         return np.array(Matrix.Rotation(angle, 3, axis))
 
     turned = about("Y", YAW[row]) @ about("X", PITCH[row]) @ about("Z", ROLL[row])
