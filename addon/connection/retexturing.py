@@ -30,6 +30,8 @@ class KnownHead:
         Side of the square texture in pixels.
     mode
         Of `contract.TextureMode`.
+    has_eyes
+        As in `TextureOrder`.
     """
 
     read_photo: Callable[[], bytes]
@@ -37,6 +39,7 @@ class KnownHead:
     roi_box: tuple[float, float, float, float]
     size: Literal[512, 1024, 2048]
     mode: str
+    has_eyes: bool = False
 
 
 def retexture(
@@ -62,6 +65,7 @@ def retexture(
             np.frombuffer(head.read_photo(), np.uint8),
             np.asarray(head.parameters, np.float32),
             head.roi_box,
+            head.has_eyes,
         )
         for head in heads
     ]

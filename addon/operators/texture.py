@@ -19,6 +19,7 @@ from ..problems import Problem
 from ..runtime import runtime
 from ..scene import identity
 from ..scene.context_parts import scene_of
+from ..scene.parts import group_of
 from ..scene.photo import photo_of_source
 from ..settings.heads import TEXTURE_MODES, TEXTURE_SIZES
 from ..tasks import Reporter
@@ -79,7 +80,14 @@ class SYNERGYFACE_OT_change_texture(NeedsHead, TaskOperator, bpy.types.Operator)
             )
         photo, size = photo_of_source(head.source, scene), self.texture_size
         side: Any = size_of_texture(head) if size == "KEEP" else int(size)
-        return KnownHead(photo.read, fit.parameters.tolist(), fit.roi_box, side, self.mode)
+        return KnownHead(
+            photo.read,
+            fit.parameters.tolist(),
+            fit.roi_box,
+            side,
+            self.mode,
+            bool(group_of(head.object, "eyes")),
+        )
 
 
 def size_of_texture(head: Head) -> int:

@@ -147,6 +147,10 @@ class HeadMaker:
         amounts = photo_keys(points, keyed, self._rest_faces)
         return dict(zip(EXPRESSION_NAMES, amounts.tolist(), strict=True))
 
+    def without_eyes(self, texture: Picture) -> Picture:
+        """Return a face's texture with skin in place of its painted eyes."""
+        return with_lid_skin(texture, self.model.uv, self.shape.patches)
+
     def textures(self, neutral: Float, texture: Picture) -> dict[str, Picture]:
         """Textures of a whole head by material, from that of its face."""
         found = (find_iris(texture, self.model, neutral, p) for p in self.shape.patches)
@@ -154,7 +158,7 @@ class HeadMaker:
         iris = max(filter(None, found), key=lambda iris: iris.light, default=None)
         light = 1.0 if iris is None else iris.light
         return {
-            "skin": with_lid_skin(texture, self.model.uv, self.shape.patches),
+            "skin": self.without_eyes(texture),
             "eye": eye_texture(iris),
             "mouth": np.rint(mouth_texture() * light).astype(np.uint8),
             "scalp": self._scalp.paint(texture, self.model.uv),

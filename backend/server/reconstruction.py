@@ -94,6 +94,8 @@ class PipelineReconstructor:
         made = self._reconstructor.texture_from_parameters(
             image, order.parameters, box, size, mode, part(progress, 0.1, 1.0)
         )
+        if order.has_eyes and self._maker is not None:
+            return encode_png(self._maker.without_eyes(made.albedo))
         return encode_png(made.albedo)
 
     def track(self, clip: Path, order: ClipOrder, progress: Progress) -> contract.VideoResult:

@@ -50,10 +50,10 @@ class FakeReconstructor:
     head_maker = None
 
     def faces_from_image(self, image: np.ndarray, **_: object) -> list[SimpleNamespace]:
-        return [SimpleNamespace(image=image, vertices_image=None)] * int(image[0, 0, 0])
+        return [SimpleNamespace(image=image, vertices_image=None, remark="")] * int(image[0, 0, 0])
 
     def texture_set(self, image: np.ndarray, *_: object) -> SimpleNamespace:
-        return SimpleNamespace(albedo=image, visibility=image, template=image)
+        return SimpleNamespace(albedo=image, visibility=image, template=image, remark="")
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +182,7 @@ class TestFilms:
             named = film if way == "itself" else film.parent / ".." / "films" / film.name
         before = files(tmp_path)
         assert run("video", film, "-o", tmp_path / "out", "--preview", named) == 2
-        assert "take its place" in capsys.readouterr().err
+        assert "would replace it" in capsys.readouterr().err
         assert files(tmp_path) == before
 
     def test_a_preview_is_no_picture_of_the_film(self, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ class TestBatch:
         for name in ("bad.heic", "bad.nef", "notes.txt", "Thumbs.db", ".hidden"):
             (folder / name).write_bytes(b"no photo")
         film.rename(folder / "tv.ts")
-        (folder / "lost.jpg").symlink_to(tmp_path / "nowhere")
+        (folder / "lost.jpg").symlink_to(tmp_path / "broken link")
         (folder / "inner").mkdir()
         assert batch() == 2
         table = rows()
@@ -281,7 +281,7 @@ class TestBatch:
         }  # fmt: skip
         for row in table.values():
             assert bool(row["problem"]) == (row["state"] in ("failed", "skipped")), row
-        assert "nowhere" in table["lost.jpg"]["problem"]
+        assert "broken link" in table["lost.jpg"]["problem"]
 
     def test_each_has_a_folder_and_is_done_once(
         self, batch: Callable[..., int], rows: Callable[[], Any], tmp_path: Path
@@ -331,7 +331,7 @@ class TestBatch:
             table.write_text(mine)
         before = files(tmp_path)
         assert batch() == 2
-        assert "results.csv is there" in capsys.readouterr().err
+        assert "results.csv was not made by a batch" in capsys.readouterr().err
         assert files(tmp_path) == before
 
     def test_an_output_that_is_a_loop_of_links(

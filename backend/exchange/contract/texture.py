@@ -41,16 +41,24 @@ class TextureOrder:
         (62,) float32, not whitened, in the crop frame of `roi_box`, as `FaceResult` has them.
     roi_box
         x0, y0, x1, y1 of the square crop in image pixels.
+    has_eyes
+        Whether eyeballs stand beside the face: its lids then have skin in place of painted eyes.
     """
 
     photo: NDArray[np.uint8]
     parameters: NDArray[np.float32]
     roi_box: tuple[float, float, float, float]
+    has_eyes: bool = False
 
 
 def encode_texture_order(order: TextureOrder) -> bytes:
     """Return the body of ``POST /v1/textures``."""
-    envelope = {"kind": "texture-order", "protocol": PROTOCOL, "roi_box": list(order.roi_box)}
+    envelope = {
+        "kind": "texture-order",
+        "protocol": PROTOCOL,
+        "roi_box": list(order.roi_box),
+        "has_eyes": order.has_eyes,
+    }
     return encode(envelope, {"parameters": order.parameters, "photo": order.photo})
 
 
@@ -69,6 +77,7 @@ def decode_texture_order(body: bytes) -> TextureOrder:
             photo=finite_array(arrays, "photo", "|u1", (None,)),
             parameters=finite_array(arrays, "parameters", "<f4", (N_PARAMETERS,)),
             roi_box=floats(envelope["roi_box"], 4),
+            has_eyes=envelope["has_eyes"] is True,
         )
 
 
