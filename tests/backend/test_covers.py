@@ -13,6 +13,7 @@ from backend.exchange.contract import TextureMode
 from backend.pipeline import Face, FaceReconstructor
 from backend.texture.baker import TextureBaker
 from backend.texture.covers.finding import CoverFinder
+from backend.texture.filters import sample
 from backend.texture.observation import PosedPicture, observe
 from tests.backend.painted_head import SKIN, painted, photograph
 
@@ -56,7 +57,7 @@ def lenses(shape: Image, marks: Image) -> None:
                     0, 0, 360, 1.0, -1)  # fmt: skip
 
     bridge = [np.rint(marks[i]).astype(int).tolist() for i in (39, 42)]
-    cv2.line(shape, *bridge, 1.0, max(2, int(half / 6)))
+    cv2.line(shape, bridge[0], bridge[1], 1.0, max(2, int(half / 6)))
 
 
 def rim(shape: Image, marks: Image) -> None:
@@ -117,7 +118,7 @@ def share_taken(
 
 def in_texture(baker: TextureBaker, shape: Image, vertices: Image) -> Image:
     position = baker.chart.uv_map.spread(np.ascontiguousarray(vertices[:, :2]))
-    return cv2.remap(shape, position, None, cv2.INTER_LINEAR)
+    return sample(shape, position)
 
 
 @pytest.mark.parametrize("name", COVERS)
@@ -132,7 +133,9 @@ def test_it_goes_from_films_too(baker, photo, face):
     """In every frame, and if a frame shows the face bare, from there comes what it hid."""
     hidden, shape = behind(photo, face, "white mask")
     frames = [
-        PosedPicture(np.roll(picture, 1, axis=1), face.vertices_image + np.float32([1, 0, 0]))
+        PosedPicture(
+            np.roll(picture, 1, axis=1), face.vertices_image + np.array([1, 0, 0], np.float32)
+        )
         if moved
         else PosedPicture(picture, face.vertices_image)
         for picture, moved in ((hidden, False), (hidden, True), (photo, True))
@@ -185,7 +188,8 @@ def test_a_half_in_shadow_does_not_darken_the_rest(reconstructor):
 def test_a_face_that_is_none_is_taken_and_said(baker, photo, face):
     """Nearly all of it is hidden: what is there is shown, not somebody else."""
     patches = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
-    hidden = cv2.resize(patches, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    larger = cv2.resize(patches, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    hidden = np.asarray(larger, np.uint8)
     made = baker.texture_set([PosedPicture(hidden, face.vertices_image)])
     kept = baker.texture_set([PosedPicture(hidden, face.vertices_image)], TextureMode.PHOTO)
     assert "look at it" in made.remark
