@@ -159,7 +159,7 @@ def resampled(seconds: Array, values: Array, rate: float = RATE) -> tuple[Array,
     -------
     (G,) seconds from the first on, and (G, C).
     """
-    known = np.isfinite(values).all(axis=1)
+    known = np.isfinite(values.sum(axis=1))
     if not known.any():
         return np.zeros(0), np.zeros((0, values.shape[1]))
     row = np.maximum.accumulate(np.where(known, np.arange(len(known)), known.argmax()))
