@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.exchange.expressions import EXPRESSIONS
+from backend.exchange.expressions import EXPRESSION_NAMES, EXPRESSIONS
 from backend.expressions.keyed_points import KeyedPoints
 from backend.tracking.gaze import gaze_keys, measured_gaze
 from backend.tracking.head_frame import aligned
 from backend.tracking.history import History
 from backend.tracking.refit import Poses
-from backend.tracking.rest import Rest, find_rest, given_rest
+from backend.tracking.rest import LIDS, Rest, find_rest, given_rest, opening
 
 Array = NDArray[np.floating]
 
@@ -35,6 +35,8 @@ FADE_SECONDS = 0.25
 # The points say nothing of these: they always stay 0.
 UNSEEN = ("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "jawForward", "noseSneerLeft",
           "noseSneerRight", "tongueOut")  # fmt: skip
+# How much further than seen lids go at most, for eyes to shut.
+MOST_WIDER = 1.2
 UP = np.array([1.0, -1.0, 1.0])
 
 
@@ -113,7 +115,12 @@ def read_points(
     moved = still - rest.points + np.tensordot(rest.keys, points.keys, 1)
     lower = np.where(_OF_GAZE, looks, 0.0)
     upper = np.where(_OF_GAZE, looks, np.where(_UNSEEN, 0.0, 1.0))
-    return points.solve(moved, lower, upper), gaze
+    keys = points.solve(moved, lower, upper)
+    for key, pair in _BLINKS:
+        # Who has narrower eyes than the model says shuts them by a shorter way, but whole.
+        wider = float(opening(points.neutral, pair)) / max(float(opening(rest.points, pair)), 1e-6)
+        keys[:, key] *= np.clip(wider, 1, MOST_WIDER)
+    return np.clip(keys, 0, 1), gaze
 
 
 def _rest(
@@ -215,6 +222,10 @@ def _chunks(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
         yield rows[start : start + CHUNK]
 
 
+_BLINKS = [
+    (EXPRESSION_NAMES.index(name), pair)
+    for name, pair in zip(("eyeBlinkRight", "eyeBlinkLeft"), LIDS, strict=True)
+]
 _OF_GAZE = np.array([key.group == "gaze" for key in EXPRESSIONS])
 _UNSEEN = np.array([key.name in UNSEEN for key in EXPRESSIONS])
 _OF_NETWORK = np.array([key.group in ("mouth", "brows") for key in EXPRESSIONS]) & ~_UNSEEN

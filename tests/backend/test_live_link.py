@@ -147,7 +147,9 @@ def test_a_track_is_exported_at_60_frames_a_second_with_head_and_eyes() -> None:
     confidence[2] = 0
     for value in seen.values():
         value[2] = np.nan
-    track = Track(number=0, alpha_shape=np.zeros(40, np.float32), confidence=confidence, **seen)
+    track = Track(
+        number=0, alpha_shape=np.zeros(40, np.float32), confidence=confidence, texture=None, **seen
+    )
     times = 10 + np.arange(n) / 30
     clip = TrackedClip(ClipInfo(64, 48, 30.0, "clip"), times, np.arange(n), (track,))
     with TemporaryDirectory() as folder:
