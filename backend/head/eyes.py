@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.exchange.expressions import GAZE_DEGREES
 from backend.head.eye_patch import EyePatch
 from backend.head.parts import Deltas, Part, fan_faces, grid_faces, moving
 
@@ -34,8 +35,6 @@ AROUND = 40
 IRIS_SHARE = 0.5
 LIMBUS_ANGLE = float(np.arcsin(LIMBUS / RADIUS))
 
-# Degrees at 1: to the nose, away from it, up, down.
-GAZE = {"In": 28.0, "Out": 30.0, "Up": 20.0, "Down": 22.0}
 # The lids: how far they end in front of the middle of the eye, as a share of the way there; and the
 # ring behind, in the same share outwards and millimetres back.
 INNER, OUTER, BACK = 0.06, -0.16, 2.4
@@ -124,10 +123,10 @@ def _turns(side: str) -> dict[str, NDArray[np.float64]]:
     """Rotations of one eye by the names of the keys that make them."""
     outwards = 1 if side == "left" else -1
     angles = {
-        "In": (0.0, -outwards * GAZE["In"]),
-        "Out": (0.0, outwards * GAZE["Out"]),
-        "Up": (-GAZE["Up"], 0.0),
-        "Down": (GAZE["Down"], 0.0),
+        "In": (0.0, -outwards * GAZE_DEGREES["In"]),
+        "Out": (0.0, outwards * GAZE_DEGREES["Out"]),
+        "Up": (-GAZE_DEGREES["Up"], 0.0),
+        "Down": (GAZE_DEGREES["Down"], 0.0),
     }
     return {
         f"eyeLook{way}{side.capitalize()}": _rotation(*np.radians(angle))

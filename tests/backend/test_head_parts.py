@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from backend.errors import MissingAssetError
+from backend.exchange.expressions import GAZE_DEGREES
 from backend.head.amounts import COST, SQUARE_COST, STEP, fit_amounts
 from backend.head.eye_patch import fit_sphere
-from backend.head.eyes import BULGE, GAP, GAZE, RADIUS, fit_eyeball, set_back
+from backend.head.eyes import BULGE, GAP, RADIUS, fit_eyeball, set_back
 from backend.head.jaw import HINGE, jaw_motions
 from backend.head.light import STEPS, light_mesh
 from backend.head.parts import Part, grid_faces, triangulated
@@ -123,7 +124,7 @@ def test_eyes_turn_by_the_angle_of_their_key(head: WholeHead) -> None:
     pupil = len(eye.vertices) - 2
     for key, axis, way in (("Out", 0, 1), ("In", 0, -1), ("Up", 1, 1), ("Down", 1, -1)):
         moved = eye.deltas[f"eyeLook{key}Left"][pupil]
-        reach = (RADIUS + BULGE) * np.sin(np.radians(GAZE[key]))
+        reach = (RADIUS + BULGE) * np.sin(np.radians(GAZE_DEGREES[key]))
         assert moved[axis] == pytest.approx(way * reach, rel=1e-5)
     right = head.part("eye_right").deltas["eyeLookOutRight"][pupil]
     assert right[0] == pytest.approx(-eye.deltas["eyeLookOutLeft"][pupil][0], rel=1e-5)
