@@ -169,7 +169,7 @@ class SYNERGYFACE_OT_smooth_again(SmoothingOptions, EachHead, bpy.types.Operator
         return outcome
 
     def treat(self, context: bpy.types.Context, head: bpy.types.Object) -> None:
-        """Return what a script does not give stays as the head's keys were made."""
+        """Keep what a script does not give as the head's keys were made."""
         style = style_of(present_action(head))
         before = smoothing_values(style)
         wanted: Any = SimpleNamespace(**before | self._given())

@@ -78,11 +78,11 @@ class SYNERGYFACE_OT_export_live_link(FileOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Return called by Blender."""
+        """Tell whether it can run now."""
         return SYNERGYFACE_OT_export_motion.poll(context)
 
     def suffix(self) -> str:
-        """Return always the same."""
+        """Return ``.csv``."""
         return ".csv"
 
     def run(self, context: bpy.types.Context) -> Outcome:

@@ -90,11 +90,11 @@ class SYNERGYFACE_PT_gains(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Return called by Blender."""
+        """Tell whether it can run now."""
         return _named(context)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Return called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         scene: Any = context.scene
         layout.use_property_split = True

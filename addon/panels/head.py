@@ -174,17 +174,17 @@ class GroupPanel(HeadPanel):
     bl_parent_id = "SYNERGYFACE_PT_expression"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
     group: ClassVar[str]
-    layout: Any
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Return called by Blender."""
+        """Tell whether it can run now."""
         heads: list[Any] = chosen_heads(context)
         return bool(heads) and key_set(heads[-1]) == NAMED and bool(heads[-1].data.shape_keys)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Return called by Blender."""
-        layout: Any = self.layout
+        """Draw it."""
+        panel: Any = self
+        layout: Any = panel.layout
         head: Any = chosen_heads(context)[-1]
         column, keys = layout.column(align=True), head.data.shape_keys.key_blocks
         for name in (key.name for key in EXPRESSIONS if key.group == type(self).group):

@@ -26,7 +26,7 @@ class SYNERGYFACE_PT_transfer(HeadPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Return called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         scene: Any = scene_of(context)
         settings = scene.synergyface.transfer
@@ -62,11 +62,11 @@ class SYNERGYFACE_PT_key_names(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Return called by Blender."""
+        """Tell whether it can run now."""
         return bool(characters(context))
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Return called by Blender."""
+        """Draw it."""
         layout: Any = self.layout
         mesh: Any = characters(context)[0]
         keys, found = mesh.data.shape_keys, keys_of(mesh)

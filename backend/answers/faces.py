@@ -83,7 +83,7 @@ def faces_result(
     """
     found = tuple(_face_result(face) for face in faces)
     if heads:
-        found = tuple(map(_with_head, found, heads, [parts] * len(found)))
+        found = tuple(_with_head(f, head, parts) for f, head in zip(found, heads, strict=True))
     return contract.FacesResult(found, image_size)
 
 

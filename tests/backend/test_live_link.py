@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_a_track_is_exported_at_60_frames_a_second_with_head_and_eyes() -> None:
         "landmarks": np.zeros((n, 68, 3)), "keys": keys,
         "gaze": np.tile([10.0, 5.0, -10.0, 5.0], (n, 1)),
     }  # fmt: skip
-    seen = {name: np.array(value, np.float32) for name, value in values.items()}
+    seen: dict[str, Any] = {n: np.array(value, np.float32) for n, value in values.items()}
     confidence = np.ones(n, np.float32)
     # The third frame is a gap.
     confidence[2] = 0

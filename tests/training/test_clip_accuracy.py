@@ -112,7 +112,7 @@ def test_presence_counts_whom_it_should(model: MorphableModel) -> None:
         values = {
             name: np.where(half.reshape(-1, *[1] * (a.ndim - 1)), getattr(second, name), a)
             for name, a in vars(first).items()
-            if name not in ("number", "alpha_shape", "texture")
+            if name not in ("number", "alpha_shape", "texture", "remark")
         }
         return replace(first, **values)
 
