@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 PACKAGES = ("backend", "gan_texture", "training", "addon")
 # Not for readers: a program's start, and what only runs in another process.
 LEFT_OUT = ("!addon.__main__",)
-BLENDER = ("blf", "bpy", "bpy.types", "bpy.props", "bpy.utils", "mathutils")
+BLENDER = ("blf", "bmesh", "bpy", "bpy.types", "bpy.props", "bpy.utils", "mathutils")
 
 
 class StandIn(type):

@@ -11,9 +11,6 @@ from . import identity, parts
 from .mesh_data import mesh_of
 from .regions import VERTEX_COUNT
 
-# The stubs of bpy know Blender's own operators only where their arguments are plain.
-join: Any = bpy.ops.object.join
-
 
 def join_parts(head: bpy.types.Object) -> None:
     """Make the parts of a head a piece of the face's mesh, behind its own vertices.
@@ -42,7 +39,9 @@ def join_parts(head: bpy.types.Object) -> None:
         selected_objects=objects,
         selected_editable_objects=objects,
     ):
-        join()
+        # The stubs of bpy know Blender's own operators only where their arguments are plain.
+        operators: Any = bpy.ops.object
+        operators.join()
     mesh: Any = head.data
     if VERTEX_COUNT in mesh:
         # The landmarks' vertices are where they were: the face's come first.

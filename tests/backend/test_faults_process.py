@@ -100,7 +100,7 @@ def test_a_full_disk_prevents_no_work_that_needs_none(
         "POST", "/v1/videos", clip, backend.headers | {"Content-Type": "application/octet-stream"}
     )
     assert (answer.status, answer.json()["code"]) == (507, "unwritable")
-    assert "room" in answer.json()["remedy"]
+    assert "Free some space" in answer.json()["remedy"]
     assert list((data / "uploads").iterdir()) == []
 
 
