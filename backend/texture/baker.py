@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Float = NDArray[np.float32]
 
 # What is being done, for a person to read; and the share of it that is looking at the pictures.
-STAGE, LOOKED = "making the texture", 0.8
+STAGE, LOOKED = "making the texture", 0.6
 DOUBTFUL = (
     "Most of the face has colours that no face is known to have, or is covered. The texture shows "
     "the photo as it is: look at it, and take a photo in better light if it is wrong."

@@ -15,7 +15,7 @@ def test_pages_of_the_addon(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert run.stdout == f"{tmp_path / 'index.html'}\n"
     page = (tmp_path / "addon" / "scene" / "export.html").read_text("utf-8")
-    assert "Write a head under its pose Empty" in page
+    assert "Write a head and its parts under its pose Empty" in page
     assert "<h6" in page and "Parameters" in page, "numpydoc is not understood"
     page = (tmp_path / "addon" / "operators" / "export.html").read_text("utf-8")
     assert "SYNERGYFACE_OT_export_head" in page

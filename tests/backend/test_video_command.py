@@ -21,7 +21,7 @@ from tests.peak_memory import needs_peak, run_alone
 
 COUNT = 6
 # With the texture, which takes the most of it.
-MAX_MEMORY = 650_000_000
+MAX_MEMORY = 700_000_000
 RUN = "import sys; from backend.cli import main; assert main(sys.argv[1:]) == 0"
 
 

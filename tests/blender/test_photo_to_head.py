@@ -40,7 +40,7 @@ def reconstruction(backend: Any, photo: Path) -> Any:
     location = submodule("connection.connection").Location("python", PYTHON)
     return tasks.Task(
         lambda report: module.reconstruct(
-            backend, location, photo.read_bytes, module.PhotoOrder(), report
+            backend, location, photo.read_bytes, module.PhotoOrder(keys="bfm"), report
         )
     ).run_to_end()
 
