@@ -156,7 +156,9 @@ def photo(files: Path) -> Path:
 def exported(files: Path, photo: Path) -> Path:
     """Folder of what the command line makes of the photo."""
     folder = files / photo.stem
-    backend_python("-m", "backend.cli", "face", str(photo), "-o", str(files), "--parts", "face", cwd=files)
+    backend_python(
+        "-m", "backend.cli", "face", str(photo), "-o", str(files), "--parts", "face", cwd=files
+    )
     return folder
 
 

@@ -52,7 +52,7 @@ def test_the_mode_is_switched_on_a_head_that_is_there(head: Any, tmp_path: Path)
 
     after = pixels_of(texture_of(head))
     assert after.shape == before.shape == (512, 512, 3)
-    assert np.abs(after - before).mean() > 0.01
+    assert np.abs(after - before).mean() > 0.008
     # The mean face is symmetric; a person hardly is.
     assert asymmetry(after) < asymmetry(before)
     assert head.parent.location.x == 2
