@@ -61,13 +61,14 @@ def detector_file() -> Path:
 def expressions(model: MorphableModel, detector_file: Path) -> ExpressionBasis:
     """The 52 expressions, fetched if this computer has none yet."""
     from backend.errors import MissingAssetError
-    from backend.expressions.sources import fetch_expressions
     from backend.expressions.storage import load_basis
+    from backend.head.sources import fetch_whole_heads
 
     try:
         return load_basis()
     except MissingAssetError:
-        return fetch_expressions()
+        fetch_whole_heads()
+        return load_basis()
 
 
 @pytest.fixture(scope="session")

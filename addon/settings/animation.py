@@ -25,117 +25,49 @@ HEADS = (
 )
 
 
+def strength(name: str, what: str, default: float) -> Any:
+    """Return a property that says how strongly to smooth something."""
+    return bpy.props.FloatProperty(
+        name=name,
+        description=f"How strongly to smooth {what}. 0 keeps it as measured",
+        min=0.0,
+        max=1.0,
+        default=default,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+
+
+def gain_property(name: str, what: str, default: float) -> Any:
+    """Return a property that multiplies something."""
+    return bpy.props.FloatProperty(
+        name=name,
+        description=f"Strength of {what}. 1 is as in the video, more exaggerates",
+        min=0.0,
+        max=10.0,
+        soft_max=3.0,
+        default=default,
+        options={"SKIP_SAVE"},
+    )
+
+
 class SmoothingOptions:
     """What can be changed after the clip was tracked; a mix-in of properties."""
 
-    rotation: bpy.props.FloatProperty(
-        name="Rotation",
-        description="How strongly to smooth the rotation of the head. 0 keeps it as measured",
-        min=0.0,
-        max=1.0,
-        default=DEFAULT.strengths.rotation,
-        subtype="FACTOR",
-        options={"SKIP_SAVE"},
+    rotation: strength("Rotation", "the rotation of the head", DEFAULT.strengths.rotation)
+    position: strength("Position", "the position of the head", DEFAULT.strengths.position)
+    expression: strength(
+        "Expression", "the ten expressions of the BFM", DEFAULT.strengths.expression
     )
-    position: bpy.props.FloatProperty(
-        name="Position",
-        description="How strongly to smooth the position of the head. 0 keeps it as measured",
-        min=0.0,
-        max=1.0,
-        default=DEFAULT.strengths.position,
-        subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )
-    expression: bpy.props.FloatProperty(
-        name="Expression",
-        description="How strongly to smooth the ten expressions of the BFM. 0 keeps it as measured",
-        min=0.0,
-        max=1.0,
-        default=DEFAULT.strengths.expression,
-        subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )
-    lids: bpy.props.FloatProperty(
-        name="Lids",
-        description="How strongly to smooth the eyelids. 0 keeps it as measured",
-        min=0.0,
-        max=1.0,
-        default=DEFAULT.strengths.lids,
-        subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )
-    gaze: bpy.props.FloatProperty(
-        name="Gaze",
-        description="How strongly to smooth where the eyes look. 0 keeps it as measured",
-        min=0.0,
-        max=1.0,
-        default=DEFAULT.strengths.gaze,
-        subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )
-    mouth: bpy.props.FloatProperty(
-        name="Mouth",
-        description="How strongly to smooth mouth and cheeks. 0 keeps it as measured",
-        min=0.0,
-        max=1.0,
-        default=DEFAULT.strengths.mouth,
-        subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )
-    brows: bpy.props.FloatProperty(
-        name="Brows",
-        description="How strongly to smooth the eyebrows. 0 keeps it as measured",
-        min=0.0,
-        max=1.0,
-        default=DEFAULT.strengths.brows,
-        subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )
-    gain: bpy.props.FloatProperty(
-        name="Gain",
-        description="Strength of the expressions. 1 is as in the video, more exaggerates",
-        min=0.0,
-        max=10.0,
-        soft_max=3.0,
-        default=DEFAULT.gain,
-        options={"SKIP_SAVE"},
-    )
-    lids_gain: bpy.props.FloatProperty(
-        name="Lids",
-        description="Strength of the eyelids. 1 is as in the video, more exaggerates",
-        min=0.0,
-        max=10.0,
-        soft_max=3.0,
-        default=DEFAULT.gains.lids,
-        options={"SKIP_SAVE"},
-    )
-    gaze_gain: bpy.props.FloatProperty(
-        name="Gaze",
-        description="Strength of the direction of the eyes. 1 is as in the video, more exaggerates",
-        min=0.0,
-        max=10.0,
-        soft_max=3.0,
-        default=DEFAULT.gains.gaze,
-        options={"SKIP_SAVE"},
-    )
-    mouth_gain: bpy.props.FloatProperty(
-        name="Mouth",
-        description="Strength of mouth and cheeks. 1 is as in the video, more exaggerates",
-        min=0.0,
-        max=10.0,
-        soft_max=3.0,
-        default=DEFAULT.gains.mouth,
-        options={"SKIP_SAVE"},
-    )
-    brows_gain: bpy.props.FloatProperty(
-        name="Brows",
-        description="Strength of the eyebrows. 1 is as in the video, more exaggerates",
-        min=0.0,
-        max=10.0,
-        soft_max=3.0,
-        default=DEFAULT.gains.brows,
-        options={"SKIP_SAVE"},
-    )
+    lids: strength("Lids", "the eyelids", DEFAULT.strengths.lids)
+    gaze: strength("Gaze", "where the eyes look", DEFAULT.strengths.gaze)
+    mouth: strength("Mouth", "mouth and cheeks", DEFAULT.strengths.mouth)
+    brows: strength("Brows", "the eyebrows", DEFAULT.strengths.brows)
+    gain: gain_property("Gain", "the expressions", DEFAULT.gain)
+    lids_gain: gain_property("Lids", "the eyelids", DEFAULT.gains.lids)
+    gaze_gain: gain_property("Gaze", "the direction of the eyes", DEFAULT.gains.gaze)
+    mouth_gain: gain_property("Mouth", "mouth and cheeks", DEFAULT.gains.mouth)
+    brows_gain: gain_property("Brows", "the eyebrows", DEFAULT.gains.brows)
 
 
 class AnimationOptions(SmoothingOptions):

@@ -62,25 +62,6 @@ class Registration:
     pairs: Pairs
 
 
-def build_basis(
-    source: MakeHuman,
-    model: MorphableModel,
-    landmarker: Landmarker,
-    said: Callable[[str], None] = lambda _: None,
-) -> ExpressionBasis:
-    """Register the heads, and carry the keys over.
-
-    Parameters
-    ----------
-    said
-        Is told what is done next.
-    """
-    said("laying MakeHuman's head onto the model's")
-    registration = register_heads(source, model, landmarker)
-    said("carrying 52 expressions over")
-    return carry_over(registration, model)
-
-
 def register_heads(
     source: MakeHuman, model: MorphableModel, landmarker: Landmarker
 ) -> Registration:

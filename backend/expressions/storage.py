@@ -1,7 +1,4 @@
-"""The expressions on disk: one ``.npz`` beside the model's, checked when it is read.
-
-Every member carries a CRC-32, which is verified while it is read.
-"""
+"""The expressions on disk: one ``.npz`` beside the model's, checked when it is read."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from backend.expressions.basis import ExpressionBasis
 from backend.expressions.closing import Closure
 from backend.expressions.deltas import N_KEYS, KeyDeltas
 from backend.expressions.stretch import LocalStretch
+from backend.fetched_archive import fetched_archive
 from backend.morphable_model.model import N_VERTICES
 from backend.wheels import FETCH_ADVICE
 
@@ -63,22 +61,8 @@ def load_basis(path: Path | None = None) -> ExpressionBasis:
         There is no file, it is damaged, or another version of SynergyFace made it.
     """
     source = path or expressions_path()
-    try:
-        return _read(source)
-    except FileNotFoundError:
-        raise MissingAssetError(
-            f"The 52 expressions are not on this computer ({source}).", FETCH_ADVICE
-        ) from None
-    except MissingAssetError:
-        raise
-    except Exception as error:  # NumPy parses headers as Python; damage raises nearly anything
-        raise MissingAssetError(
-            f"The file of the 52 expressions {source} is damaged ({error}).", FETCH_ADVICE
-        ) from error
-
-
-def _read(source: Path) -> ExpressionBasis:
-    with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+    words = "The 52 expressions are", "The file of the 52 expressions"
+    with fetched_archive(source, *words) as archive:
         version = int(archive["method_version"])
         if version != METHOD_VERSION:
             raise MissingAssetError(

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from backend.data_folder import atomic_path, data_folder
 from backend.errors import MissingAssetError
+from backend.fetched_archive import fetched_archive
 from backend.head.eye_patch import EyePatch
 from backend.head.mouth import MouthShape
 from backend.head.skull import SkullShape
@@ -74,19 +75,11 @@ def load_head_shape(model: MorphableModel, path: Path | None = None) -> HeadShap
         There is no file, it is damaged, or it was made by another version or of another model.
     """
     source = path or head_path()
-    try:
-        with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            made = int(archive["version"]), str(archive["model"])
-            if made == (HEAD_VERSION, _digest(model)):
-                return _read(archive)
-    except FileNotFoundError:
-        raise MissingAssetError(
-            f"The parts of a whole head are not on this computer ({source}).", FETCH_ADVICE
-        ) from None
-    except Exception as error:  # NumPy parses headers as Python; damage raises nearly anything
-        raise MissingAssetError(
-            f"The file of a whole head's parts, {source}, is damaged ({error}).", FETCH_ADVICE
-        ) from error
+    words = "The parts of a whole head are", "The file of a whole head's parts"
+    with fetched_archive(source, *words) as archive:
+        made = int(archive["version"]), str(archive["model"])
+        if made == (HEAD_VERSION, _digest(model)):
+            return _read(archive)
     raise MissingAssetError(
         f"The parts of a whole head in {source} were made by another version of SynergyFace, or of "
         "another face model.",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from backend.data_folder import atomic_path, data_folder
 from backend.errors import MissingAssetError
+from backend.fetched_archive import fetched_archive
 from backend.morphable_model.model import (
     N_EXPRESSION,
     N_LANDMARKS,
@@ -79,22 +80,8 @@ def load_model(path: Path | None = None) -> MorphableModel:
         There is no file, it is damaged, or another version of SynergyFace wrote it.
     """
     source = path or model_path()
-    try:
-        return _read(source)
-    except FileNotFoundError:
-        raise MissingAssetError(
-            f"The Basel Face Model's data are not on this computer ({source}).", FETCH_ADVICE
-        ) from None
-    except MissingAssetError:
-        raise
-    except Exception as error:  # NumPy parses headers as Python; damage raises nearly anything
-        raise MissingAssetError(
-            f"The Basel Face Model's file {source} is damaged ({error}).", FETCH_ADVICE
-        ) from error
-
-
-def _read(source: Path) -> MorphableModel:
-    with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+    words = "The Basel Face Model's data are", "The Basel Face Model's file"
+    with fetched_archive(source, *words) as archive:
         version = int(archive["format_version"])
         if version != FORMAT_VERSION:
             raise MissingAssetError(
